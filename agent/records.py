@@ -1,0 +1,63 @@
+"""What the agent's rooms hand to each other: lines on their way to becoming events."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Unparsed(NamedTuple):
+    """A line that no profile understood: its place among the lines given, its (redacted) text, and why."""
+
+    line: int
+    raw: str
+    reason: str
+
+
+class Normalised(NamedTuple):
+    """What a profile made of some lines.
+
+    ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its line
+    among the lines given; None when every line became the row at its own place.
+    """
+
+    rows: list[tuple[Any, ...]]
+    row_lines: list[int] | None
+    unparsed: list[Unparsed]
+
+
+class Normaliser(Protocol):
+    """A compiled profile: turns lines into rows of event fields."""
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        ...
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The event fields of a row, in order.  ``time`` (microseconds) is among them."""
+        ...
+
+    @property
+    def constants(self) -> Mapping[str, str]:
+        """Text fields that every event has with the same value."""
+        ...
+
+    def __call__(self, lines: Sequence[bytes], read_us: int) -> Normalised:
+        """Normalise lines (without their newline) that were read at ``read_us``.  Never raises for a strange line."""
+        ...
+
+
+class Redactor(Protocol):
+    """Takes secrets out of what is on its way to the spool."""
+
+    def suspects(self, chunk: bytes) -> bool:
+        """Return whether some bytes may hold a secret: a quick yes or no, never a wrong no."""
+        ...
+
+    def text(self, text: str) -> str:
+        """Return a text with the secrets in it replaced."""
+        ...
+
+    def value(self, value: Any) -> Any:
+        """Return a decoded JSON value with secrets replaced, by key name and by the shape of values, at any depth."""
+        ...

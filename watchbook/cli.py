@@ -1,0 +1,69 @@
+"""The ``watchbook`` command: dispatches to the agent, the collector and the operator's words, importing each when used."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from watchbook import __version__
+from watchbook.configfile import EX_CONFIG, ConfigError
+
+#: Word -> (module, attribute, one line of help, extra that brings what it needs).
+_WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
+    "agent": ("agent.cli", "agent", "Run and look at the agent on this host.", "agent"),
+    "collector": ("collector.cli", "collector", "Run and look after the collector.", "collector"),
+    "search": ("watchbook.operator.cli", "search", "Find events.", "collector"),
+    "tail": ("watchbook.operator.cli", "tail", "Show events as they arrive.", "collector"),
+    "alerts": ("watchbook.operator.cli", "alerts", "Show alerts.", "collector"),
+    "demo": ("watchbook.demo.cli", "demo", "See the whole of Watchbook at work in a throw-away folder.", "agent,collector"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose words are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the words in the order they are met."""
+        return list(_WORDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one word."""
+        if cmd_name not in _WORDS:
+            return None
+        module, attribute, _, extra = _WORDS[cmd_name]
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"'watchbook {cmd_name}' needs the Python package {error.name!r}; "
+                f"install it with: pip install 'watchbook[{extra}]'"
+            ) from error
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of words without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(word, line) for word, (_, _, line, _) in _WORDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="watchbook")
+def cli() -> None:
+    """Watchbook: an activity log for everything you run.
+
+    Who did what to which resource, when, from where, with what result, and what changed.
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; a mistake in a configuration file exits with 78 and names every place."""
+    try:
+        return cli.main(args=arguments, prog_name="watchbook")
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        count = len(error.problems)
+        click.echo(f"watchbook: {count} mistake{'s' if count > 1 else ''} in the configuration; nothing was started", err=True)
+        sys.exit(EX_CONFIG)

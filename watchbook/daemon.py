@@ -1,0 +1,92 @@
+"""The frame of a daemon: signals, drain with a deadline, word to systemd, supervised tasks.
+
+SIGTERM or SIGINT asks for a drain: ``Stop.asked`` is set and producers end.  A second signal, or the end of the drain
+time, cancels what is left.  A task that fails ends the whole process with a non-zero code, so that systemd restarts it.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from watchbook.logs import get_logger
+from watchbook.units import Seconds
+
+log = get_logger("daemon")
+
+
+class Stop:
+    """Whether the daemon has been asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than until the stop is asked for; return whether it is."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.asked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
+    """Run ``main`` until it returns and return the exit code: 0, or 1 when it failed or did not drain in time."""
+    return asyncio.run(_run(main, drain))
+
+
+async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    deadline = asyncio.timeout(None)
+
+    def on_signal(name: str) -> None:
+        if stop.asked.is_set():
+            log.warning("stop_forced", signal=name)
+            deadline.reschedule(loop.time())
+            return
+        log.info("stop_asked", signal=name, drain_s=drain)
+        notify_systemd("STOPPING=1")
+        stop.asked.set()
+        deadline.reschedule(loop.time() + drain)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, signal.Signals(number).name)
+    try:
+        async with deadline:
+            await main(stop)
+    except TimeoutError:
+        log.error("drain_failed", drain_s=drain, next_step="raise 'drain_timeout', or look for what was slow")
+        return 1
+    except BaseExceptionGroup as group:
+        for error in _leaves(group):
+            log.error("daemon_failed", error=repr(error), exc_info=error)
+        return 1
+    return 0
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return leaves
+
+
+def notify_systemd(state: str) -> None:
+    """Send one state (``READY=1``, ``STOPPING=1``, ``STATUS=…``) to systemd, if it asked for it (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.connect(address)
+            channel.sendall(state.encode())
+    except OSError as error:
+        print(f"watchbook: systemd could not be told {state!r}: {error}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,70 @@
+"""Log set-up for both programs, and the names that log keys have.
+
+Lines go to standard error: JSON, or coloured text on a terminal.  Event names are ``noun_verbed``.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from watchbook.clock import SECOND_US, Clock, now_us
+
+Logger = structlog.typing.FilteringBoundLogger
+
+#: How often a failure that goes on is said again.
+REPEAT_EVERY_S = 30
+
+
+def configure_logs(level: str = "info") -> None:
+    """Set structlog up for this process; ``level`` is debug, info, warning or error."""
+    terminal = sys.stderr.isatty()
+    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if terminal else [structlog.processors.dict_tracebacks]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_logger(room: str) -> Logger:
+    """Return the logger of a room."""
+    return structlog.get_logger(room=room)  # type: ignore[no-any-return]
+
+
+class RepeatedFailure:
+    """Says a failure that repeats once in 30 s with how often it came, and once when it is over."""
+
+    def __init__(self, say: Callable[..., Any], event: str, clock: Clock = now_us) -> None:
+        self._say = say
+        self._event = event
+        self._clock = clock
+        self._said_us: int | None = None
+        self.consecutive_errors = 0
+        self.last_error: str | None = None
+
+    def failed(self, error: str, **keys: Any) -> None:
+        """Note one more failure."""
+        self.consecutive_errors += 1
+        self.last_error = error
+        now = self._clock()
+        if self._said_us is None or now - self._said_us >= REPEAT_EVERY_S * SECOND_US:
+            self._said_us = now
+            self._say(f"{self._event}_failed", error=error, consecutive_errors=self.consecutive_errors, **keys)
+
+    def succeeded(self, **keys: Any) -> None:
+        """Note that it works (again)."""
+        if self.consecutive_errors:
+            self._say(f"{self._event}_recovered", after_errors=self.consecutive_errors, **keys)
+        self.consecutive_errors = 0
+        self.last_error = None
+        self._said_us = None
