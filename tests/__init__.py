@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; ``end_to_end`` and ``faults`` start real processes, ``benchmarks`` measures."""

@@ -1,0 +1,27 @@
+"""The one global rule of the tests: our own code never blocks the event loop.
+
+Blockbuster raises when ``agent``, ``collector`` or ``watchbook`` calls something that blocks (sqlite3, ``time.sleep``,
+``os.stat`` …) while a loop runs in that thread.  The same call in a worker thread (``asyncio.to_thread``, a writer
+thread) is free, and so is what a test itself or a library calls without one of our frames below it.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster
+
+#: (call, end of the file's path, functions) that may block: what runs once, before anything is served.
+MAY_BLOCK: tuple[tuple[str, str, frozenset[str]], ...] = ()
+
+
+@pytest.fixture(autouse=True)
+def blockbuster() -> Iterator[BlockBuster]:
+    """Turn a blocking call of our own code in an event loop into an error."""
+    guard = BlockBuster(scanned_modules=["agent", "collector", "watchbook"])
+    for call, path, functions in MAY_BLOCK:
+        guard.functions[call].can_block_in(path, functions)
+    guard.activate()
+    try:
+        yield guard
+    finally:
+        guard.deactivate()

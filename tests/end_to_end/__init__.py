@@ -1,0 +1,1 @@
+"""Tests with real processes: what a person would start, read and stop."""
