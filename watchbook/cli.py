@@ -1,4 +1,4 @@
-"""The ``watchbook`` command: dispatches to the agent, the collector and the operator's words, importing each when used."""
+"""The ``watchbook`` command: dispatches to the agent, the collector and the operator's words, importing what is used."""
 
 import importlib
 import sys
@@ -17,7 +17,7 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "search": ("watchbook.operator.cli", "search", "Find events.", "collector"),
     "tail": ("watchbook.operator.cli", "tail", "Show events as they arrive.", "collector"),
     "alerts": ("watchbook.operator.cli", "alerts", "Show alerts.", "collector"),
-    "demo": ("watchbook.demo.cli", "demo", "See the whole of Watchbook at work in a throw-away folder.", "agent,collector"),
+    "demo": ("watchbook.demo.cli", "demo", "See all of Watchbook at work in a throw-away folder.", "agent,collector"),
 }
 
 
@@ -64,6 +64,6 @@ def main(arguments: list[str] | None = None) -> Any:
     except ConfigError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
-        count = len(error.problems)
-        click.echo(f"watchbook: {count} mistake{'s' if count > 1 else ''} in the configuration; nothing was started", err=True)
+        mistakes = "1 mistake" if len(error.problems) == 1 else f"{len(error.problems)} mistakes"
+        click.echo(f"watchbook: {mistakes} in the configuration; nothing was started", err=True)
         sys.exit(EX_CONFIG)

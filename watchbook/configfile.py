@@ -130,7 +130,8 @@ class Node:
             return [item.plain() for item in self.sequence()]
         if self.is_null:
             return None
-        return _plain_scalar(str(self.yaml.value)) if self.yaml.style is None else str(self.yaml.value)
+        text = str(self.yaml.value)
+        return _plain_scalar(text) if cast(yaml.ScalarNode, self.yaml).style is None else text
 
 
 def load(path: Path) -> Node:
@@ -154,7 +155,7 @@ def parse(text: str, path: str) -> Node:
     except yaml.YAMLError as error:
         raise ConfigError([Problem(path, 1, 1, f"is no YAML: {error}")]) from error
     if root is None:
-        root = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark(path, 0, 0, 0, None, None))
+        root = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark(path, 0, 0, 0, None, 0))
     node = Node(path, "", root)
     problems = list(_repeated_keys(node))
     if problems:

@@ -61,11 +61,11 @@ async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
         async with deadline:
             await main(stop)
     except TimeoutError:
-        log.error("drain_failed", drain_s=drain, next_step="raise 'drain_timeout', or look for what was slow")
+        log.error("drain_failed", drain_s=drain, next_step="raise 'drain_timeout'")  # noqa: TRY400
         return 1
     except BaseExceptionGroup as group:
         for error in _leaves(group):
-            log.error("daemon_failed", error=repr(error), exc_info=error)
+            log.error("daemon_failed", error=repr(error), exc_info=error)  # noqa: TRY400
         return 1
     return 0
 

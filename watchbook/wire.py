@@ -1,6 +1,6 @@
 """The batch: the bytes that are the spool row, the request body, the unit of de-duplication and the stored block.
 
-Format, version 1.  One zstd frame (RFC 8878) with its content size in the frame header, holding one JSON object (UTF-8)::
+Format, version 1.  One zstd frame (RFC 8878) with its content size in the frame header; in it one JSON object::
 
     {"v": 1, "n": 3, "c": {"time": [1763733909123456, 1200, 0],
                            "actor.type": "user",
@@ -8,9 +8,9 @@ Format, version 1.  One zstd frame (RFC 8878) with its content size in the frame
                            "details": [{"k": 1}, null, null], …}}
 
 - ``n``: how many events, 0 to :data:`EVENTS_MAX`.  A batch of 0 moves its stream's sequence on and stores nothing.
-- ``c``: one column a field of :mod:`watchbook.event`, in any order.  A column is an array of ``n`` values, null where the
-  event has no such field.  A text column may be one string instead: every event has that value.  A missing column: no
-  event has the field.
+- ``c``: one column a field of :mod:`watchbook.event`, in any order.  A column is an array of ``n`` values, null where
+  the event has no such field.  A text column may be one string instead: every event has that value.  A missing column:
+  no event has the field.
 - ``time`` and ``origin.offset`` hold their first value, then differences: each number is added to the last one that was
   not null.
 - ``time``, ``actor.type`` and ``action`` are there for every event.
@@ -194,9 +194,8 @@ def _checked_column(field: Field, column: Any, n: int) -> Column:
 
 def _check_values(field: Field, column: Sequence[str | None]) -> None:
     assert field.values is not None
-    strange = set(column) - field.values - {None}
-    if strange:
-        index = next(index for index, value in enumerate(column) if value in strange)
+    if not field.values.issuperset(value for value in set(column) if value is not None):
+        index = next(index for index, value in enumerate(column) if value is not None and value not in field.values)
         raise WireError(_not_allowed(field, column[index]), index=index, field=field.name)
 
 
@@ -224,16 +223,16 @@ def _check_required(columns: Mapping[str, Column]) -> None:
         if column is None:
             raise WireError(f"no event has {name!r}, which every event must have", index=0, field=name)
         if not isinstance(column, str) and None in column:
-            raise WireError(f"the event has no {name!r}", index=column.index(None), field=name)
+            raise WireError(f"the event has no {name!r}", index=list(column).index(None), field=name)
     times: Any = columns["time"]
     if min(times) < TIME_MIN_US or max(times) > TIME_MAX_US:
         index = next(index for index, time in enumerate(times) if not TIME_MIN_US <= time <= TIME_MAX_US)
         raise WireError("the time lies outside the years 1 to 9999", index=index, field="time")
 
 
-def _differences(column: Sequence[int | None]) -> list[int | None]:
+def _differences(column: Sequence[Any]) -> list[int | None]:
     if None not in column:
-        return [column[0], *map(sub, column[1:], column)]  # type: ignore[arg-type]
+        return [column[0], *map(sub, column[1:], column)]
     differences: list[int | None] = []
     last = 0
     for value in column:
@@ -242,9 +241,9 @@ def _differences(column: Sequence[int | None]) -> list[int | None]:
     return differences
 
 
-def _absolute(name: str, column: Sequence[int | None]) -> list[int | None]:
+def _absolute(name: str, column: Sequence[Any]) -> list[int | None]:
     if None not in column:
-        values: list[int | None] = list(accumulate(column))  # type: ignore[type-var]
+        values: list[int | None] = list(accumulate(column))
     else:
         values, last = [], 0
         for difference in column:
@@ -263,7 +262,7 @@ def _wire_error(error: Exception) -> WireError:
     name, bracket, rest = path.partition("[")
     index = rest.split("]")[0]
     return WireError(
-        text if text else type(error).__name__,
+        text or type(error).__name__,
         index=int(index) if bracket and index.isdecimal() else None,
         field=name if bracket else None,
     )

@@ -1,0 +1,25 @@
+"""Settings of the store."""
+
+from dataclasses import dataclass
+
+from watchbook.configfile import positive, setting
+from watchbook.units import Bytes, Seconds
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """Limits of the block store."""
+
+    segment_events_max: int = setting(
+        "A segment file is closed and the next begun at this many events.", 2_000_000, check=positive
+    )
+    waiting_batches_max: int = setting(
+        "Batches that may wait for the writer; above it senders get 503 and keep their data.", 256, check=positive
+    )
+    group_batches_max: int = setting("Batches that one commit takes together.", 64, check=positive)
+    free_bytes_min: Bytes = setting(
+        "Free space that the disk must keep; below it senders get 503 and keep their data.", Bytes(64 << 20)
+    )
+    idempotency_window: Seconds = setting(
+        "How long an Idempotency-Key of POST /v1/events is remembered.", Seconds(86400.0), check=positive
+    )

@@ -1,0 +1,112 @@
+"""The store as the rest of the collector sees it: append from the event loop, read from any thread."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from collector.block import BlockInfo, DecodedBlock
+from collector.store.files import SegmentFiles
+from collector.store.reader import SegmentReader
+from collector.store.settings import StoreSettings
+from collector.store.writer import Append, Appended, Writer
+from watchbook.clock import Clock
+from watchbook.wire import Batch
+
+__all__ = ["Appended", "Store"]
+
+
+class Store:
+    """A folder of segments with its writer thread.
+
+    ``on_committed`` is called on the event loop with the blocks of each commit, in order of arrival, after the answers.
+    Raises FolderInUseError or NewerDatabaseError when the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: StoreSettings,
+        *,
+        batch_bytes_max: int,
+        clock: Clock,
+        on_committed: Callable[[Sequence[DecodedBlock]], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._files = SegmentFiles(folder, settings, clock)
+        self.reader = SegmentReader(folder, batch_bytes_max)
+        for name in self._files.names:
+            self.reader.add_segment(name)
+        self._files.on_new = self.reader.add_segment
+        self._last_number = self._files.heads.next_number - 1
+        self._tell = on_committed
+        self._writer = Writer(
+            self._files,
+            waiting_max=settings.waiting_batches_max,
+            group_max=settings.group_batches_max,
+            clock=clock,
+            read_data=self._stored_data,
+            on_committed=self._committed_in_writer,
+        )
+        self._writer.start()
+
+    @property
+    def own_stream(self) -> str:
+        """The stream that events posted one by one are numbered in."""
+        return self._files.store
+
+    @property
+    def last_number(self) -> int:
+        """The arrival number of the newest event whose commit this loop has seen."""
+        return self._last_number
+
+    @property
+    def waiting(self) -> int:
+        """How many batches wait for the writer."""
+        return self._writer.waiting
+
+    @property
+    def failing(self) -> str | None:
+        """Why the last commit failed; None when it worked."""
+        return self._writer.failing
+
+    async def append(
+        self, stream: str, sequence: int | None, data: bytes, batch: Batch, *, key: str | None = None
+    ) -> Appended:
+        """Return once the batch is on disk (or was before).
+
+        ``sequence`` None numbers it in the collector's own stream; ``key`` is an Idempotency-Key.  Raises
+        SequenceGapError, SequenceConflictError, StoreBusyError or StoreUnavailableError; then nothing of it was kept.
+        """
+        future: asyncio.Future[Appended] = self._loop.create_future()
+        self._writer.put(Append(stream, sequence, data, batch, key, lambda _, result: self._answer(future, result)))
+        return await future
+
+    async def close(self) -> None:
+        """Write what waits, then close every file."""
+        await asyncio.to_thread(self._writer.drain)
+        self._files.close()
+        self.reader.close()
+
+    def _answer(self, future: "asyncio.Future[Appended]", result: Appended | Exception) -> None:
+        self._loop.call_soon_threadsafe(_resolve, future, result)
+
+    def _committed_in_writer(self, blocks: Sequence[DecodedBlock]) -> None:
+        self._loop.call_soon_threadsafe(self._committed, blocks)
+
+    def _committed(self, blocks: Sequence[DecodedBlock]) -> None:
+        last: BlockInfo = blocks[-1].info
+        self._last_number = last.number + last.n - 1
+        self._tell(blocks)
+
+    def _stored_data(self, stream: str, sequence: int) -> bytes | None:
+        info = self.reader.find(stream, sequence)
+        return None if info is None else self.reader.data(info)
+
+
+def _resolve(future: "asyncio.Future[Appended]", result: Appended | Exception) -> None:
+    if future.done():  # the request was cancelled; the batch is durable all the same and a repeat will be known
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,201 @@
+"""The one thread that writes: takes what waits, judges it, commits it as a group, and only then answers.
+
+An answer is given through a callback in the writer's thread; the store brings it back to the event loop.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from collector.block import BlockInfo, DecodedBlock
+from collector.store.files import SegmentFiles
+from collector.store.guard import SequenceConflictError, SequenceGapError, Verdict, judge
+from collector.store.segment import Heads, NewBlock, Request, chain_hash
+from watchbook.clock import Clock
+from watchbook.logs import RepeatedFailure, get_logger
+from watchbook.wire import Batch
+
+log = get_logger("store")
+
+
+class StoreBusyError(Exception):
+    """Too many batches wait for the writer."""
+
+
+class StoreUnavailableError(Exception):
+    """The store cannot write just now (a full disk, an I/O error); nothing of the batch was kept."""
+
+
+class Appended(NamedTuple):
+    """A durable append: ``repeat`` when the very same batch had been committed before."""
+
+    stream: str
+    sequence: int
+    n: int
+    repeat: bool
+
+
+@dataclass(eq=False)
+class Append:
+    """A batch that waits for the writer.  ``sequence`` None: the collector's own stream, the writer numbers it."""
+
+    stream: str
+    sequence: int | None
+    data: bytes
+    batch: Batch
+    key: str | None
+    answer: Callable[["Append", Appended | Exception], None]
+
+
+class Writer:
+    """Owns the open segment.  ``on_committed`` gets the blocks of each group, in order, after they are durable."""
+
+    def __init__(
+        self,
+        files: SegmentFiles,
+        *,
+        waiting_max: int,
+        group_max: int,
+        clock: Clock,
+        read_data: Callable[[str, int], bytes | None],
+        on_committed: Callable[[Sequence[DecodedBlock]], None],
+    ) -> None:
+        self._files = files
+        self._group_max = group_max
+        self._clock = clock
+        self._read_data = read_data
+        self._on_committed = on_committed
+        self._waiting: queue.Queue[Append | None] = queue.Queue(waiting_max)
+        self._failure = RepeatedFailure(log.error, "commit")
+        self._thread = threading.Thread(target=self._run, name="store-writer")
+
+    @property
+    def failing(self) -> str | None:
+        """Return why the last commit failed, None when it worked."""
+        return self._failure.last_error
+
+    @property
+    def waiting(self) -> int:
+        """Return how many batches wait."""
+        return self._waiting.qsize()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, append: Append) -> None:
+        """Hand a batch to the writer; raises StoreBusyError when too many wait."""
+        try:
+            self._waiting.put_nowait(append)
+        except queue.Full as error:
+            raise StoreBusyError(f"{self._waiting.maxsize} batches wait for the disk") from error
+
+    def drain(self) -> None:
+        """Write what waits and end the thread.  Blocks; call it off the event loop."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            group = self._next_group()
+            appends = [append for append in group if append is not None]
+            if appends:
+                self._commit(appends)
+            if len(appends) < len(group):
+                return
+
+    def _next_group(self) -> list[Append | None]:
+        group = [self._waiting.get()]
+        while len(group) < self._group_max and group[-1] is not None:
+            try:
+                group.append(self._waiting.get_nowait())
+            except queue.Empty:
+                break
+        return group
+
+    def _commit(self, appends: Sequence[Append]) -> None:
+        work = _Group(self._files.heads.copy(), self._clock(), self._files, self._read_data)
+        results: list[tuple[Append, Appended | Exception]] = []
+        try:
+            self._files.make_room(work.received)
+            work.segment = self._files.current.name
+            for append in appends:
+                try:
+                    results.append((append, work.add(append)))
+                except (SequenceGapError, SequenceConflictError) as error:
+                    results.append((append, error))
+            if work.moved:
+                self._files.current.commit(work.blocks, work.moved, work.requests)
+                self._files.heads = work.heads
+                self._files.remember(work.requests)
+        except (sqlite3.Error, OSError) as error:
+            self._failure.failed(str(error), batches=len(appends), next_step="free space or repair the disk")
+            unavailable = StoreUnavailableError(f"the store cannot write: {error}")
+            for append in appends:
+                append.answer(append, unavailable)
+            return
+        self._failure.succeeded()
+        for append, result in results:
+            append.answer(append, result)
+        if work.decoded:
+            self._on_committed(work.decoded)
+
+
+class _Group:
+    """What one commit is going to write, judged batch by batch against the heads as they would then be."""
+
+    def __init__(
+        self, heads: Heads, received: int, files: SegmentFiles, read_data: Callable[[str, int], bytes | None]
+    ) -> None:
+        self.heads = heads
+        self.received = received
+        self.segment = ""
+        self.blocks: list[NewBlock] = []
+        self.decoded: list[DecodedBlock] = []
+        self.moved: dict[str, int] = {}
+        self.requests: list[Request] = []
+        self._files = files
+        self._read_data = read_data
+
+    def add(self, append: Append) -> Appended:
+        if append.key is not None and (known := self._known_request(append.key)):
+            return Appended(append.stream, known.sequence, known.n, repeat=True)
+        last = self.heads.sequences.get(append.stream, 0)
+        sequence = last + 1 if append.sequence is None else append.sequence
+        if judge(last, sequence) is Verdict.REPEAT:
+            self._refuse_other_content(append, sequence)
+            return Appended(append.stream, sequence, append.batch.n, repeat=True)
+        self._add_block(append, sequence)
+        return Appended(append.stream, sequence, append.batch.n, repeat=False)
+
+    def _add_block(self, append: Append, sequence: int) -> None:
+        n = append.batch.n
+        self.heads.sequences[append.stream] = self.moved[append.stream] = sequence
+        if append.key is not None:
+            self.requests.append(Request(append.key, sequence, n, self.received))
+        if not n:
+            return
+        times = append.batch.times
+        info = BlockInfo(
+            self.heads.next_number, n, min(times), max(times), self.received, append.stream, sequence, self.segment
+        )
+        self.heads.chain = chain_hash(self.heads.chain, info, append.data)
+        self.heads.next_number += n
+        self.blocks.append(NewBlock(info, self.heads.chain, append.data))
+        self.decoded.append(DecodedBlock(info, append.batch))
+
+    def _known_request(self, key: str) -> Request | None:
+        in_group = next((request for request in self.requests if request.key == key), None)
+        return in_group or self._files.request(key)
+
+    def _refuse_other_content(self, append: Append, sequence: int) -> None:
+        """A repeat must be the same bytes, or two senders use one stream and the data of one would be lost."""
+        in_group = (b.data for b in self.blocks if (b.info.stream, b.info.sequence) == (append.stream, sequence))
+        stored = next(in_group, None) or self._read_data(append.stream, sequence)
+        if stored is not None and stored != append.data:
+            raise SequenceConflictError(
+                f"sequence {sequence} of stream {append.stream} was committed before with other content"
+            )
