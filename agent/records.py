@@ -15,8 +15,8 @@ class Unparsed(NamedTuple):
 class Normalised(NamedTuple):
     """What a profile made of some lines.
 
-    ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its line
-    among the lines given; None when every line became the row at its own place.
+    ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its
+    line among the lines given; None when every line became the row at its own place.
     """
 
     rows: list[tuple[Any, ...]]

@@ -9,7 +9,8 @@ class BlockInfo(NamedTuple):
     """Where a block lies and what it spans, without its bytes.
 
     ``number`` is the dense arrival number of its first event, over all segments; its events are ``number`` to
-    ``number + n - 1``.  ``tmin``, ``tmax`` and ``received`` are microseconds since the epoch.  ``segment`` names the file.
+    ``number + n - 1``.  ``tmin``, ``tmax`` and ``received`` are microseconds since the epoch.  ``segment`` names the
+    file.
     """
 
     number: int
@@ -30,7 +31,7 @@ class DecodedBlock(NamedTuple):
 
 
 class BlockSource(Protocol):
-    """What queries, the tail and the rules read from.  Safe to call from any thread; every call reads committed data."""
+    """What queries, the tail and the rules read from.  Every call is safe from any thread and reads committed data."""
 
     def blocks(self, time_from: int, time_to: int) -> list[BlockInfo]:
         """Return the blocks that may hold events with ``time_from <= time < time_to``, highest ``tmax`` first."""

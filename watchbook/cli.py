@@ -1,4 +1,4 @@
-"""The ``watchbook`` command: dispatches to the agent, the collector and the operator's words, importing what is used."""
+"""The ``watchbook`` command: runs the agent, the collector and the operator's words, importing what is used."""
 
 import importlib
 import sys
@@ -36,6 +36,8 @@ class LazyGroup(click.Group):
         try:
             command: click.Command = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in ("agent", "collector", "watchbook"):
+                raise  # our own mistake, which no extra mends
             raise click.ClickException(
                 f"'watchbook {cmd_name}' needs the Python package {error.name!r}; "
                 f"install it with: pip install 'watchbook[{extra}]'"
