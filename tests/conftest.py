@@ -1,4 +1,4 @@
-"""The one global rule of the tests: our own code never blocks the event loop.
+"""What holds for every test: our own code never blocks the event loop, and no verdict depends on the machine's speed.
 
 Blockbuster raises when ``agent``, ``collector`` or ``watchbook`` calls something that blocks (sqlite3, ``time.sleep``,
 ``os.stat`` …) while a loop runs in that thread.  The same call in a worker thread (``asyncio.to_thread``, a writer
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 #: (call, end of the file's path, functions) that may block: what runs once, before anything is served.
 MAY_BLOCK: tuple[tuple[str, str, frozenset[str]], ...] = ()

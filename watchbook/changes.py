@@ -22,7 +22,7 @@ def derive_changes(before: Any, after: Any) -> list[dict[str, Any]]:
         return []
     if isinstance(old, Mapping | None) and isinstance(new, Mapping | None):
         return _object_changes(old or {}, new or {})
-    if old == new and type(old) is type(new):
+    if _same(old, new):
         return []
     return [_change(WHOLE, {} if old is None else {WHOLE: old}, {} if new is None else {WHOLE: new})]
 
@@ -40,7 +40,13 @@ def _state(value: Any) -> Any:
 
 def _object_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = [*old, *(name for name in new if name not in old)]
-    return [_change(name, old, new) for name in names if name not in old or name not in new or old[name] != new[name]]
+    unchanged = {name for name in old if name in new and _same(old[name], new[name])}
+    return [_change(name, old, new) for name in names if name not in unchanged]
+
+
+def _same(old: Any, new: Any) -> bool:
+    # In JSON true is not 1; in Python it is.
+    return bool(old == new) and isinstance(old, bool) == isinstance(new, bool)
 
 
 def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "demo": ("watchbook.demo.cli", "demo", "See all of Watchbook at work in a throw-away folder.", "agent,collector"),
 }
 
+_WORD_KEY: Final = "watchbook.word"
+
 
 class LazyGroup(click.Group):
     """A group whose words are imported only when they are used."""
@@ -28,21 +30,27 @@ class LazyGroup(click.Group):
         """Return the words in the order they are met."""
         return list(_WORDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one word."""
         if cmd_name not in _WORDS:
             return None
-        module, attribute, _, extra = _WORDS[cmd_name]
+        ctx.meta[_WORD_KEY] = cmd_name
+        module, attribute, _, _ = _WORDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run one word; when a package that it needs is missing, say which extra brings it."""
         try:
-            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return super().invoke(ctx)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in ("agent", "collector", "watchbook"):
                 raise  # our own mistake, which no extra mends
+            word = ctx.meta[_WORD_KEY]
             raise click.ClickException(
-                f"'watchbook {cmd_name}' needs the Python package {error.name!r}; "
-                f"install it with: pip install 'watchbook[{extra}]'"
+                f"'watchbook {word}' needs the Python package {error.name!r}; "
+                f"install it with: pip install 'watchbook[{_WORDS[word][3]}]'"
             ) from error
-        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of words without importing them."""

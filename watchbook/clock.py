@@ -32,7 +32,7 @@ def parse_rfc3339(text: str) -> int:
 
     Raises ValueError when the text is no date-time, has no zone, or falls outside the years 1 to 9999 in UTC.
     """
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text.upper())  # RFC 3339 allows a small t and z
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; add Z or an offset such as +02:00")
     time_us = (moment - EPOCH) // timedelta(microseconds=1)

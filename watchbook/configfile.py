@@ -108,10 +108,10 @@ class Node:
             raise self.error(f"expected a list, found {self.described()}")
         return [Node(self.path, f"{self.option}[{index}]", item) for index, item in enumerate(self.yaml.value)]
 
-    def text(self) -> str:
-        """Return a scalar as it is written; raises ConfigError on anything else."""
+    def text(self, expected: str = "a text") -> str:
+        """Return a scalar as it is written; raises ConfigError, saying what was ``expected``, on anything else."""
         if not isinstance(self.yaml, yaml.ScalarNode) or self.is_null:
-            raise self.error(f"expected a text, found {self.described()}")
+            raise self.error(f"expected {expected}, found {self.described()}")
         return str(self.yaml.value)
 
     def described(self) -> str:
@@ -146,6 +146,13 @@ def load(path: Path) -> Node:
 
 def parse(text: str, path: str) -> Node:
     """Return the root of a YAML text; ``path`` is the name that errors show."""
+    try:
+        return _parse(text, path)
+    except RecursionError as error:
+        raise ConfigError([Problem(path, 1, 1, "nests too deeply, or an anchor holds itself")]) from error
+
+
+def _parse(text: str, path: str) -> Node:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -267,6 +274,7 @@ def _bind_value(
     if origin in (types.UnionType, typing.Union):
         kind = next(argument for argument in arguments if argument is not type(None))
         return _bind_value(node, kind, problems, check)
+    before = len(problems)
     try:
         if dataclasses.is_dataclass(kind):
             return _bind_dataclass(node, kind, problems)
@@ -279,7 +287,7 @@ def _bind_value(
     except ConfigError as error:
         problems.extend(error.problems)
         return None
-    expected = check(value) if check else None
+    expected = check(value) if check and len(problems) == before else None
     if expected:
         problems.append(node.problem(f"expected {expected}, found {node.described()}"))
     return value
@@ -289,12 +297,14 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 
 def _bind_scalar(node: Node, kind: Any, choices: Sequence[Any]) -> Any:
-    text = node.text()
     if choices:
+        expected = f"one of {', '.join(map(str, choices))}"
+        text = node.text(expected)
         if text not in choices:
-            raise node.error(f"expected one of {', '.join(map(str, choices))}, found {text!r}")
+            raise node.error(f"expected {expected}, found {text!r}")
         return text
     expected, read = _SCALARS[kind]
+    text = node.text(expected)
     try:
         return read(text)
     except (ValueError, KeyError) as error:

@@ -41,19 +41,21 @@ def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
 async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
     stop = Stop()
     loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None
     deadline = asyncio.timeout(None)
+    ended = False
 
     def on_signal(name: str) -> None:
-        if stop.asked.is_set():
-            log.warning("stop_forced", signal=name)
-            deadline.reschedule(loop.time())
+        if not stop.asked.is_set():
+            log.info("stop_asked", signal=name, drain_s=drain)
+            notify_systemd("STOPPING=1")
+            stop.asked.set()
+            if not ended:
+                deadline.reschedule(loop.time() + drain)
             return
-        log.info("stop_asked", signal=name, drain_s=drain)
-        notify_systemd("STOPPING=1")
-        stop.asked.set()
-        deadline.reschedule(loop.time() + drain)
+        log.warning("stop_forced", signal=name)
+        if ended or deadline.expired():
+            os._exit(1)  # what was cancelled does not end, or a thread hangs
+        deadline.reschedule(loop.time())
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, signal.Signals(number).name)
@@ -61,12 +63,16 @@ async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
         async with deadline:
             await main(stop)
     except TimeoutError:
+        if not deadline.expired():
+            raise  # one of main's own
         log.error("drain_failed", drain_s=drain, next_step="raise 'drain_timeout'")  # noqa: TRY400
         return 1
     except BaseExceptionGroup as group:
         for error in _leaves(group):
             log.error("daemon_failed", error=repr(error), exc_info=error)  # noqa: TRY400
         return 1
+    finally:
+        ended = True
     return 0
 
 

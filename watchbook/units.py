@@ -31,13 +31,19 @@ def format_duration(seconds: float) -> str:
     """Return the shortest of the forms that :func:`parse_duration` reads."""
     for unit, size in (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0)):
         if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+            return f"{_plain(seconds / size)}{unit}"
+    return f"{_plain(seconds * 1000)}ms" if seconds < 1 else f"{_plain(seconds)}s"
 
 
 def format_size(size: int) -> str:
     """Return a size in the largest binary unit that keeps it readable."""
     for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= factor:
-            return f"{size / factor:.3g}{unit}"
+            value = size / factor
+            return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
     return f"{size}B"
+
+
+def _plain(number: float) -> str:
+    """Return up to 6 decimals and never an exponent."""
+    return f"{number:.6f}".rstrip("0").rstrip(".")

@@ -95,10 +95,14 @@ class Batch:
 
 
 def decode_raw(raw: msgspec.Raw) -> Any:
-    """Return the value of an untouched piece of JSON; its text when it nests deeper than this call can follow."""
+    """Return the value of an untouched piece of JSON.
+
+    Its text when it nests deeper than this call can follow, or holds a number that Python cannot: an event that was
+    accepted can always be read.
+    """
     try:
         return msgspec.json.decode(raw)
-    except RecursionError:
+    except (RecursionError, msgspec.MsgspecError):
         return bytes(raw).decode()
 
 
@@ -211,10 +215,19 @@ def _checked_raw(field: Field, column: Sequence[Any]) -> Column:
         if start == b"n":
             values.append(None)
         elif start == opening:
+            if field.kind == "changes":
+                _check_changes(field, raw, index)
             values.append(raw)
         else:
             raise WireError(f"expected {field.kind}, found {bytes(raw)[:40]!r}", index=index, field=field.name)
     return values
+
+
+def _check_changes(field: Field, raw: msgspec.Raw, index: int) -> None:
+    try:
+        _changes_decoder.decode(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise WireError(f"expected a list of {{field, old, new}}: {error}", index=index, field=field.name) from error
 
 
 def _check_required(columns: Mapping[str, Column]) -> None:
@@ -249,8 +262,10 @@ def _absolute(name: str, column: Sequence[Any]) -> list[int | None]:
         for difference in column:
             last += difference or 0
             values.append(None if difference is None else last)
-    if name == "origin.offset" and any(value is not None and not 0 <= value < 2**63 for value in values):
-        raise WireError("an offset is negative or too large", field=name)
+    if name == "origin.offset":
+        for index, value in enumerate(values):
+            if value is not None and not 0 <= value < 2**63:
+                raise WireError("the offset is negative or too large", index=index, field=name)
     return values
 
 
@@ -258,13 +273,13 @@ def _wire_error(error: Exception) -> WireError:
     """Turn msgspec's ``… - at `$.c.actor.id[3]` `` into the event and field to blame."""
     message = str(error)
     text, _, place = message.partition(" - at `")
-    path = place.rstrip("`").removeprefix("$.c.")
-    name, bracket, rest = path.partition("[")
+    path = place.rstrip("`")
+    name, _, rest = path.removeprefix("$.c.").partition("[")
     index = rest.split("]")[0]
     return WireError(
         text or type(error).__name__,
-        index=int(index) if bracket and index.isdecimal() else None,
-        field=name if bracket else None,
+        index=int(index) if index.isdecimal() else None,
+        field=name if path.startswith("$.c.") else None,
     )
 
 
@@ -296,5 +311,7 @@ _Wired: Any = msgspec.defstruct(
     forbid_unknown_fields=True,
     gc=False,
 )
+_Change: Any = msgspec.defstruct("Change", [("field", str)], gc=False)
+_changes_decoder: Final = msgspec.json.Decoder(list[_Change])
 _decoder: Final = msgspec.json.Decoder(_Wired)
 _encoder: Final = msgspec.json.Encoder()
