@@ -61,3 +61,17 @@ class Redactor(Protocol):
     def value(self, value: Any) -> Any:
         """Return a decoded JSON value with secrets replaced, by key name and by the shape of values, at any depth."""
         ...
+
+
+class Chunk(NamedTuple):
+    """Whole lines read from one file in one go.
+
+    ``lines`` come without their newline; ``offsets`` are their byte offsets in the file.  ``truncated`` are the places of
+    lines that were longer than ``max_line_bytes`` and cut there.
+    """
+
+    input: str
+    file: str
+    lines: list[bytes]
+    offsets: list[int]
+    truncated: tuple[int, ...]

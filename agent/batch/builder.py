@@ -1,0 +1,190 @@
+"""Rows to columns.
+
+Rows of one profile and file stay together as a run, so that what all of its events share (host, input, profile, file,
+the profile's constants) is one text in the batch and not a value an event.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from agent.records import Chunk, Normalised
+from watchbook import wire
+from watchbook.configfile import positive, setting
+from watchbook.event import FLAG_TRUNCATED, FLAG_UNPARSED
+from watchbook.units import Bytes
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How lines are gathered into batches."""
+
+    events_max: int = setting("Events in one batch.", 512, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
+    line_bytes_max: Bytes = setting("Bytes of lines in one batch.", Bytes(2 << 20), check=positive)
+    group_events_max: int = setting("Events that one transaction of the spool takes.", 2048, check=positive)
+
+
+class Origin(NamedTuple):
+    """Where lines come from, as every event says."""
+
+    host: str
+    agent: str
+    input: str
+    profile: str
+
+
+class _Run(NamedTuple):
+    """Rows with the same fields and the same constants.  ``sizes``: bytes of each row's line."""
+
+    fields: Sequence[str]
+    constants: Mapping[str, str]
+    rows: Sequence[tuple[Any, ...]]
+    sizes: Sequence[int]
+
+
+_UNPARSED_FIELDS = ("time", "raw", "reason", "flags", "origin.offset")
+_UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "unparsed", "category": "meta"}
+
+
+class Builder:
+    """Gathers until :meth:`take` is called.  ``n`` events and ``line_bytes`` bytes of lines are waiting."""
+
+    def __init__(self, settings: BatchSettings) -> None:
+        self._settings = settings
+        self._runs: list[_Run] = []
+        self.n = 0
+        self.line_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a transaction's worth has been gathered."""
+        settings = self._settings
+        return self.n >= settings.group_events_max or self.line_bytes >= 4 * settings.line_bytes_max
+
+    def add(
+        self,
+        normalised: Normalised,
+        fields: tuple[str, ...],
+        constants: Mapping[str, str],
+        chunk: Chunk,
+        origin: Origin,
+        read_us: int,
+        raws: Sequence[str] | None = None,
+    ) -> None:
+        """Take in what a profile made of a chunk; ``raws`` are the original lines where they are to be kept."""
+        shared = {
+            "origin.host": origin.host,
+            "origin.agent": origin.agent,
+            "origin.input": origin.input,
+            "origin.file": chunk.file,
+        }
+        places = range(len(chunk.lines)) if normalised.row_lines is None else normalised.row_lines
+        if normalised.rows:
+            everything = {**constants, **shared, "origin.profile": origin.profile}
+            self._add_rows(normalised.rows, places, fields, everything, chunk, raws)
+        if normalised.unparsed:
+            rows = [
+                (read_us, line.raw, line.reason, _flags(line.line, chunk), chunk.offsets[line.line])
+                for line in normalised.unparsed
+            ]
+            sizes = [len(line.raw) for line in normalised.unparsed]
+            self._append(_Run(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, sizes))
+
+    def _add_rows(
+        self,
+        rows: list[tuple[Any, ...]],
+        places: Sequence[int],
+        fields: tuple[str, ...],
+        constants: Mapping[str, str],
+        chunk: Chunk,
+        raws: Sequence[str] | None,
+    ) -> None:
+        extra: list[tuple[str, Sequence[Any]]] = [("origin.offset", [chunk.offsets[place] for place in places])]
+        if raws is not None:
+            extra.append(("raw", [raws[place] for place in places]))
+        if chunk.truncated:
+            rows, fields = _with_truncated_flag(rows, places, fields, chunk)
+        columns = [*zip(*rows, strict=True), *(values for _, values in extra)]
+        joined = list(zip(*columns, strict=True))
+        sizes = [len(chunk.lines[place]) for place in places]
+        self._append(_Run((*fields, *(name for name, _ in extra)), constants, joined, sizes))
+
+    def add_event(self, event: Mapping[str, Any]) -> None:
+        """Take in one event of the agent's own, in flat form."""
+        self._append(_Run(tuple(event), {}, [tuple(event.values())], [0]))
+
+    def _append(self, run: _Run) -> None:
+        self._runs.append(run)
+        self.n += len(run.rows)
+        self.line_bytes += sum(run.sizes)
+
+    def take(self) -> list[tuple[int, bytes]]:
+        """Return (number of events, JSON before compression) of the batches gathered, and begin anew."""
+        runs, self._runs, self.n, self.line_bytes = self._runs, [], 0, 0
+        return [_encode(pieces) for pieces in self._cut(runs)]
+
+    def _cut(self, runs: Sequence[_Run]) -> list[list[_Run]]:
+        """Cut runs into batches of about equal size within the limits."""
+        total = sum(len(run.rows) for run in runs)
+        batches = -(-total // self._settings.events_max) or 1
+        target = -(-total // batches)
+        cut: list[list[_Run]] = [[]]
+        events = size = 0
+        for run in runs:
+            start = 0
+            for index, line_bytes in enumerate(run.sizes):
+                if events and (events >= target or size + line_bytes > self._settings.line_bytes_max):
+                    cut[-1].append(_slice(run, start, index))
+                    cut.append([])
+                    start, events, size = index, 0, 0
+                events += 1
+                size += line_bytes
+            cut[-1].append(_slice(run, start, len(run.rows)))
+        return [pieces for pieces in ([run for run in batch if run.rows] for batch in cut) if pieces]
+
+
+def _slice(run: _Run, start: int, end: int) -> _Run:
+    if start == 0 and end == len(run.rows):
+        return run
+    return _Run(run.fields, run.constants, run.rows[start:end], run.sizes[start:end])
+
+
+def _encode(runs: Sequence[_Run]) -> tuple[int, bytes]:
+    n = sum(len(run.rows) for run in runs)
+    if len(runs) == 1:
+        return n, wire.encode_json(n, _columns(runs[0]))
+    pieces = [(len(run.rows), _columns(run)) for run in runs]
+    names = dict.fromkeys(name for _, columns in pieces for name in columns)
+    return n, wire.encode_json(n, {name: _joined(name, pieces) for name in names})
+
+
+def _columns(run: _Run) -> dict[str, Any]:
+    named = zip(run.fields, zip(*run.rows, strict=True), strict=True)
+    return {**run.constants, **{name: values for name, values in named if values.count(None) < len(values)}}
+
+
+def _joined(name: str, pieces: Sequence[tuple[int, Mapping[str, Any]]]) -> Any:
+    found = [columns.get(name) for _, columns in pieces]
+    if isinstance(found[0], str) and all(column == found[0] for column in found):
+        return found[0]
+    joined: list[Any] = []
+    for (n, _), column in zip(pieces, found, strict=True):
+        joined.extend([column] * n if column is None or isinstance(column, str) else column)
+    return joined
+
+
+def _flags(place: int, chunk: Chunk) -> list[str]:
+    return [FLAG_UNPARSED, FLAG_TRUNCATED] if place in chunk.truncated else [FLAG_UNPARSED]
+
+
+def _with_truncated_flag(
+    rows: list[tuple[Any, ...]], places: Sequence[int], fields: tuple[str, ...], chunk: Chunk
+) -> tuple[list[tuple[Any, ...]], tuple[str, ...]]:
+    if "flags" not in fields:
+        rows, fields = [(*row, None) for row in rows], (*fields, "flags")
+    at = fields.index("flags")
+    flagged = [
+        (*row[:at], [*(row[at] or ()), FLAG_TRUNCATED], *row[at + 1 :]) if place in chunk.truncated else row
+        for row, place in zip(rows, places, strict=True)
+    ]
+    return flagged, fields

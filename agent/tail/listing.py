@@ -1,0 +1,61 @@
+"""What lies in the folders: every regular file with its stat, and which of them an input names.  I/O only."""
+
+import contextlib
+import glob
+import os
+import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Found(NamedTuple):
+    """A regular file under one of its names."""
+
+    path: str
+    device: int
+    inode: int
+    size: int
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
+
+class Listing(NamedTuple):
+    """``files`` by path; ``unreadable``: folder -> why it could not be listed."""
+
+    files: dict[str, Found]
+    unreadable: dict[str, str]
+
+
+def expand(patterns: Iterable[str]) -> list[str]:
+    """Return the paths that glob patterns match, each once, sorted within a pattern."""
+    found = (sorted(glob.glob(pattern, recursive=True)) for pattern in patterns)  # noqa: PTH207  # absolute patterns
+    return list(dict.fromkeys(path for paths in found for path in paths))
+
+
+def list_folders(folders: Iterable[str]) -> Listing:
+    """Return every regular file in the folders; symbolic links are followed to the file they lead to."""
+    files: dict[str, Found] = {}
+    unreadable: dict[str, str] = {}
+    for folder in folders:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if found := look_at(entry.path):
+                        files[entry.path] = found
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            unreadable[folder] = error.strerror or str(error)
+    return Listing(files, unreadable)
+
+
+def look_at(path: str) -> Found | None:
+    """Return the regular file at a path, None when there is none."""
+    with contextlib.suppress(OSError):
+        status = os.stat(path)  # noqa: PTH116  # on every file of every rescan: a Path object each is measurable
+        if stat.S_ISREG(status.st_mode):
+            return Found(path, status.st_dev, status.st_ino, status.st_size)
+    return None

@@ -1,0 +1,257 @@
+"""Decides what each track is now, from what lies in the folders.
+
+The order of decisions, every time the folders are looked at:
+
+1. A track whose file is still there under any name, with its content, stays with it: a rename only changes its path.
+2. A track whose content is gone from its file (truncated, rewritten, deleted while the agent was down) looks for a copy
+   of that content among files nobody claims, and goes on in it.  Without one, what was seen and not read is lost, and
+   said.
+3. A file nobody claims is a copy of something known (then it is not read), a new live file, or a generation that was
+   written and rotated away while nobody looked (then it is read from its beginning).
+
+Rotated files that were there before a pattern was first started are noted as ignored, so that "unknown" means "new".
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import NamedTuple
+
+from agent.tail.claims import Claims, Kin, kin_keys
+from agent.tail.contents import Contents, continues, has_head_of, hash_head, same_start
+from agent.tail.listing import Found
+from agent.tail.names import is_rotated_form, live_names, matches
+from agent.tail.settings import InputFiles
+from agent.tail.track import ANCHOR_BYTES, State, Track
+
+
+class Lost(NamedTuple):
+    """Bytes that were seen in a file and were gone before they could be read."""
+
+    input: str
+    file: str
+    bytes: int
+
+
+class View(NamedTuple):
+    """What lies in the folders now.  ``live``: path -> name of the input that names it.
+
+    ``unreadable``: folders that could not be listed or are not there, about which nothing is known.
+    """
+
+    files: Mapping[str, Found]
+    live: Mapping[str, str]
+    unreadable: frozenset[str]
+    now_us: int
+
+
+class Hold(NamedTuple):
+    """What the reader knows of the files it holds open.
+
+    ``is_open``: held, so readable to its end even without a name.  ``is_trusted``: its content up to the offset is
+    known to be unchanged unless it is shorter.
+    """
+
+    is_open: Callable[[Track], bool]
+    is_trusted: Callable[[Track], bool]
+
+
+@dataclass
+class Outcome:
+    """What was decided: ids of tracks that are new or changed, moved to another file, or forgotten; bytes lost."""
+
+    changed: set[int] = field(default_factory=set)
+    moved: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+    lost: list[Lost] = field(default_factory=list)
+
+
+class Reconciler:
+    """Holds the tracks.  ``started`` are the patterns whose older rotated files have been noted."""
+
+    def __init__(
+        self,
+        inputs: Iterable[InputFiles],
+        contents: Contents,
+        *,
+        fingerprint_bytes: int,
+        forget_after_us: int,
+        tracks: Iterable[Track] = (),
+        started: Iterable[str] = (),
+    ) -> None:
+        self._inputs = {files.name: files for files in inputs}
+        self._patterns = {pattern: files for files in self._inputs.values() for pattern in files.patterns}
+        self._contents = contents
+        self._fingerprint_bytes = fingerprint_bytes
+        self._forget_after_us = forget_after_us
+        self.tracks = {track.id: track for track in tracks}
+        self.started = set(started)
+        self._next_id = max(self.tracks, default=0) + 1
+
+    def reconcile(self, view: View, hold: Hold) -> Outcome:
+        """Bring every track up to date with what was found, and begin tracks for what is new."""
+        outcome = Outcome()
+        claims = Claims(view.files.values())
+        displaced = [t for t in self.tracks.values() if not self._stays(t, view, hold, claims, outcome)]
+        for track in displaced:
+            self._move_or_miss(track, view, claims, outcome)
+        self._begin_tracks(view, claims, outcome)
+        self.started.update(self._patterns)
+        return outcome
+
+    # 1. Tracks that stay with their file.
+
+    def _stays(self, track: Track, view: View, hold: Hold, claims: Claims, outcome: Outcome) -> bool:
+        found = claims.at(track)
+        if found is None:
+            if hold.is_open(track):
+                self._set_state(track, "rotated", outcome)
+                return True
+            return str(PurePath(track.path).parent) in view.unreadable
+        unchanged = track.state in ("finished", "ignored") and (found.path, found.size) == (track.path, track.size)
+        if not unchanged and not self._holds(found, track, trusted=hold.is_trusted(track)):
+            return False
+        claims.claim(found)
+        self._note(track, found, view, outcome)
+        return True
+
+    def _holds(self, found: Found, track: Track, *, trusted: bool) -> bool:
+        """Return whether a file still has a track's content up to its offset."""
+        if track.state == "ignored":
+            return has_head_of(self._contents, found, track)
+        return found.size >= track.offset if trusted else continues(self._contents, found, track)
+
+    def _note(self, track: Track, found: Found, view: View, outcome: Outcome) -> None:
+        if (track.path, track.size) != (found.path, found.size):
+            track.path, track.size = found.path, found.size
+            outcome.changed.add(track.id)
+        if track.state == "finished":
+            self._set_state(track, "rotated" if found.size > track.offset else "finished", outcome)
+        elif track.state != "ignored":
+            self._set_state(track, "live" if _is_written(found.path, view) else "rotated", outcome)
+        self._grow_head(track, found, outcome)
+
+    def _grow_head(self, track: Track, found: Found, outcome: Outcome) -> None:
+        if track.head_bytes >= min(found.size, self._fingerprint_bytes):
+            return
+        head = self._contents.read(found, 0, self._fingerprint_bytes)
+        # The file may have been rewritten a moment ago: the head grows only out of the head that is known.
+        known = not track.head_bytes or hash_head(head[: track.head_bytes]) == track.head_hash
+        if known and len(head) > track.head_bytes:
+            track.head_bytes, track.head_hash = len(head), hash_head(head)
+            outcome.changed.add(track.id)
+
+    def _set_state(self, track: Track, state: State, outcome: Outcome) -> None:
+        if track.state != state:
+            track.state = state
+            outcome.changed.add(track.id)
+
+    # 2. Tracks whose content is gone from where it was.
+
+    def _move_or_miss(self, track: Track, view: View, claims: Claims, outcome: Outcome) -> None:
+        copy = None if track.state == "ignored" else self._find_copy(track, claims)
+        unread = track.size - max(track.offset, copy.size if copy else 0)
+        if track.is_read and unread > 0:
+            outcome.lost.append(Lost(track.input, track.path, unread))
+        if copy is None:
+            self._miss(track, view, outcome)
+            return
+        claims.claim(copy)
+        track.device, track.inode, track.path, track.size = copy.device, copy.inode, copy.path, copy.size
+        self._set_state(track, "rotated" if copy.size > track.offset else "finished", outcome)
+        outcome.changed.add(track.id)
+        outcome.moved.add(track.id)
+
+    def _find_copy(self, track: Track, claims: Claims) -> Found | None:
+        """Return the file that holds a track's content now: whole, or cut short below what was read of it."""
+        keys = kin_keys(track.path)
+        candidates = [
+            found
+            for found in claims.unclaimed()
+            if found.identity != track.identity
+            and not keys.isdisjoint(kin_keys(found.path))
+            and has_head_of(self._contents, found, track)
+        ]
+        whole = (found for found in candidates if continues(self._contents, found, track))
+        cut = (f for f in candidates if f.size < track.offset and live_names(PurePath(f.path).name))
+        return next(whole, None) or next(cut, None)
+
+    def _miss(self, track: Track, view: View, outcome: Outcome) -> None:
+        if track.state != "missing":
+            track.missing_since = view.now_us
+            outcome.moved.add(track.id)
+        elif view.now_us - track.missing_since > self._forget_after_us:
+            del self.tracks[track.id]
+            outcome.removed.add(track.id)
+            return
+        self._set_state(track, "missing", outcome)
+
+    # 3. Files that nobody claims.
+
+    def _begin_tracks(self, view: View, claims: Claims, outcome: Outcome) -> None:
+        kin: Kin | None = None
+        for found in claims.unclaimed():
+            files = self._input_of(found, view)
+            if files is None:
+                continue
+            kin = kin or Kin(self.tracks.values())
+            owner = next((t for t in kin.of(found.path) if self._is_copy(found, t, view)), None)
+            if owner is not None and owner.is_read:
+                continue  # a copy that is just being made, or one that its owner may yet need
+            claims.claim(found)
+            kin.add(self._begin(found, files, view, outcome, is_copy=owner is not None))
+
+    def _input_of(self, found: Found, view: View) -> InputFiles | None:
+        name = view.live.get(found.path)
+        if name is not None:
+            return self._inputs[name]
+        if found.size == 0:
+            return None
+        return next((files for p, files in self._patterns.items() if is_rotated_form(found.path, p)), None)
+
+    def _is_copy(self, found: Found, track: Track, view: View) -> bool:
+        """Return whether a file holds the bytes of a track's file as far as the shorter of them goes.
+
+        Their first and last shared bytes are compared; when the track's file is not there, its fingerprint.
+        """
+        original = view.files.get(track.path)
+        if original is None or original.identity != track.identity:
+            return has_head_of(self._contents, found, track)
+        if original.identity == found.identity:
+            return False
+        if not same_start(self._contents, found, original, self._fingerprint_bytes):
+            return False
+        shared = min(found.size, original.size)
+        size = min(shared, self._fingerprint_bytes)
+        read = self._contents.read
+        return read(found, shared - size, size) == read(original, shared - size, size)
+
+    def _begin(self, found: Found, files: InputFiles, view: View, outcome: Outcome, *, is_copy: bool) -> Track:
+        track = Track(
+            id=self._next_id, input=files.name, path=found.path, device=found.device, inode=found.inode, size=found.size
+        )
+        self._next_id += 1
+        first_start = self._is_first_start(found.path, files)
+        is_live = found.path in view.live
+        if is_copy or (first_start and not is_live):
+            track.state, track.offset = "ignored", found.size
+        else:
+            track.state = "live" if _is_written(found.path, view) else "rotated"
+            if first_start and files.read_from == "end":
+                track.offset = found.size
+                size = min(found.size, ANCHOR_BYTES)
+                track.anchor = self._contents.read(found, found.size - size, size)
+                track.skipping = size > 0 and not track.anchor.endswith(b"\n")
+        self.tracks[track.id] = track
+        outcome.changed.add(track.id)
+        self._grow_head(track, found, outcome)
+        return track
+
+    def _is_first_start(self, path: str, files: InputFiles) -> bool:
+        naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)]
+        return self.started.isdisjoint(naming or files.patterns)
+
+
+def _is_written(path: str, view: View) -> bool:
+    """Return whether a path is where its application writes: named by an input, and no rotated form of such a one."""
+    return path in view.live and all(key == path or key not in view.live for key in kin_keys(path))

@@ -1,0 +1,263 @@
+"""Holds the open files of all inputs and reads whole lines from them.
+
+Every read begins with the anchor: the last bytes before the offset are read again together with what follows, so that
+a file that was truncated and has grown past the offset in between is noticed before a byte of it is taken for a line.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
+from typing import NamedTuple
+
+from agent.records import Chunk
+from agent.tail.contents import DiskContents, hash_head
+from agent.tail.framing import Framed, frame
+from agent.tail.listing import expand, list_folders, look_at
+from agent.tail.reconcile import Hold, Lost, Reconciler, View
+from agent.tail.settings import InputFiles, TailSettings
+from agent.tail.track import ANCHOR_BYTES, Track, decode_track, encode_track
+from watchbook.clock import SECOND_US, Clock
+from watchbook.logs import get_logger
+
+log = get_logger("tail")
+
+
+class Changes(NamedTuple):
+    """What must be remembered: the documents of tracks by id (None: forget it), and the patterns started."""
+
+    tracks: dict[int, bytes | None]
+    started: list[str]
+
+
+class _OpenFile:
+    """A file held open: its descriptor, whether its content can be trusted, and since when it has not grown."""
+
+    __slots__ = ("descriptor", "quiet_since", "suspect")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.suspect = False
+        self.quiet_since: float | None = None
+
+
+class Tailer:
+    """Reads every line of the inputs' files once.
+
+    ``documents`` are what :meth:`take_changes` gave before, as stored; ``started`` likewise.  ``lost`` collects what
+    was seen and could not be read; ``errors`` says by path what cannot be read just now, and why.
+    """
+
+    def __init__(
+        self,
+        inputs: Iterable[InputFiles],
+        settings: TailSettings,
+        *,
+        clock: Clock,
+        documents: Iterable[bytes] = (),
+        started: Iterable[str] = (),
+    ) -> None:
+        self._inputs = list(inputs)
+        self._settings = settings
+        self._clock = clock
+        self._reconciler = Reconciler(
+            self._inputs,
+            DiskContents(),
+            fingerprint_bytes=settings.fingerprint_bytes,
+            forget_after_us=int(settings.forget_after * SECOND_US),
+            tracks=map(decode_track, documents),
+            started=started,
+        )
+        self._open: dict[int, _OpenFile] = {}
+        self._dirty: dict[int, None] = {}
+        self.lost: list[Lost] = []
+        self.errors: dict[str, str] = {}
+        self.needs_look = True
+
+    @property
+    def tracks(self) -> Mapping[int, Track]:
+        """What is remembered, by id."""
+        return self._reconciler.tracks
+
+    def folders(self) -> set[str]:
+        """Return the folders in which something may happen."""
+        patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
+        return patterns | {str(PurePath(track.path).parent) for track in self.tracks.values() if track.is_read}
+
+    def look(self) -> None:
+        """Look at the folders: follow renames, notice truncations, open what is new."""
+        self.needs_look = False
+        view = self._view()
+        hold = Hold(lambda t: t.id in self._open, lambda t: t.id in self._open and not self._open[t.id].suspect)
+        outcome = self._reconciler.reconcile(view, hold)
+        for lost in outcome.lost:
+            log.error("bytes_lost", input=lost.input, file=lost.file, bytes=lost.bytes)
+        self.lost.extend(outcome.lost)
+        suspects = {identifier for identifier, held in self._open.items() if held.suspect}
+        for identifier in outcome.moved | outcome.removed | suspects:
+            self._close(identifier)
+        self._dirty.update(dict.fromkeys(outcome.changed | outcome.removed))
+        self._open_files()
+
+    def read(self) -> Iterator[Chunk]:
+        """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
+        reading = sorted((t for t in self.tracks.values() if t.id in self._open), key=lambda t: t.state == "live")
+        while reading:
+            going_on = []
+            for track in reading:
+                chunk = self._read_chunk(track)
+                if chunk is not None:
+                    going_on.append(track)
+                    if chunk.lines:
+                        yield chunk
+            reading = going_on
+
+    def take_changes(self) -> Changes:
+        """Return what has changed since the last call, to be stored with the lines read until now."""
+        tracks = {i: encode_track(self.tracks[i]) if i in self.tracks else None for i in self._dirty}
+        self._dirty.clear()
+        return Changes(tracks, sorted(self._reconciler.started))
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self._dirty)
+
+    def close(self) -> None:
+        """Close every file."""
+        for identifier in list(self._open):
+            self._close(identifier)
+
+    def _view(self) -> View:
+        live: dict[str, str] = {}
+        for files in self._inputs:
+            for path in expand(files.patterns):
+                live.setdefault(path, files.name)
+        folders = {str(PurePath(path).parent) for path in live}
+        folders.update(str(PurePath(track.path).parent) for track in self.tracks.values())
+        folders.update(_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns)
+        listing = list_folders(folders)
+        for path in live:
+            if path not in listing.files and (found := look_at(path)):
+                listing.files[path] = found
+        for folder, reason in listing.unreadable.items():
+            self.errors[folder] = reason
+        absent = {folder for folder in folders if not os.path.isdir(folder)}  # noqa: PTH112
+        return View(listing.files, live, frozenset({*listing.unreadable, *absent}), self._clock())
+
+    def _open_files(self) -> None:
+        for track in self.tracks.values():
+            if track.is_read and track.id not in self._open:
+                self._open_file(track)
+
+    def _open_file(self, track: Track) -> None:
+        try:
+            descriptor = os.open(track.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            if track.path not in self.errors:
+                log.error("file_open_failed", file=track.path, error=error.strerror)  # noqa: TRY400
+            self.errors[track.path] = error.strerror or str(error)
+            self.needs_look = isinstance(error, FileNotFoundError)
+            return
+        self.errors.pop(track.path, None)
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != track.identity:
+            os.close(descriptor)
+            self.needs_look = True
+            return
+        self._open[track.id] = _OpenFile(descriptor)
+
+    def _read_chunk(self, track: Track) -> Chunk | None:
+        """Return the next lines of a file; None when there are none just now."""
+        held = self._open.get(track.id)
+        if held is None or held.suspect:
+            return None
+        try:
+            framed = self._read_framed(track, held)
+        except OSError as error:
+            self.errors[track.path] = error.strerror or str(error)
+            return None
+        if framed is None:
+            return None
+        self._advance(track, framed)
+        return Chunk(track.input, track.path, framed.lines, framed.offsets, framed.truncated)
+
+    def _read_framed(self, track: Track, held: _OpenFile) -> Framed | None:
+        size = os.fstat(held.descriptor).st_size
+        if size == track.offset:
+            return self._rest(track, held)
+        wanted = int(self._settings.chunk_bytes)
+        while True:
+            data = self._pread(track, held, wanted)
+            if data is None:
+                return None
+            framed = self._frame(data, track)
+            if framed.used or len(data) < wanted:
+                break
+            wanted = min(wanted * 2, self._settings.max_line_bytes + 1)
+        if not framed.used:
+            return self._rest(track, held)
+        held.quiet_since = None
+        track.anchor = (track.anchor + data[: framed.used])[-ANCHOR_BYTES:]
+        if track.head_bytes < self._settings.fingerprint_bytes and track.offset == 0:
+            head = data[: self._settings.fingerprint_bytes]
+            track.head_bytes, track.head_hash = len(head), hash_head(head)
+        return framed
+
+    def _frame(self, data: bytes, track: Track, *, last: bool = False) -> Framed:
+        limit = self._settings.max_line_bytes
+        return frame(data, track.offset, max_line_bytes=limit, skipping=track.skipping, last=last)
+
+    def _pread(self, track: Track, held: _OpenFile, size: int) -> bytes | None:
+        """Read from the offset on, checking the anchor before it; None when the content is not what it was."""
+        anchor = track.anchor
+        data = os.pread(held.descriptor, len(anchor) + size, track.offset - len(anchor))
+        if anchor and not data.startswith(anchor):
+            held.suspect = True
+            self.needs_look = True
+            return None
+        return data[len(anchor) :]
+
+    def _rest(self, track: Track, held: _OpenFile) -> Framed | None:
+        """At the end of what is there: when a rotated file has been quiet for long enough, finish it."""
+        if track.state != "rotated":
+            return None
+        now = time.monotonic()
+        if held.quiet_since is None:
+            held.quiet_since = now
+        if now - held.quiet_since < self._settings.rotated_hold:
+            return None
+        data = self._pread(track, held, self._settings.max_line_bytes)
+        if data is None:
+            return None
+        framed = self._frame(data, track, last=True)
+        track.state = "finished"
+        track.anchor = (track.anchor + data[: framed.used])[-ANCHOR_BYTES:]
+        self._dirty[track.id] = None
+        self._close(track.id)
+        return framed if framed.used else None
+
+    def _advance(self, track: Track, framed: Framed) -> None:
+        track.offset += framed.used
+        track.size = max(track.size, track.offset)
+        track.lines += len(framed.lines)
+        track.bytes_read += framed.used
+        track.bytes_cut += framed.cut
+        track.skipping = framed.skipping
+        self._dirty[track.id] = None
+
+    def _close(self, identifier: int) -> None:
+        held = self._open.pop(identifier, None)
+        if held is not None:
+            os.close(held.descriptor)
+
+
+def _fixed_folder(pattern: str) -> str:
+    """Return the deepest folder of a pattern that holds no wildcard."""
+    parts = PurePath(pattern).parent.parts
+    fixed = []
+    for part in parts:
+        if any(sign in part for sign in "*?["):
+            break
+        fixed.append(part)
+    return str(PurePath(*fixed)) if fixed else "."

@@ -1,0 +1,64 @@
+"""What the agent remembers of one file's content, from start to start.
+
+A track follows content, not a name: it is known again by device and inode together with the head of the content
+(``head_hash`` over the first ``head_bytes``), and by the ``anchor``, the last bytes before ``offset``.  The head grows
+with the file until it is long enough, so that short files are told apart too.  A track is stored as a JSON document in
+the same transaction as the batch that holds the lines up to its ``offset``.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+#: How many bytes before the offset are compared on every read.
+ANCHOR_BYTES: Final = 64
+
+#: live: under a name that its input names.  rotated: no longer, being read to its end.  finished: read to its end, kept
+#: so that it is known when it is met again.  ignored: was there before the input was first started; never read.
+#: missing: nowhere to be found; kept for a while, in case it comes back (a folder that was unmounted).
+State = Literal["live", "rotated", "finished", "ignored", "missing"]
+
+
+class Track(msgspec.Struct, kw_only=True):
+    """One file's content.  ``offset``: bytes handed on as whole lines; ``size``: as last seen, both in bytes.
+
+    Counters are since the track began: ``lines``; ``bytes_read`` (through ``offset``, without what was skipped at the
+    start); ``bytes_cut`` of over-long lines.  ``missing_since``: microseconds since the epoch.
+    """
+
+    id: int
+    input: str
+    path: str
+    device: int
+    inode: int
+    state: State = "live"
+    offset: int = 0
+    size: int = 0
+    head_bytes: int = 0
+    head_hash: bytes = b""
+    anchor: bytes = b""
+    skipping: bool = False
+    lines: int = 0
+    bytes_read: int = 0
+    bytes_cut: int = 0
+    missing_since: int = 0
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
+    @property
+    def is_read(self) -> bool:
+        """Whether lines are read from it."""
+        return self.state in ("live", "rotated")
+
+
+def encode_track(track: Track) -> bytes:
+    """Return the document of a track."""
+    return msgspec.json.encode(track)
+
+
+def decode_track(document: bytes) -> Track:
+    """Return the track of a document; raises msgspec.ValidationError when it is none."""
+    return msgspec.json.decode(document, type=Track)
