@@ -4,13 +4,16 @@
 ``2026-11-21.2.blk``.  One thread writes; readers open their own read-only connections.
 """
 
-from collector.store.guard import SequenceConflictError, SequenceGapError
+from collector.store.files import FolderInUseError
+from collector.store.guard import KeyReusedError, SequenceConflictError, SequenceGapError
 from collector.store.settings import StoreSettings
 from collector.store.store import Appended, Store
 from collector.store.writer import StoreBusyError, StoreUnavailableError
 
 __all__ = [
     "Appended",
+    "FolderInUseError",
+    "KeyReusedError",
     "SequenceConflictError",
     "SequenceGapError",
     "Store",

@@ -22,6 +22,10 @@ class SequenceGapError(Exception):
         self.expected = expected
 
 
+class KeyReusedError(Exception):
+    """An Idempotency-Key came again with another body."""
+
+
 class SequenceConflictError(Exception):
     """The sequence was committed before with other content: two senders share one stream (a copied spool)."""
 

@@ -35,7 +35,8 @@ CREATE TABLE block(
 CREATE UNIQUE INDEX block_stream ON block(stream, sequence);
 CREATE INDEX block_tmax ON block(tmax);
 CREATE TABLE stream(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sequence INTEGER NOT NULL);
-CREATE TABLE request(key TEXT PRIMARY KEY, sequence INTEGER NOT NULL, n INTEGER NOT NULL, received INTEGER NOT NULL);
+CREATE TABLE request(
+    key TEXT PRIMARY KEY, digest BLOB NOT NULL, sequence INTEGER NOT NULL, n INTEGER NOT NULL, received INTEGER NOT NULL);
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 PRAGMA user_version={COMPATIBILITY};
 """
@@ -51,9 +52,10 @@ class NewBlock(NamedTuple):
 
 
 class Request(NamedTuple):
-    """The answer to a request with an Idempotency-Key."""
+    """The answer to a request with an Idempotency-Key; ``digest`` tells its body from another."""
 
     key: str
+    digest: bytes
     sequence: int
     n: int
     received: int
@@ -127,9 +129,7 @@ class Segment:
 
     def requests_since(self, received: int) -> list[Request]:
         """Return the remembered requests that came at or after a time."""
-        rows = self._connection.execute(
-            "SELECT key, sequence, n, received FROM request WHERE received >= ?", (received,)
-        )
+        rows = self._connection.execute("SELECT * FROM request WHERE received >= ? ORDER BY received", (received,))
         return [Request(*row) for row in rows]
 
     def commit(self, blocks: Sequence[NewBlock], sequences: dict[str, int], requests: Iterable[Request]) -> None:
@@ -150,7 +150,7 @@ class Segment:
                     (info.number, info.n, info.tmin, info.tmax, info.received, self._stream_id(info.stream),
                      info.sequence, block.hash, block.data),
                 )  # fmt: skip
-            self._connection.executemany("INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?)", requests)
+            self._connection.executemany("INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?)", requests)
             execute("COMMIT")
         except BaseException:
             self._stream_ids.clear()

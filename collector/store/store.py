@@ -70,12 +70,13 @@ class Store:
         return self._writer.failing
 
     async def append(
-        self, stream: str, sequence: int | None, data: bytes, batch: Batch, *, key: str | None = None
+        self, stream: str, sequence: int | None, data: bytes, batch: Batch, *, key: tuple[str, bytes] | None = None
     ) -> Appended:
         """Return once the batch is on disk (or was before).
 
-        ``sequence`` None numbers it in the collector's own stream; ``key`` is an Idempotency-Key.  Raises
-        SequenceGapError, SequenceConflictError, StoreBusyError or StoreUnavailableError; then nothing of it was kept.
+        ``sequence`` None numbers it in the collector's own stream; ``key`` is an Idempotency-Key with the
+        digest of its body.  Raises SequenceGapError, SequenceConflictError, KeyReusedError, StoreBusyError or
+        StoreUnavailableError; then nothing of it was kept.
         """
         future: asyncio.Future[Appended] = self._loop.create_future()
         self._writer.put(Append(stream, sequence, data, batch, key, lambda _, result: self._answer(future, result)))

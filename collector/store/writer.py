@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from collector.block import BlockInfo, DecodedBlock
 from collector.store.files import SegmentFiles
-from collector.store.guard import SequenceConflictError, SequenceGapError, Verdict, judge
+from collector.store.guard import KeyReusedError, SequenceConflictError, SequenceGapError, Verdict, judge
 from collector.store.segment import Heads, NewBlock, Request, chain_hash
 from watchbook.clock import Clock
 from watchbook.logs import RepeatedFailure, get_logger
@@ -46,7 +46,7 @@ class Append:
     sequence: int | None
     data: bytes
     batch: Batch
-    key: str | None
+    key: tuple[str, bytes] | None
     answer: Callable[["Append", Appended | Exception], None]
 
 
@@ -125,7 +125,7 @@ class Writer:
             for append in appends:
                 try:
                     results.append((append, work.add(append)))
-                except (SequenceGapError, SequenceConflictError) as error:
+                except (SequenceGapError, SequenceConflictError, KeyReusedError) as error:
                     results.append((append, error))
             if work.moved:
                 self._files.current.commit(work.blocks, work.moved, work.requests)
@@ -161,7 +161,7 @@ class _Group:
         self._read_data = read_data
 
     def add(self, append: Append) -> Appended:
-        if append.key is not None and (known := self._known_request(append.key)):
+        if append.key is not None and (known := self._known_request(*append.key)):
             return Appended(append.stream, known.sequence, known.n, repeat=True)
         last = self.heads.sequences.get(append.stream, 0)
         sequence = last + 1 if append.sequence is None else append.sequence
@@ -175,7 +175,7 @@ class _Group:
         n = append.batch.n
         self.heads.sequences[append.stream] = self.moved[append.stream] = sequence
         if append.key is not None:
-            self.requests.append(Request(append.key, sequence, n, self.received))
+            self.requests.append(Request(*append.key, sequence, n, self.received))
         if not n:
             return
         times = append.batch.times
@@ -187,9 +187,12 @@ class _Group:
         self.blocks.append(NewBlock(info, self.heads.chain, append.data))
         self.decoded.append(DecodedBlock(info, append.batch))
 
-    def _known_request(self, key: str) -> Request | None:
+    def _known_request(self, key: str, digest: bytes) -> Request | None:
         in_group = next((request for request in self.requests if request.key == key), None)
-        return in_group or self._files.request(key)
+        known = in_group or self._files.request(key)
+        if known is not None and known.digest != digest:
+            raise KeyReusedError("the Idempotency-Key was used before for another body; give each request its own")
+        return known
 
     def _refuse_other_content(self, append: Append, sequence: int) -> None:
         """A repeat must be the same bytes, or two senders use one stream and the data of one would be lost."""

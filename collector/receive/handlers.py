@@ -1,0 +1,196 @@
+"""``POST /v1/batches`` and ``POST /v1/events``."""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import web
+
+from collector.problem import ApiProblem, ErrorEntry
+from collector.receive.posted import PostedError, flat_event, split_body
+from collector.receive.settings import ReceiveSettings
+from watchbook import wire
+from watchbook.clock import Clock
+from watchbook.event import event_id
+
+_STREAM = re.compile(r"[0-9a-f]{32}")
+
+
+class Appended(Protocol):
+    """A durable append."""
+
+    @property
+    def sequence(self) -> int:
+        """The sequence it was committed as."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """How many events."""
+        ...
+
+    @property
+    def repeat(self) -> bool:
+        """Whether it had been committed before."""
+        ...
+
+
+class Append(Protocol):
+    """The store's append: returns when the batch is on disk."""
+
+    def __call__(
+        self, stream: str, sequence: int | None, data: bytes, batch: wire.Batch, *, key: tuple[str, bytes] | None = None
+    ) -> Awaitable[Appended]:
+        """Append a batch."""
+        ...
+
+
+@dataclass
+class ReceiveCounters:
+    """What came in, since the start: events accepted, batches by answer."""
+
+    events: int = 0
+    repeats: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def refuse(self, kind: str) -> None:
+        """Count a refusal."""
+        self.refused[kind] = self.refused.get(kind, 0) + 1
+
+
+class Receiver:
+    """Handlers of what comes in.
+
+    ``translate`` turns an error of the store into the problem that answers it (None: it is none of the store's).
+    ``authorise(request)`` returns the name of the token's holder, or raises the problem that answers it.
+    """
+
+    def __init__(
+        self,
+        settings: ReceiveSettings,
+        *,
+        append: Append,
+        own_stream: Callable[[], str],
+        authorise: Callable[[web.Request], str],
+        translate: Callable[[Exception], ApiProblem | None],
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._append = append
+        self._own_stream = own_stream
+        self._authorise = authorise
+        self._translate = translate
+        self._clock = clock
+        self.counters = ReceiveCounters()
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the two routes."""
+        app.router.add_post("/v1/batches", self.post_batch)
+        app.router.add_post("/v1/events", self.post_events)
+
+    async def post_batch(self, request: web.Request) -> web.Response:
+        """Take one batch of an agent's stream."""
+        self._authorise(request)
+        stream, sequence = self._stream_and_sequence(request)
+        if request.content_type != wire.CONTENT_TYPE:
+            raise self._refused(415, "media-type", f"expected Content-Type {wire.CONTENT_TYPE}")
+        body = await self._body(request)
+        try:
+            batch = wire.decode_batch(body, bytes_max=self._settings.batch_bytes_max)
+        except wire.WireError as error:
+            raise self._wire_problem(error) from error
+        appended = await self._store(stream, sequence, body, batch, None)
+        return _answer({"duplicate": appended.repeat, "sequence": appended.sequence, "events": appended.n})
+
+    async def post_events(self, request: web.Request) -> web.Response:
+        """Take events as JSON: one object, an array, or NDJSON."""
+        holder = self._authorise(request)
+        if request.content_type not in ("application/json", "application/x-ndjson"):
+            raise self._refused(415, "media-type", "expected Content-Type application/json or application/x-ndjson")
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and not 0 < len(key) <= 255:
+            raise self._refused(400, "idempotency-key", "an Idempotency-Key has 1 to 255 characters")
+        body = await self._body(request)
+        events = self._posted(body, request.content_type)
+        if not events:
+            return _answer({"accepted": 0, "ids": [], "duplicate": False})
+        columns = wire.columns_of(events)
+        data = wire.encode_batch(len(events), columns)
+        batch = wire.decode_batch(data, bytes_max=self._settings.batch_bytes_max)
+        stream = self._own_stream()
+        identity = (f"{holder}\0{key}", hashlib.sha256(body).digest()) if key else None
+        appended = await self._store(stream, None, data, batch, identity)
+        ids = [event_id(stream, appended.sequence, index) for index in range(appended.n)]
+        return _answer({"accepted": appended.n, "ids": ids, "duplicate": appended.repeat})
+
+    def _posted(self, body: bytes, content_type: str) -> Sequence[Mapping[str, Any]]:
+        settings = self._settings
+        try:
+            parts = split_body(body, content_type)
+            if len(parts) > settings.post_events_max:
+                detail = f"{len(parts)} events in one request, the limit is {settings.post_events_max}; send fewer"
+                raise self._refused(413, "too-many-events", detail)
+            return [flat_event(i, part, self._clock, settings.event_depth_max) for i, part in enumerate(parts)]
+        except PostedError as error:
+            entry = ErrorEntry(index=error.index, message=error.message)
+            if error.field:
+                entry["field"] = error.field
+            detail = f"{error}; nothing of this request was stored"
+            raise self._refused(422, "invalid-event", detail, errors=[entry]) from error
+
+    def _stream_and_sequence(self, request: web.Request) -> tuple[str, int]:
+        stream = request.headers.get(wire.STREAM_HEADER, "")
+        sequence = request.headers.get(wire.SEQUENCE_HEADER, "")
+        if not _STREAM.fullmatch(stream):
+            raise self._refused(400, "stream", f"expected 32 hexadecimal digits in the header {wire.STREAM_HEADER}")
+        if not (sequence.isdecimal() and sequence.isascii() and 0 < int(sequence[:19]) < 2**62 and len(sequence) < 19):
+            raise self._refused(400, "sequence", f"expected a number from 1 in the header {wire.SEQUENCE_HEADER}")
+        return stream, int(sequence)
+
+    async def _body(self, request: web.Request) -> bytes:
+        limit = self._settings.body_bytes_max
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise self._refused(413, "body-too-large", f"the body is over {limit} bytes; send less at once") from error
+        if len(body) > limit:
+            raise self._refused(413, "body-too-large", f"the body has {len(body)} bytes, the limit is {limit}")
+        return body
+
+    async def _store(
+        self, stream: str, sequence: int | None, data: bytes, batch: wire.Batch, key: tuple[str, bytes] | None
+    ) -> Appended:
+        try:
+            appended = await self._append(stream, sequence, data, batch, key=key)
+        except Exception as error:  # translated or raised again: nothing is swallowed
+            problem = self._translate(error)
+            if problem is None:
+                raise
+            self.counters.refuse(problem.kind)
+            raise problem from error
+        if appended.repeat:
+            self.counters.repeats += 1
+        else:
+            self.counters.events += appended.n
+        return appended
+
+    def _wire_problem(self, error: wire.WireError) -> ApiProblem:
+        entry = ErrorEntry(message=str(error))
+        if error.index is not None:
+            entry["index"] = error.index
+        if error.field is not None:
+            entry["field"] = error.field
+        if error.too_large:
+            return self._refused(413, "batch-too-large", str(error), errors=[entry])
+        return self._refused(422, "invalid-batch", f"{error}; nothing of this batch was stored", errors=[entry])
+
+    def _refused(self, status: int, kind: str, detail: str, *, errors: Sequence[ErrorEntry] = ()) -> ApiProblem:
+        self.counters.refuse(kind)
+        return ApiProblem(status, kind, detail, errors=errors)
+
+
+def _answer(document: Mapping[str, Any]) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
