@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 
 class Found(NamedTuple):
-    """A regular file under one of its names."""
+    """A regular file under one of its names; ``modified`` in nanoseconds."""
 
     path: str
     device: int
     inode: int
     size: int
+    modified: int
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -57,5 +58,5 @@ def look_at(path: str) -> Found | None:
     with contextlib.suppress(OSError):
         status = os.stat(path)  # noqa: PTH116  # on every file of every rescan: a Path object each is measurable
         if stat.S_ISREG(status.st_mode):
-            return Found(path, status.st_dev, status.st_ino, status.st_size)
+            return Found(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     return None

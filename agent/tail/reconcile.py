@@ -45,17 +45,6 @@ class View(NamedTuple):
     now_us: int
 
 
-class Hold(NamedTuple):
-    """What the reader knows of the files it holds open.
-
-    ``is_open``: held, so readable to its end even without a name.  ``is_trusted``: its content up to the offset is
-    known to be unchanged unless it is shorter.
-    """
-
-    is_open: Callable[[Track], bool]
-    is_trusted: Callable[[Track], bool]
-
-
 @dataclass
 class Outcome:
     """What was decided: ids of tracks that are new or changed, moved to another file, or forgotten; bytes lost."""
@@ -87,39 +76,50 @@ class Reconciler:
         self.tracks = {track.id: track for track in tracks}
         self.started = set(started)
         self._next_id = max(self.tracks, default=0) + 1
+        self._verified: dict[int, Found] = {}
 
-    def reconcile(self, view: View, hold: Hold) -> Outcome:
-        """Bring every track up to date with what was found, and begin tracks for what is new."""
+    def reconcile(self, view: View, is_open: Callable[[Track], bool]) -> Outcome:
+        """Bring every track up to date with what was found, and begin tracks for what is new.
+
+        ``is_open``: the reader holds the file open, so that it can be read to its end even without a name.
+        """
         outcome = Outcome()
         claims = Claims(view.files.values())
-        displaced = [t for t in self.tracks.values() if not self._stays(t, view, hold, claims, outcome)]
+        displaced = [t for t in self.tracks.values() if not self._stays(t, view, is_open, claims, outcome)]
         for track in displaced:
             self._move_or_miss(track, view, claims, outcome)
         self._begin_tracks(view, claims, outcome)
         self.started.update(self._patterns)
         return outcome
 
+    def distrust(self, track: Track) -> None:
+        """Verify a track's content anew at the next look, even if its file looks unchanged."""
+        self._verified.pop(track.id, None)
+
     # 1. Tracks that stay with their file.
 
-    def _stays(self, track: Track, view: View, hold: Hold, claims: Claims, outcome: Outcome) -> bool:
+    def _stays(
+        self, track: Track, view: View, is_open: Callable[[Track], bool], claims: Claims, outcome: Outcome
+    ) -> bool:
         found = claims.at(track)
         if found is None:
-            if hold.is_open(track):
+            if is_open(track):
                 self._set_state(track, "rotated", outcome)
                 return True
             return str(PurePath(track.path).parent) in view.unreadable
-        unchanged = track.state in ("finished", "ignored") and (found.path, found.size) == (track.path, track.size)
-        if not unchanged and not self._holds(found, track, trusted=hold.is_trusted(track)):
-            return False
+        if self._verified.get(track.id) != found:
+            if not self._holds(found, track):
+                return False
+            self._verified[track.id] = found
         claims.claim(found)
         self._note(track, found, view, outcome)
         return True
 
-    def _holds(self, found: Found, track: Track, *, trusted: bool) -> bool:
+    def _holds(self, found: Found, track: Track) -> bool:
         """Return whether a file still has a track's content up to its offset."""
         if track.state == "ignored":
             return has_head_of(self._contents, found, track)
-        return found.size >= track.offset if trusted else continues(self._contents, found, track)
+        return continues(self._contents, found, track)
 
     def _note(self, track: Track, found: Found, view: View, outcome: Outcome) -> None:
         if (track.path, track.size) != (found.path, found.size):
@@ -182,6 +182,7 @@ class Reconciler:
             outcome.moved.add(track.id)
         elif view.now_us - track.missing_since > self._forget_after_us:
             del self.tracks[track.id]
+            self._verified.pop(track.id, None)
             outcome.removed.add(track.id)
             return
         self._set_state(track, "missing", outcome)
@@ -210,21 +211,27 @@ class Reconciler:
         return next((files for p, files in self._patterns.items() if is_rotated_form(found.path, p)), None)
 
     def _is_copy(self, found: Found, track: Track, view: View) -> bool:
-        """Return whether a file holds the bytes of a track's file as far as the shorter of them goes.
+        """Return whether a file holds a track's content as far as it goes.
 
-        Their first and last shared bytes are compared; when the track's file is not there, its fingerprint.
+        The track's file, if it still holds the content, is compared with; if not, what is remembered of it.
         """
         original = view.files.get(track.path)
-        if original is None or original.identity != track.identity:
+        if original is not None and original.identity == found.identity:
+            return False
+        if original is not None and original.identity == track.identity and self._holds(original, track):
+            return self._are_equal(found, original)
+        if found.size < track.offset:
             return has_head_of(self._contents, found, track)
-        if original.identity == found.identity:
+        return track.head_bytes > 0 and continues(self._contents, found, track)
+
+    def _are_equal(self, one: Found, two: Found) -> bool:
+        """Return whether two files are equal in the first and the last of the bytes that both have."""
+        if not same_start(self._contents, one, two, self._fingerprint_bytes):
             return False
-        if not same_start(self._contents, found, original, self._fingerprint_bytes):
-            return False
-        shared = min(found.size, original.size)
+        shared = min(one.size, two.size)
         size = min(shared, self._fingerprint_bytes)
         read = self._contents.read
-        return read(found, shared - size, size) == read(original, shared - size, size)
+        return read(one, shared - size, size) == read(two, shared - size, size)
 
     def _begin(self, found: Found, files: InputFiles, view: View, outcome: Outcome, *, is_copy: bool) -> Track:
         track = Track(

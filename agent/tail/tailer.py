@@ -14,7 +14,7 @@ from agent.records import Chunk
 from agent.tail.contents import DiskContents, hash_head
 from agent.tail.framing import Framed, frame
 from agent.tail.listing import expand, list_folders, look_at
-from agent.tail.reconcile import Hold, Lost, Reconciler, View
+from agent.tail.reconcile import Lost, Reconciler, View
 from agent.tail.settings import InputFiles, TailSettings
 from agent.tail.track import ANCHOR_BYTES, Track, decode_track, encode_track
 from watchbook.clock import SECOND_US, Clock
@@ -88,8 +88,7 @@ class Tailer:
         """Look at the folders: follow renames, notice truncations, open what is new."""
         self.needs_look = False
         view = self._view()
-        hold = Hold(lambda t: t.id in self._open, lambda t: t.id in self._open and not self._open[t.id].suspect)
-        outcome = self._reconciler.reconcile(view, hold)
+        outcome = self._reconciler.reconcile(view, lambda track: track.id in self._open)
         for lost in outcome.lost:
             log.error("bytes_lost", input=lost.input, file=lost.file, bytes=lost.bytes)
         self.lost.extend(outcome.lost)
@@ -199,7 +198,7 @@ class Tailer:
             return self._rest(track, held)
         held.quiet_since = None
         track.anchor = (track.anchor + data[: framed.used])[-ANCHOR_BYTES:]
-        if track.head_bytes < self._settings.fingerprint_bytes and track.offset == 0:
+        if track.offset == 0 and track.head_bytes < self._settings.fingerprint_bytes:
             head = data[: self._settings.fingerprint_bytes]
             track.head_bytes, track.head_hash = len(head), hash_head(head)
         return framed
@@ -209,11 +208,20 @@ class Tailer:
         return frame(data, track.offset, max_line_bytes=limit, skipping=track.skipping, last=last)
 
     def _pread(self, track: Track, held: _OpenFile, size: int) -> bytes | None:
-        """Read from the offset on, checking the anchor before it; None when the content is not what it was."""
+        """Read from the offset on; None when the content is not what it was.
+
+        What is known of it is read again in the same call: the anchor before the offset, at offset 0 the head.
+        """
         anchor = track.anchor
+        if track.offset == 0:
+            size = max(size, track.head_bytes)
         data = os.pread(held.descriptor, len(anchor) + size, track.offset - len(anchor))
-        if anchor and not data.startswith(anchor):
+        known = data.startswith(anchor)
+        if track.offset == 0 and track.head_bytes:
+            known = hash_head(data[: track.head_bytes]) == track.head_hash
+        if not known:
             held.suspect = True
+            self._reconciler.distrust(track)
             self.needs_look = True
             return None
         return data[len(anchor) :]

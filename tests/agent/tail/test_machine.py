@@ -1,0 +1,169 @@
+"""The tailer against a model: whatever happens to the files, and however often the agent dies, every line comes once."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from agent.tail import InputFiles, Tailer, TailSettings
+from watchbook.units import Bytes, Seconds
+
+SETTINGS = TailSettings(chunk_bytes=Bytes(256), rotated_hold=Seconds(0.0), max_line_bytes=Bytes(4096))
+
+
+class TailerMachine(RuleBasedStateMachine):
+    """Appends, rotates in both ways, dies and comes back, in any order."""
+
+    pattern = "app.log"
+    infixes = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.log = self.folder / "app.log"
+        self.written: list[bytes] = []
+        self.number = 0
+        self.delivered: list[bytes] = []
+        self.uncommitted: list[bytes] = []
+        self.documents: dict[int, bytes] = {}
+        self.started: list[str] = []
+        self.log.write_bytes(b"")
+        (self.folder / "app.log.9").write_bytes(b"from long before\n" * 20)
+        self.tailer = self._start()
+        self.tailer.look()
+        self._commit()
+
+    def _start(self) -> Tailer:
+        files = InputFiles("app", (str(self.folder / self.pattern),), "beginning")
+        return Tailer(
+            [files], SETTINGS, clock=lambda: 0, documents=list(self.documents.values()), started=self.started
+        )
+
+    def _commit(self) -> None:
+        changes = self.tailer.take_changes()
+        for identifier, document in changes.tracks.items():
+            if document is None:
+                self.documents.pop(identifier, None)
+            else:
+                self.documents[identifier] = document
+        self.started = changes.started
+        self.delivered += self.uncommitted
+        self.uncommitted = []
+
+    def _line(self, size: int) -> bytes:
+        self.number += 1
+        line = b"%06d " % self.number + b"x" * size
+        self.written.append(line)
+        return line
+
+    @rule(count=st.integers(1, 12), size=st.integers(0, 120))
+    def append(self, count: int, size: int) -> None:
+        with self.log.open("ab") as file:
+            for _ in range(count):
+                file.write(self._line(size) + b"\n")
+
+    @rule()
+    def append_in_two_pieces_with_a_read_between(self) -> None:
+        line = self._line(50)
+        with self.log.open("ab", buffering=0) as file:
+            file.write(line[:20])
+            self.read(2)
+            file.write(line[20:] + b"\n")
+
+    def _shift(self) -> None:
+        for number in range(8, 0, -1):
+            old = self.folder / f"app.log.{number}"
+            if old.exists():
+                old.rename(self.folder / f"app.log.{number + 1}")
+
+    @precondition(lambda self: not (self.folder / "app.log.8").exists())
+    @rule(recreate=st.booleans())
+    def rotate_by_rename(self, recreate: bool) -> None:
+        if not self.log.exists():
+            return
+        self._shift()
+        self.log.rename(self.folder / "app.log.1")
+        if recreate:
+            self.log.write_bytes(b"")
+
+    @precondition(lambda self: not (self.folder / "app.log.8").exists())
+    @rule(look_between=st.booleans())
+    def rotate_by_copytruncate(self, look_between: bool) -> None:
+        if not self.log.exists() or not self.log.stat().st_size:
+            return
+        self._shift()
+        shutil.copyfile(self.log, self.folder / "app.log.1")
+        if look_between:
+            self.tailer.look()
+            self.read(1)
+        os.truncate(self.log, 0)
+
+    @rule()
+    def look(self) -> None:
+        self.tailer.look()
+
+    @rule(chunks=st.integers(1, 6))
+    def read(self, chunks: int) -> None:
+        for chunk in self.tailer.read():
+            self.uncommitted += chunk.lines
+            chunks -= 1
+            if not chunks:
+                break
+        self._commit()
+
+    @rule(chunks=st.integers(0, 6))
+    def die_with_lines_in_hand(self, chunks: int) -> None:
+        for chunk in self.tailer.read():
+            if not chunks:
+                break
+            self.uncommitted += chunk.lines
+            chunks -= 1
+        self.uncommitted = []
+        self.tailer.close()
+        self.tailer = self._start()
+
+    @invariant()
+    def nothing_comes_twice(self) -> None:
+        assert len(self.delivered) == len(set(self.delivered))
+        assert not self.tailer.lost
+
+    def teardown(self) -> None:
+        try:
+            for _ in range(30):
+                self.tailer.look()
+                for chunk in self.tailer.read():
+                    self.uncommitted += chunk.lines
+                self._commit()
+            assert sorted(self.delivered) == sorted(self.written)
+        finally:
+            self.tailer.close()
+            shutil.rmtree(self.folder)
+
+
+class MachineWithAGlobThatMatchesRotatedNames(TailerMachine):
+    """The glob of the input also matches ``app.log.1``; the file from before the start is then wanted too."""
+
+    pattern = "app.log*"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.old = [b"from long before"] * 20
+
+    @invariant()
+    def nothing_comes_twice(self) -> None:
+        new = [line for line in self.delivered if line not in self.old[:1]]
+        assert len(new) == len(set(new))
+
+    def teardown(self) -> None:
+        self.written += self.old
+        super().teardown()
+
+
+TestTailer = TailerMachine.TestCase
+TestTailer.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestTailerWithGlob = MachineWithAGlobThatMatchesRotatedNames.TestCase
+TestTailerWithGlob.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
