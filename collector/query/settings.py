@@ -1,0 +1,28 @@
+"""Settings of the query room."""
+
+from dataclasses import dataclass
+
+from watchbook.configfile import positive, setting
+from watchbook.units import Seconds
+
+
+@dataclass(frozen=True)
+class QuerySettings:
+    """Limits of one query, and of all of them together."""
+
+    deadline: Seconds = setting(
+        "A query that has not finished by then answers with what is certain so far, and says so.",
+        Seconds(10.0),
+        check=positive,
+    )
+    scanned_events_max: int = setting(
+        "Events that one query may decode before it answers with what is certain so far.", 5_000_000, check=positive
+    )
+    threads: int = setting("Queries that run at the same time.", 2, check=positive)
+    waiting_max: int = setting("Queries that may wait for a thread; above it clients get 503.", 32, check=positive)
+    cached_blocks: int = setting(
+        "Decoded blocks kept in memory for the next query; one takes about 0.5 MiB.", 64, check=positive
+    )
+    default_range: Seconds = setting(
+        "How far back a query looks when it names no beginning.", Seconds(7 * 86400.0), check=positive
+    )

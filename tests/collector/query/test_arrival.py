@@ -1,0 +1,64 @@
+"""Reading in order of arrival: nothing twice, nothing left out, wherever a page ends."""
+
+import threading
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.query.arrival import arrived
+from collector.query.budget import Budget
+from collector.query.match import compile_plan
+from collector.query.plan import EVERYTHING, Equals, Plan, Term
+from tests.collector.query.memory_source import MemorySource, an_event
+from watchbook.event import event_id
+
+CREATES: Plan = Term(("action",), Equals("create"))
+
+
+def follow(source: MemorySource, plan: Plan, limits: list[int], events_max: int = 10**9) -> list[str]:
+    found: list[str] = []
+    after, turn = 0, 0
+    while after < source.last_number():
+        budget = Budget(1e9, events_max, threading.Event())
+        page = arrived(source, compile_plan(plan), after, limits[turn % len(limits)], budget)
+        assert page.last_number > after
+        found += [event["id"] for event in page.events]
+        after, turn = page.last_number, turn + 1
+    return found
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["create", "read"]), min_size=1, max_size=9), max_size=12),
+    st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    st.sampled_from([EVERYTHING, CREATES]),
+    st.integers(1, 20),
+)
+def test_every_event_is_met_once_in_order_of_arrival(
+    batches: list[list[str]], limits: list[int], plan: Plan, events_max: int
+) -> None:
+    source = MemorySource()
+    expected = []
+    for sequence, actions in enumerate(batches, 1):
+        source.append([an_event(100 - sequence, action=action) for action in actions])
+        wanted = [index for index, action in enumerate(actions) if plan is EVERYTHING or action == "create"]
+        expected += [event_id("5" * 32, sequence, index) for index in wanted]
+    assert follow(source, plan, limits, events_max) == expected
+
+
+def a_page(source: MemorySource, after: int) -> Any:
+    return arrived(source, compile_plan(EVERYTHING), after, 10, Budget(1e9, 10**9, threading.Event()))
+
+
+def test_a_number_above_the_newest_is_brought_back_to_it() -> None:
+    source = MemorySource()
+    source.append([an_event(1)])
+    assert a_page(source, 99) == ([], 1)
+
+
+def test_a_block_that_retention_drops_meanwhile_is_passed_over() -> None:
+    source = MemorySource()
+    source.gone.add(source.append([an_event(1), an_event(2)]).number)
+    source.append([an_event(3)])
+    page = a_page(source, 0)
+    assert (len(page.events), page.last_number) == (1, 3)
