@@ -66,8 +66,8 @@ class Redactor(Protocol):
 class Chunk(NamedTuple):
     """Whole lines read from one file in one go.
 
-    ``lines`` come without their newline; ``offsets`` are their byte offsets in the file.  ``truncated`` are the places of
-    lines that were longer than ``max_line_bytes`` and cut there.
+    ``lines`` come without their newline; ``offsets`` are their byte offsets in the file.  ``truncated`` are the places
+    of lines that were longer than ``max_line_bytes`` and cut there.
     """
 
     input: str

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 import msgspec
@@ -24,6 +24,11 @@ _ANSWER_BYTES_MAX = 1 << 20
 
 class Outgoing(Protocol):
     """A batch on its way out."""
+
+    @property
+    def stream(self) -> str:
+        """The stream it is numbered in."""
+        ...
 
     @property
     def sequence(self) -> int:
@@ -44,14 +49,12 @@ class Outgoing(Protocol):
 class Journal(NamedTuple):
     """What the shipper needs of the spool.
 
-    ``next_after(sequence)`` waits for the next batch; ``acknowledge(batch)`` notes that it is on disk at the collector;
+    ``next()`` waits for the next unsent batch; ``acknowledge(batch)`` notes that it is on disk at the collector;
     ``reject(sequence, indexes, reason)`` sets events aside; ``renew(reason)`` begins a new stream.
     """
 
-    stream: Callable[[], str]
-    acknowledged: Callable[[], int]
-    next_after: Callable[[int], Awaitable[Outgoing]]
-    acknowledge: Callable[[Outgoing], None]
+    next: Callable[[], Awaitable[Outgoing]]
+    acknowledge: Callable[[Any], None]
     reject: Callable[[int, tuple[int, ...] | None, str], Awaitable[None]]
     renew: Callable[[str], Awaitable[None]]
 
@@ -93,7 +96,7 @@ class Shipper:
         """Send until cancelled."""
         while True:
             self.state.state = self.state.state if self.state.state in ("retrying", "paused") else "idle"
-            await self._send(await self._journal.next_after(self._journal.acknowledged()))
+            await self._send(await self._journal.next())
 
     async def _send(self, batch: Outgoing) -> None:
         verdict = await self._post(batch)
@@ -135,7 +138,7 @@ class Shipper:
     async def _post(self, batch: Outgoing) -> Verdict:
         headers = {
             "Content-Type": wire.CONTENT_TYPE,
-            wire.STREAM_HEADER: self._journal.stream(),
+            wire.STREAM_HEADER: batch.stream,
             wire.SEQUENCE_HEADER: str(batch.sequence),
         }
         if self._token is None:

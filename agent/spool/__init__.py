@@ -1,7 +1,7 @@
 """The spool: batches and the positions they were read up to, on disk in one transaction, until acknowledged."""
 
-from agent.spool.backlog import Backlog, Pending
+from agent.spool.backlog import Backlog
 from agent.spool.settings import SpoolSettings
-from agent.spool.spool import Group, Spool
+from agent.spool.spool import Group, Mark, Spool, SpoolError, StoredBatch
 
-__all__ = ["Backlog", "Group", "Pending", "Spool", "SpoolSettings"]
+__all__ = ["Backlog", "Group", "Mark", "Spool", "SpoolError", "SpoolSettings", "StoredBatch"]

@@ -37,9 +37,17 @@ COMMIT;
 FILE_NAME: Final = "spool.db"
 
 
+class Mark(NamedTuple):
+    """A place in a stream: every batch up to ``sequence``."""
+
+    stream: str
+    sequence: int
+
+
 class StoredBatch(NamedTuple):
     """An unsent batch; ``created`` in microseconds since the epoch."""
 
+    stream: str
     sequence: int
     created: int
     n: int
@@ -77,10 +85,10 @@ class Spool:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batch'").fetchone()
         return int(row[0]) if row else 0
 
-    def acknowledged(self) -> int:
-        """Return the sequence before the oldest unsent batch."""
+    def acknowledged(self) -> Mark:
+        """Return the place before the oldest unsent batch."""
         (oldest,) = self._connection.execute("SELECT min(sequence) FROM batch").fetchone()
-        return self.last_sequence() if oldest is None else int(oldest) - 1
+        return Mark(self.stream, self.last_sequence() if oldest is None else int(oldest) - 1)
 
     def positions(self) -> list[bytes]:
         """Return the documents of all positions."""
@@ -91,7 +99,7 @@ class Spool:
         row = self._connection.execute("SELECT value FROM meta WHERE key = 'started'").fetchone()
         return list(json.loads(row[0])) if row else []
 
-    def commit(self, group: Group, acknowledged: int) -> list[StoredBatch]:
+    def commit(self, group: Group, acknowledged: Mark) -> list[StoredBatch]:
         """Store a group and drop what was acknowledged, durably and together; return the batches with their sequences.
 
         Raises sqlite3.Error; then nothing of it was stored and the call can be made again.
@@ -116,16 +124,18 @@ class Spool:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def _drop(self, acknowledged: int) -> tuple[int, int]:
+    def _drop(self, acknowledged: Mark) -> tuple[int, int]:
+        if acknowledged.stream != self.stream:
+            return 0, 0  # said of the numbers of a stream that has been renewed since
         rows = self._connection.execute(
-            "DELETE FROM batch WHERE sequence <= ? RETURNING length(data)", (acknowledged,)
+            "DELETE FROM batch WHERE sequence <= ? RETURNING length(data)", (acknowledged.sequence,)
         ).fetchall()
         return sum(row[0] for row in rows), len(rows)
 
     def _insert(self, created: int, n: int, data: bytes) -> StoredBatch:
         cursor = self._connection.execute("INSERT INTO batch(created, n, data) VALUES (?, ?, ?)", (created, n, data))
         assert cursor.lastrowid is not None
-        return StoredBatch(cursor.lastrowid, created, n, data)
+        return StoredBatch(self.stream, cursor.lastrowid, created, n, data)
 
     def _write_positions(self, group: Group) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
@@ -138,17 +148,13 @@ class Spool:
             [(name, counter, value) for (name, counter), value in group.counters.items() if value],
         )
 
-    def acknowledge(self, sequence: int) -> None:
-        """Drop the batches up to a sequence."""
-        self.commit(Group((), {}, self.started(), {}), sequence)
-
     def after(self, sequence: int, limit: int) -> list[StoredBatch]:
         """Return up to ``limit`` batches that follow a sequence."""
         rows = self._connection.execute(
             "SELECT sequence, created, n, data FROM batch WHERE sequence > ? ORDER BY sequence LIMIT ?",
             (sequence, limit),
         )
-        return [StoredBatch(*row) for row in rows]
+        return [StoredBatch(self.stream, *row) for row in rows]
 
     def reject(self, sequence: int, indexes: Iterable[int] | None, reason: str, bytes_max: int) -> StoredBatch | None:
         """Set events of a batch aside with the reason, and return the batch that goes out in its place.
@@ -178,10 +184,10 @@ class Spool:
             self._roll_back()
             raise
         self.bytes += len(data) - len(row[2])
-        return StoredBatch(sequence, row[0], len(kept), data)
+        return StoredBatch(self.stream, sequence, row[0], len(kept), data)
 
-    def renew_stream(self, acknowledged: int) -> int:
-        """Begin a new stream and number what is unsent in it from 1; return how many batches that is."""
+    def renew_stream(self, acknowledged: Mark) -> Mark:
+        """Begin a new stream and number what is unsent in it from 1; return the place of its last batch."""
         execute = self._connection.execute
         stream = uuid.uuid4().hex
         execute("BEGIN IMMEDIATE")
@@ -200,7 +206,7 @@ class Spool:
         self.stream = stream
         self.bytes -= freed[0]
         self.batches -= freed[1]
-        return int(count)
+        return Mark(stream, int(count))
 
     def rejected(self) -> int:
         """Return how many events the collector refused."""

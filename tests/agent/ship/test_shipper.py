@@ -1,0 +1,145 @@
+"""The shipper against a real server that answers as a collector may: everything arrives, in order, once."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+from aiohttp import web
+from pytest_aiohttp import AiohttpServer
+
+from agent.ship import Journal, Shipper, ShipSettings
+from watchbook import wire
+from watchbook.units import Seconds
+
+Answer = Callable[[web.Request, bytes], web.StreamResponse | None]
+
+
+class Batch(NamedTuple):
+    stream: str
+    sequence: int
+    n: int
+    data: bytes
+
+
+class Bench:
+    """Three batches to send, and what became of them."""
+
+    def __init__(self) -> None:
+        self.batches = [Batch("s" * 32, sequence, 2, b"data%d" % sequence) for sequence in (1, 2, 3)]
+        self.received: list[tuple[str, str, bytes]] = []
+        self.rejected: list[tuple[int, tuple[int, ...] | None]] = []
+        self.renewed: list[str] = []
+        self.done = asyncio.Event()
+
+    async def next(self) -> Batch:
+        if not self.batches:
+            self.done.set()
+            await asyncio.Event().wait()
+        return self.batches[0]
+
+    def acknowledge(self, batch: Batch) -> None:
+        assert self.batches.pop(0) == batch
+
+    async def reject(self, sequence: int, indexes: tuple[int, ...] | None, reason: str) -> None:
+        self.rejected.append((sequence, indexes))
+        self.batches[0] = self.batches[0]._replace(data=b"without")
+
+    async def renew(self, reason: str) -> None:
+        self.renewed.append(reason)
+        self.batches = [b._replace(stream="n" * 32, sequence=i) for i, b in enumerate(self.batches, 1)]
+
+    async def run(self, server: AiohttpServer, answer: Answer, **settings: Any) -> Shipper:
+        """Send everything to a server that answers with ``answer``, or as a collector does where that gives None."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            body = await request.read()
+            given = answer(request, body)
+            if given is not None:
+                return given
+            self.received.append((request.headers[wire.STREAM_HEADER], request.headers[wire.SEQUENCE_HEADER], body))
+            return web.json_response({"duplicate": False, "sequence": 1, "events": 2})
+
+        app = web.Application()
+        app.router.add_post("/v1/batches", handle)
+        url = str((await server(app)).make_url("/"))
+        values: dict[str, Any] = {"token": "t", "retry_min": Seconds(0.001), "refused_wait": Seconds(0.01), **settings}
+        async with aiohttp.ClientSession() as session:
+            journal = Journal(self.next, self.acknowledge, self.reject, self.renew)
+            shipper = Shipper(ShipSettings(url=url, **values), session, journal, clock=lambda: 0)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(shipper.run())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(20):
+                        await self.done.wait()
+                running.cancel()
+        assert self.done.is_set(), "not everything was sent"
+        return shipper
+
+
+def problem(status: int, **members: Any) -> web.Response:
+    return web.json_response({"title": "t", "status": status, **members}, status=status)
+
+
+async def test_a_server_that_fails_gets_every_batch_all_the_same(aiohttp_server: AiohttpServer) -> None:
+    bench, failures = Bench(), iter([web.Response(status=503), web.Response(status=500), problem(429)])
+    shipper = await bench.run(aiohttp_server, lambda request, body: next(failures, None))
+    assert [body for _, _, body in bench.received] == [b"data1", b"data2", b"data3"]
+    assert (shipper.state.retries, shipper.state.batches, shipper.state.events) == (3, 3, 6)
+    assert shipper.state.last_error is None
+
+
+async def test_a_refused_token_pauses_and_a_mended_token_file_is_read_again(
+    aiohttp_server: AiohttpServer, tmp_path: Path
+) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("old\n")
+    bench = Bench()
+    seen: list[str] = []
+
+    def answer(request: web.Request, body: bytes) -> web.Response | None:
+        seen.append(request.headers["Authorization"])
+        if seen[-1] == "Bearer new":
+            return None
+        token_file.write_text("new\n")
+        return problem(401)
+
+    await bench.run(aiohttp_server, answer, token=None, token_file=token_file)
+    assert seen == ["Bearer old", *["Bearer new"] * 3]
+    assert len(bench.received) == 3
+
+
+async def test_the_event_at_fault_is_set_aside_and_the_rest_is_sent(aiohttp_server: AiohttpServer) -> None:
+    bench = Bench()
+
+    def answer(request: web.Request, body: bytes) -> web.Response | None:
+        return problem(422, errors=[{"index": 1, "message": "bad"}]) if body == b"data1" else None
+
+    shipper = await bench.run(aiohttp_server, answer)
+    assert bench.rejected == [(1, (1,))]
+    assert [body for _, _, body in bench.received] == [b"without", b"data2", b"data3"]
+    assert shipper.state.rejected == 1
+
+
+async def test_a_proxy_that_says_413_costs_no_event(aiohttp_server: AiohttpServer) -> None:
+    bench, pages = Bench(), iter([web.Response(status=413, text="<html>too large</html>")])
+    await bench.run(aiohttp_server, lambda request, body: next(pages, None))
+    assert bench.rejected == []
+    assert len(bench.received) == 3
+
+
+async def test_a_page_that_is_no_collector_is_not_taken_for_an_acknowledgement(aiohttp_server: AiohttpServer) -> None:
+    bench, pages = Bench(), iter([web.Response(text="welcome"), web.json_response({"ok": True})])
+    await bench.run(aiohttp_server, lambda request, body: next(pages, None))
+    assert len(bench.received) == 3
+
+
+async def test_a_stream_that_does_not_fit_is_renewed(aiohttp_server: AiohttpServer) -> None:
+    bench, answers = Bench(), iter([None, problem(409, expected=1), None, problem(409)])
+    shipper = await bench.run(aiohttp_server, lambda request, body: next(answers, None))
+    assert len(bench.renewed) == 2
+    assert [body for _, _, body in bench.received] == [b"data1", b"data2", b"data3"]
+    assert [sequence for _, sequence, _ in bench.received] == ["1", "1", "1"]
+    assert shipper.state.renewals == 2
