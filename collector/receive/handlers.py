@@ -3,11 +3,11 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
 
 from collector.problem import ApiProblem, ErrorEntry
 from collector.receive.posted import PostedError, flat_event, split_body
@@ -48,19 +48,6 @@ class Append(Protocol):
         ...
 
 
-@dataclass
-class ReceiveCounters:
-    """What came in, since the start: events accepted, batches by answer."""
-
-    events: int = 0
-    repeats: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-
-    def refuse(self, kind: str) -> None:
-        """Count a refusal."""
-        self.refused[kind] = self.refused.get(kind, 0) + 1
-
-
 class Receiver:
     """Handlers of what comes in.
 
@@ -77,6 +64,7 @@ class Receiver:
         authorise: Callable[[web.Request], str],
         translate: Callable[[Exception], ApiProblem | None],
         clock: Clock,
+        registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
         self._append = append
@@ -84,7 +72,19 @@ class Receiver:
         self._authorise = authorise
         self._translate = translate
         self._clock = clock
-        self.counters = ReceiveCounters()
+        self._events = Counter("watchbook_receive_events", "Events that were stored.", ["route"], registry=registry)
+        self._batches = Counter(
+            "watchbook_receive_batches", "Requests whose events were stored.", ["route"], registry=registry
+        )
+        self._repeats = Counter(
+            "watchbook_receive_repeats",
+            "Requests that had been stored before; nothing was stored again.",
+            ["route"],
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "watchbook_receive_refused", "Requests refused, by the kind of the problem.", ["kind"], registry=registry
+        )
 
     def add_routes(self, app: web.Application) -> None:
         """Add the two routes."""
@@ -169,12 +169,14 @@ class Receiver:
             problem = self._translate(error)
             if problem is None:
                 raise
-            self.counters.refuse(problem.kind)
+            self._refusals.labels(problem.kind).inc()
             raise problem from error
+        route = "batches" if sequence is not None else "events"
         if appended.repeat:
-            self.counters.repeats += 1
+            self._repeats.labels(route).inc()
         else:
-            self.counters.events += appended.n
+            self._events.labels(route).inc(appended.n)
+            self._batches.labels(route).inc()
         return appended
 
     def _wire_problem(self, error: wire.WireError) -> ApiProblem:
@@ -188,7 +190,7 @@ class Receiver:
         return self._refused(422, "invalid-batch", f"{error}; nothing of this batch was stored", errors=[entry])
 
     def _refused(self, status: int, kind: str, detail: str, *, errors: Sequence[ErrorEntry] = ()) -> ApiProblem:
-        self.counters.refuse(kind)
+        self._refusals.labels(kind).inc()
         return ApiProblem(status, kind, detail, errors=errors)
 
 

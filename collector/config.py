@@ -1,0 +1,87 @@
+"""The collector's configuration: composes what each room asks for, and checks what only the whole can tell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from collector.access import AccessSettings
+from collector.alert import AlertSettings, ChannelSettings
+from collector.detect import DetectSettings
+from collector.query import QuerySettings
+from collector.receive import ReceiveSettings
+from collector.store import StoreSettings
+from collector.web import WebSettings
+from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
+from watchbook.units import Seconds
+
+DEFAULT_PATH = Path("/etc/watchbook/collector.yaml")
+
+
+def split_address(listen: str) -> tuple[str, int]:
+    """Return host and port of ``127.0.0.1:8420`` or ``[::1]:8420``; raises ValueError."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not (port.isdecimal() and port.isascii() and int(port) <= 65535):
+        raise ValueError(f"{listen!r} is no address and port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _address(listen: str) -> str | None:
+    try:
+        split_address(listen)
+    except ValueError:
+        return "an address and a port, for instance 127.0.0.1:8420 or [::1]:8420"
+    return None
+
+
+@dataclass(frozen=True)
+class CollectorSettings:
+    """The file collector.yaml."""
+
+    data: Path = setting("Folder for everything that is stored.")
+    listen: str = setting(
+        "Address and port to listen on; 127.0.0.1 is reached from this host only.", "127.0.0.1:8420", check=_address
+    )
+    rules: tuple[Path, ...] | None = setting("Rule files, or folders of them; without it the shipped rules.", None)
+    notify: tuple[ChannelSettings, ...] = setting("Where alerts are sent.", ())
+    log_level: Literal["debug", "info", "warning", "error"] = setting("What the collector's own log shows.", "info")
+    drain_timeout: Seconds = setting("How long a stop may take.", Seconds(20.0), check=positive)
+    receive: ReceiveSettings = setting("Limits of what senders may send.", default_factory=ReceiveSettings)
+    store: StoreSettings = setting("Limits of the block store.", default_factory=StoreSettings)
+    detect: DetectSettings = setting("Limits of the rules.", default_factory=DetectSettings)
+    alert: AlertSettings = setting("Limits of alerts and their sending.", default_factory=AlertSettings)
+    query: QuerySettings = setting("Limits of queries.", default_factory=QuerySettings)
+    web: WebSettings = setting("The HTTP face.", default_factory=WebSettings)
+    access: AccessSettings = setting("Tokens.", default_factory=AccessSettings)
+
+    @property
+    def segments(self) -> Path:
+        """Folder of the segments."""
+        return self.data / "segments"
+
+    @property
+    def state_db(self) -> Path:
+        """The file of tokens, alerts and the outbox."""
+        return self.data / "state.db"
+
+
+def load_settings(path: Path) -> CollectorSettings:
+    """Return the settings of a file; raises ConfigError with all that is wrong."""
+    node = load(path)
+    settings = bind(node, CollectorSettings)
+    problems = list(_problems(node, settings))
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _problems(node: Node, settings: CollectorSettings) -> Iterator[Problem]:
+    options = node.mapping()
+    names: set[str] = set()
+    if "notify" in options:
+        for channel, where in zip(settings.notify, options["notify"].sequence(), strict=True):
+            if channel.name in names:
+                yield where.mapping()["name"].problem(f"{channel.name!r} is the name of another channel")
+            names.add(channel.name)
+    if not settings.data.is_absolute():
+        yield options["data"].problem(f"expected an absolute path, found {str(settings.data)!r}")

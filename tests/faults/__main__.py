@@ -1,0 +1,73 @@
+"""``make faults``: real processes are killed, logs rotate, the collector goes away; every line must be stored once.
+
+Prints a line a scenario (``lost 0 doubled 0``) and exits 1 when a line is lost or doubled.  The last run takes the
+collector's sequence guard away and must show doubled lines, or the test itself would prove nothing.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from tests.faults.scenario import SCENARIOS, Result, run_scenario
+
+
+def main() -> int:
+    """Run what the arguments ask for and return the exit code."""
+    parser = argparse.ArgumentParser(prog="make faults ARGS=…", description=__doc__.splitlines()[0])
+    parser.add_argument("--lines", type=int, default=200_000, help="lines a scenario (200000)")
+    parser.add_argument("--rate", type=int, default=20_000, help="lines a second (20000)")
+    parser.add_argument("--seed", type=int, default=None, help="of the random moments (default: another each time)")
+    parser.add_argument("--scenario", choices=[s.name.split()[0] for s in SCENARIOS], help="only this one")
+    parser.add_argument("--break-guard", action="store_true", help="without the sequence guard: must fail")
+    arguments = parser.parse_args()
+    seed = arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000
+    chosen = [s for s in SCENARIOS if arguments.scenario in (None, s.name.split()[0])]
+    print(f"{arguments.lines:,} numbered lines at {arguments.rate:,} a second, seed {seed}")
+    perfect = True
+    for scenario in chosen:
+        result = run_scenario(
+            scenario, lines=arguments.lines, rate=arguments.rate, seed=seed, guarded=not arguments.break_guard,
+            progress=_progress(),
+        )  # fmt: skip
+        _show(result)
+        perfect = perfect and result.is_perfect
+    if not arguments.break_guard and arguments.scenario is None:
+        perfect = _show_that_it_can_fail(seed) and perfect
+    return 0 if perfect else 1
+
+
+def _show_that_it_can_fail(seed: int) -> bool:
+    result = run_scenario(
+        SCENARIOS[0], lines=60_000, rate=20_000, seed=seed, guarded=False, progress=_progress()
+    )  # fmt: skip
+    print(
+        f"without the sequence guard  lost {result.lost} doubled {result.doubled}  (must be doubled: the test can fail)"
+    )
+    return result.doubled > 0
+
+
+def _progress() -> Callable[[str], None]:
+    last = [0.0]
+
+    def tell(text: str) -> None:
+        if sys.stdout.isatty() and time.monotonic() - last[0] > 0.2:
+            last[0] = time.monotonic()
+            print(f"\r\033[K{text}", end="", flush=True)
+
+    return tell
+
+
+def _show(result: Result) -> None:
+    start = "\r\033[K" if sys.stdout.isatty() else ""
+    print(
+        f"{start}{result.scenario.name:<26}  lost {result.lost} doubled {result.doubled}"
+        f"  (written {result.written:,}, stored {result.stored:,}, {result.seconds:.0f} s)",
+        flush=True,
+    )
+    if result.evidence:
+        print(result.evidence)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
