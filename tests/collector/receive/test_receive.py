@@ -1,0 +1,227 @@
+"""Receiving over HTTP into a real store: what is acknowledged is there, what is wrong is named, nothing else changes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+from prometheus_client import CollectorRegistry
+from pytest_aiohttp import AiohttpClient
+
+from collector.problem import ApiProblem
+from collector.receive import Receiver, ReceiveSettings
+from collector.refusals import problem_of
+from collector.store import Store, StoreSettings
+from collector.web import make_application
+from tests.collector.store.batches import batch_of
+from watchbook import wire
+from watchbook.units import Bytes
+
+STREAM = "a" * 32
+NOW = 1_763_733_909_000_000
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(
+        tmp_path, StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=lambda _: None
+    )
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def client(store: Store, aiohttp_client: AiohttpClient) -> Client:
+    def authorise(request: web.Request) -> str:
+        if request.headers.get("Authorization") == "Bearer wrong":
+            raise ApiProblem(401, "token-unknown", "who are you?")
+        return "tester"
+
+    settings = ReceiveSettings(body_bytes_max=Bytes(100_000), batch_bytes_max=Bytes(1 << 20), post_events_max=10)
+    receiver = Receiver(
+        settings,
+        append=store.append,
+        own_stream=lambda: store.own_stream,
+        authorise=authorise,
+        translate=problem_of,
+        clock=lambda: NOW,
+        registry=CollectorRegistry(),
+    )
+    app = make_application(CollectorRegistry(), body_bytes_max=100_000)
+    receiver.add_routes(app)
+    return await aiohttp_client(app)
+
+
+async def post_batch(client: Client, sequence: Any, data: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
+    answer = await client.post(
+        "/v1/batches",
+        data=data,
+        headers={
+            "Content-Type": wire.CONTENT_TYPE,
+            wire.STREAM_HEADER: STREAM,
+            wire.SEQUENCE_HEADER: str(sequence),
+            **headers,
+        },
+    )
+    return answer.status, await answer.json(content_type=None)
+
+
+async def post_events(client: Client, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = await client.post("/v1/events", data=data, headers={"Content-Type": "application/json", **headers})
+    return answer.status, await answer.json(content_type=None)
+
+
+async def stored(store: Store) -> list[dict[str, Any]]:
+    def read() -> list[dict[str, Any]]:
+        blocks = [store.reader.read(info).batch for info in store.reader.arrived_after(0, 100)]
+        return [batch.event(index) for batch in blocks for index in range(batch.n)]
+
+    return await asyncio.to_thread(read)
+
+
+async def test_a_batch_is_stored_and_its_repeat_is_known(client: Client, store: Store) -> None:
+    data, _ = batch_of("a", "b")
+    assert await post_batch(client, 1, data) == (200, {"duplicate": False, "sequence": 1, "events": 2})
+    assert await post_batch(client, 1, data) == (200, {"duplicate": True, "sequence": 1, "events": 2})
+    assert [event["actor.id"] for event in await stored(store)] == ["a", "b"]
+
+
+async def test_a_gap_is_answered_with_the_sequence_expected(client: Client) -> None:
+    status, problem = await post_batch(client, 5, batch_of("a")[0])
+    assert (status, problem["expected"]) == (409, 1)
+    assert problem["type"] == "urn:watchbook:problem:sequence-gap"
+
+
+async def test_a_wrong_token_stores_nothing(client: Client, store: Store) -> None:
+    status, problem = await post_batch(client, 1, batch_of("a")[0], Authorization="Bearer wrong")
+    assert (status, problem["status"]) == (401, 401)
+    assert await stored(store) == []
+
+
+BOMB = wire.compress(b" " * (8 << 20))
+NO_TYPE = wire.compress(b'{"v":1,"n":2,"c":{"time":[1,1],"action":"read","actor.type":["user","alien"]}}')
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "named"),
+    [
+        (b"no zstd", 422, "zstd"),
+        (b"", 422, "zstd"),
+        (BOMB, 413, "8388608 bytes"),
+        (b"x" * 200_000, 413, "100000"),
+        (wire.compress(b"{" * 5000), 422, "invalid-batch"),
+        (NO_TYPE, 422, "alien"),
+    ],
+)
+async def test_a_body_that_is_no_batch_is_refused_and_what_came_before_stays(
+    client: Client, store: Store, data: bytes, status: int, named: str
+) -> None:
+    await post_batch(client, 1, batch_of("before")[0])
+    found, problem = await post_batch(client, 2, data)
+    assert found == status
+    assert named in json.dumps(problem)
+    assert [event["actor.id"] for event in await stored(store)] == ["before"]
+    assert (await post_batch(client, 2, batch_of("after")[0]))[0] == 200
+
+
+async def test_a_bad_value_names_the_event_and_the_field(client: Client) -> None:
+    _, problem = await post_batch(client, 1, NO_TYPE)
+    (error,) = problem["errors"]
+    assert (error["index"], error["field"]) == (1, "actor.type")
+
+
+@pytest.mark.parametrize("sequence", ["0", "-1", "x", "", "9" * 30, "１"])
+async def test_a_sequence_that_is_no_number_from_one_is_refused(client: Client, sequence: str) -> None:
+    try:
+        status, problem = await post_batch(client, sequence, batch_of("a")[0])
+    except ValueError:  # a header that the client itself refuses to send
+        return
+    assert status == 400
+    assert "Watchbook-Sequence" in problem["detail"]
+
+
+async def test_posted_events_are_completed_and_get_ids(client: Client, store: Store) -> None:
+    event = {
+        "time": "2026-11-21T14:00:00+02:00",
+        "action": "update",
+        "actor": {"id": "alice"},
+        "resource": {"type": "plan", "id": "p"},
+        "before": {"plan": "Premium", "seats": 3},
+        "after": {"plan": "Enterprise", "seats": 3},
+        "details": {"k": [1, None]},
+    }
+    status, answer = await post_events(client, [event, {"action": "tick"}])
+    assert (status, answer["accepted"], answer["duplicate"]) == (200, 2, False)
+    assert answer["ids"] == [f"{store.own_stream}-1-0", f"{store.own_stream}-1-1"]
+    full, bare = await stored(store)
+    assert full["time"] == 1_795_262_400_000_000
+    assert full["actor.type"] == "user"
+    assert full["changes"] == [{"field": "plan", "old": "Premium", "new": "Enterprise"}]
+    assert full["details"] == {"k": [1, None]}
+    assert "flags" not in full
+    assert bare == {
+        "time": NOW, "actor.type": "anonymous", "action": "tick", "flags": ["time_assumed", "no_resource"]
+    }  # fmt: skip
+
+
+async def test_ndjson_is_taken_line_by_line(client: Client, store: Store) -> None:
+    body = b'{"action":"a"}\n\n{"action":"b"}\n'
+    status, answer = await post_events(client, body, **{"Content-Type": "application/x-ndjson"})
+    assert (status, answer["accepted"]) == (200, 2)
+    assert [event["action"] for event in await stored(store)] == ["a", "b"]
+
+
+GOOD = {"action": "read"}
+
+
+@pytest.mark.parametrize(
+    ("body", "index", "field"),
+    [
+        ([GOOD, {"actor": {"type": "user"}}], 1, None),
+        ([GOOD, {"action": "read", "actor": {"type": "alien"}}], 1, "actor.type"),
+        ([{"action": "read", "source": {"ip": "10.0.0.999"}}], 0, "source.ip"),
+        ([{"action": "read", "time": "2026-11-21T14:00:00"}], 0, "time"),
+        ([{"action": "read", "time": "yesterday"}], 0, "time"),
+        ([{"action": "read", "outcome": "maybe"}], 0, "outcome"),
+        ([{"action": "read", "colour": "red"}], 0, None),
+        ([{"action": " "}], 0, "action"),
+        ([{"action": 7}], 0, "action"),
+        (b"[1,", 0, None),
+        (b'{"action":"read","details":' + b'{"a":' * 200 + b"1" + b"}" * 200 + b"}", 0, "details"),
+        (b'{"action":"read","details":' + b"[" * 20000 + b"]" * 20000 + b"}", 0, "details"),
+        (b'{"action":"\xff"}', 0, None),
+    ],
+)
+async def test_an_event_that_cannot_be_taken_is_named_and_nothing_of_its_request_is_stored(
+    client: Client, store: Store, body: Any, index: int, field: str | None
+) -> None:
+    status, problem = await post_events(client, body)
+    assert status == 422
+    (error,) = problem["errors"]
+    assert (error["index"], error.get("field")) == (index, field)
+    assert await stored(store) == []
+
+
+async def test_too_many_events_in_one_request_are_refused(client: Client) -> None:
+    status, problem = await post_events(client, [GOOD] * 11)
+    assert (status, problem["type"]) == (413, "urn:watchbook:problem:too-many-events")
+
+
+async def test_a_request_sent_again_with_its_key_is_stored_once(client: Client, store: Store) -> None:
+    first = await post_events(client, [GOOD], **{"Idempotency-Key": "k1"})
+    again = await post_events(client, [GOOD], **{"Idempotency-Key": "k1"})
+    assert again == (200, {**first[1], "duplicate": True})
+    status, problem = await post_events(client, [{"action": "other"}], **{"Idempotency-Key": "k1"})
+    assert (status, problem["type"]) == (422, "urn:watchbook:problem:idempotency-key-reused")
+    assert len(await stored(store)) == 1
+
+
+async def test_a_media_type_that_is_not_ours_is_refused(client: Client) -> None:
+    assert (await post_events(client, b"a=b", **{"Content-Type": "text/plain"}))[0] == 415
+    assert (await post_batch(client, 1, b"", **{"Content-Type": "application/json"}))[0] == 415
