@@ -32,7 +32,7 @@ class Api:
 
     async def stored(self) -> int:
         """Return how many events are stored: the number of the newest."""
-        answer = await self._events({"limit": "1"})
+        answer = await self._events({"after": "latest"})
         return int(answer["last_number"])
 
     async def pages(self) -> AsyncIterator[Sequence[Event]]:
