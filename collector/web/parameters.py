@@ -1,12 +1,13 @@
 """Query parameters: declared once, read and checked from here, described from here."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
+from collector.finding import LEVELS
 from collector.problem import ApiProblem, ErrorEntry
 
 
@@ -69,9 +70,9 @@ EVENTS: Final = (
     ),
 )
 ALERTS: Final = (
-    Parameter("status", "The alert's status."),
+    Parameter("status", "The alert's status.", {"type": "string", "enum": ["open", "resolved"]}),
     Parameter("rule", "The id of the rule."),
-    Parameter("level", "The severity."),
+    Parameter("level", "The severity.", {"type": "string", "enum": list(LEVELS)}),
     _LIMIT,
     _CURSOR,
 )
@@ -84,12 +85,9 @@ def read_parameters(request: web.Request, known: Sequence[Parameter]) -> dict[st
     errors: list[ErrorEntry] = []
     for name in dict.fromkeys(request.query):
         values[name] = request.query.getall(name)
-        if name not in by_name:
-            errors.append({"parameter": name, "message": f"there is no parameter {name[:80]!r}{_hint(name, by_name)}"})
-        elif len(values[name]) > 1 and not by_name[name].repeated:
-            errors.append(
-                {"parameter": name, "message": f"{name!r} is given {len(values[name])} times, once is enough"}
-            )
+        message = _mistake(name, values[name], by_name)
+        if message:
+            errors.append({"parameter": name, "message": message})
     if errors:
         raise parameter_problem(errors)
     return values
@@ -122,6 +120,18 @@ def parameter_problem(errors: Sequence[ErrorEntry]) -> ApiProblem:
     return ApiProblem(400, "parameters", detail, title="A parameter is wrong", errors=errors)
 
 
+def _mistake(name: str, values: Sequence[str], known: Mapping[str, Parameter]) -> str | None:
+    if name not in known:
+        hint = _meant(name, known) or f"; known here: {', '.join(known) or 'none'}"
+        return f"there is no parameter {name[:80]!r}{hint}"
+    if len(values) > 1 and not known[name].repeated:
+        return f"{name!r} is given {len(values)} times, once is enough"
+    choices = known[name].schema.get("enum")
+    if choices and values[0] not in choices:
+        return f"{name!r} is one of {', '.join(choices)}; found {values[0][:40]!r}{_meant(values[0], choices)}"
+    return None
+
+
 def _whole_number(name: str, text: str, low: int, high: int) -> int:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
     if not low <= number <= high:
@@ -130,6 +140,6 @@ def _whole_number(name: str, text: str, low: int, high: int) -> int:
     return number
 
 
-def _hint(name: str, known: Mapping[str, Parameter]) -> str:
-    close = difflib.get_close_matches(name.lower()[:64], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known) or 'none'}"
+def _meant(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word.lower()[:64], list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from collector.finding import LEVELS
 from watchbook.event import FIELDS, REQUIRED, Field
 
 Schema = dict[str, Any]
@@ -157,9 +158,23 @@ _EVENT_PAGE: Final = _object(
 )
 _ALERT: Final[Schema] = {
     "type": "object",
-    "description": "Something that a rule found, with the ids of the very events.",
-    "required": ["id"],
-    "properties": {"id": {"type": "string"}},
+    "description": "Something that a rule found.",
+    "required": ["id", "rule_id", "title", "level", "status", "count", "first", "last", "opened"],
+    "properties": {
+        "id": {"type": "string"},
+        "rule_id": {"type": "string"},
+        "title": {"type": "string"},
+        "level": {"type": "string", "enum": list(LEVELS)},
+        "status": {"type": "string", "enum": ["open", "resolved"]},
+        "summary": {"type": "string", "description": "One line that says what it is about."},
+        "group": {"type": "object", "description": "The values that its events have in common, by field."},
+        "count": {"type": "integer", "minimum": 1, "description": "How many events were counted."},
+        "first": {**_TIME, "description": "When the first of them happened."},
+        "last": {**_TIME, "description": "When the last of them happened."},
+        "opened": {**_TIME, "description": "When the event that fired it was stored."},
+        "resolved": {**_TIME, "description": "When it was over."},
+        "event_ids": {"type": "array", "items": {"type": "string"}, "description": "The first of its events."},
+    },
     "additionalProperties": True,
 }
 _PROBLEM: Final[Schema] = {

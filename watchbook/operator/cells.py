@@ -72,14 +72,10 @@ def event_row(event: bytes | msgspec.Raw, utc: bool) -> Row:
 def alert_row(alert: bytes | msgspec.Raw, utc: bool) -> Row:
     """Return the row of one alert, given as JSON."""
     found: JsonObject = msgspec.json.decode(alert, type=dict[str, Any])
-    rule = found.get("rule")
-    title = rule.get("title") or rule.get("id") if isinstance(rule, Mapping) else rule
-    level = found.get("level") or (rule.get("level") if isinstance(rule, Mapping) else None)
     group = found.get("group") or {}
-    grouped = ", ".join(f"{name}={value}" for name, value in group.items()) if isinstance(group, Mapping) else group
-    cells = (level, found.get("status"), title, grouped, found.get("count"), found.get("id"))
-    last = str(found.get("last") or found.get("opened") or "")
-    return Row((shown_time(last, utc), *map(_cell, cells)), str(level))
+    grouped = ", ".join(f"{name}={value}" for name, value in group.items() if value is not None)
+    cells = (found.get("level"), found.get("status"), found.get("title"), grouped, found.get("count"), found.get("id"))
+    return Row((shown_time(str(found.get("last")), utc), *map(_cell, cells)), found.get("level"))
 
 
 def shown_time(text: str, utc: bool) -> str:

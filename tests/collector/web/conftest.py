@@ -1,6 +1,6 @@
 """A collector's face over a source in memory, behind a real aiohttp server."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,30 +13,10 @@ from collector.problem import ApiProblem
 from collector.query import QuerySettings, Searcher
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
+from tests.collector.web.listed_alerts import ListedAlerts
 from watchbook.clock import parse_rfc3339
 
 NOW = parse_rfc3339("2026-11-21T12:00:00Z")
-
-
-class ListedAlerts:
-    """Alerts in a list; its cursors are numbers."""
-
-    def __init__(self) -> None:
-        self.alerts = [
-            {"id": f"a{number}", "status": "open" if number % 2 else "resolved"} for number in range(9, 0, -1)
-        ]
-
-    def list(
-        self, status: str | None = None, rule: str | None = None, level: str | None = None, limit: int = 50,
-        cursor: str | None = None,
-    ) -> Mapping[str, Any]:  # fmt: skip
-        start = int(cursor or 0)
-        found = [alert for alert in self.alerts if status in (None, alert["status"])]
-        more = start + limit < len(found)
-        return {"alerts": found[start : start + limit], "next_cursor": str(start + limit) if more else None}
-
-    def get(self, id: str) -> Mapping[str, Any] | None:  # noqa: A002
-        return next((alert for alert in self.alerts if alert["id"] == id), None)
 
 
 class Face:

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from collector.problem import ApiProblem
 from collector.web import WebSettings, make_application, runner_options
 from tests.collector.web.conftest import Face
+from tests.collector.web.listed_alerts import EVENT_ID
 
 
 async def test_an_unknown_path_is_a_problem(face: Face) -> None:
@@ -102,9 +103,17 @@ async def test_alerts_are_listed_filtered_and_paged(face: Face) -> None:
     first = await face.get("/v1/alerts", status="open", limit=3)
     rest = await face.get("/v1/alerts", status="open", limit=3, cursor=first["next_cursor"])
     assert [alert["id"] for alert in first["alerts"] + rest["alerts"]] == ["a9", "a7", "a5", "a3", "a1"]
-    assert await face.get("/v1/alerts/a2") == {"id": "a2", "status": "resolved"}
+    assert (await face.get("/v1/alerts/a2"))["event_ids"] == [EVENT_ID]
     assert "there is no alert 'a0'" in (await face.get("/v1/alerts/a0", 404))["detail"]
     assert (await face.get("/v1/alerts", 400, cursor="x"))["errors"][0]["parameter"] == "cursor"
+    wrong = await face.get("/v1/alerts", 400, status="opn", level="bad")
+    assert wrong["errors"] == [
+        {"parameter": "status", "message": "'status' is one of open, resolved; found 'opn'; did you mean 'open'?"},
+        {
+            "parameter": "level",
+            "message": "'level' is one of informational, low, medium, high, critical; found 'bad'",
+        },
+    ]
     assert "did you mean 'status'" in (await face.get("/v1/alerts", 400, state="open"))["detail"]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,40 +15,12 @@ from collector.problem import ApiProblem
 from collector.query import QuerySettings, Searcher
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
+from tests.collector.web.listed_alerts import ListedAlerts
 from watchbook.cli import cli
 from watchbook.clock import parse_rfc3339
 
 NOW = parse_rfc3339("2026-11-21T12:00:00Z")
 TOKEN = "wb_of_the_test"
-
-ALERTS = [
-    {
-        "id": f"a{number}",
-        "status": "open" if number % 2 else "resolved",
-        "level": "high",
-        "rule": {"id": "r1", "title": "Many failures"},
-        "group": {"actor.id": "mallory"},
-        "count": number,
-        "last": "2026-11-21T12:00:00.000000Z",
-    }
-    for number in range(5, 0, -1)
-]
-
-
-class ListedAlerts:
-    """Alerts in a list; its cursors are numbers."""
-
-    def list(
-        self, status: str | None = None, rule: str | None = None, level: str | None = None, limit: int = 50,
-        cursor: str | None = None,
-    ) -> Mapping[str, Any]:  # fmt: skip
-        start = int(cursor or 0)
-        found = [alert for alert in ALERTS if status in (None, alert["status"])]
-        more = start + limit < len(found)
-        return {"alerts": found[start : start + limit], "next_cursor": str(start + limit) if more else None}
-
-    def get(self, id: str) -> Mapping[str, Any] | None:  # noqa: A002
-        return None
 
 
 def authorise(request: web.Request, scope: str) -> None:
