@@ -25,16 +25,14 @@ class Alarms:
     def take(self, message: Mapping[str, Any]) -> None:
         """Count one message, and show it when it is about one of the first alerts of its rule."""
         alert = message["data"]
-        rule = alert["rule"]
-        seen = self._ids.setdefault(rule["id"], set())
-        if alert["id"] in seen:
+        seen = self._ids.setdefault(alert["rule_id"], set())
+        if alert["id"] in seen:  # that it is over is another message about the same alert
             return
         seen.add(alert["id"])
         if len(seen) <= SHOWN_MAX:
-            group = ", ".join(f"{field} {value}" for field, value in alert.get("group", {}).items())
-            self._say(f"ALERT  {rule['level']:<8} {rule['title']}: {group} ({alert['count']} events)")
+            self._say(f"ALERT  {alert['level']:<8} {alert['summary']}")
         if len(seen) == SHOWN_MAX:
-            self._say(f"       further alerts of '{rule['title']}' are only counted")
+            self._say(f"       further alerts of '{alert['title']}' are only counted")
         if self._ids.keys() >= SHIPPED_RULES.keys():
             self.complete.set()
 

@@ -66,6 +66,8 @@ class Demo:
             self._board.settle()
             self._board.say("", f"FAILED: {str(error) or repr(error)}")
         finally:
+            for application in self._applications:
+                application.close()
             for program in (self._agent, self._collector):
                 await program.kill()
         if not self.succeeded:

@@ -88,8 +88,15 @@ def test_the_demo_waits_for_exactly_the_shipped_rules() -> None:
 
 
 def message(rule: str, alert: str) -> dict[str, Any]:
-    brief = {"id": rule, "title": f"Rule {rule}", "level": "high"}
-    return {"type": "alert.opened", "data": {"id": alert, "rule": brief, "group": {"actor.id": "root"}, "count": 12}}
+    title = f"Rule {rule}"
+    data = {
+        "id": alert,
+        "rule_id": rule,
+        "title": title,
+        "level": "high",
+        "summary": f"{title} (actor.id root): 12 events",
+    }
+    return {"type": "alert.opened", "data": data}
 
 
 def test_alerts_are_counted_once_and_the_first_of_each_rule_are_shown() -> None:
@@ -100,7 +107,7 @@ def test_alerts_are_counted_once_and_the_first_of_each_rule_are_shown() -> None:
     alarms.take(message("r2", "e"))
     assert alarms.counts() == {"r1": 4, "r2": 1}
     assert alarms.total() == 5
-    assert said[0] == "ALERT  high     Rule r1: actor.id root (12 events)"
+    assert said[0] == "ALERT  high     Rule r1 (actor.id root): 12 events"
     assert [line.startswith("ALERT") for line in said] == [True, True, True, False, True]
 
 
