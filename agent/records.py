@@ -16,12 +16,14 @@ class Normalised(NamedTuple):
     """What a profile made of some lines.
 
     ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its
-    line among the lines given; None when every line became the row at its own place.
+    line among the lines given; None when every line became the row at its own place.  ``blank`` counts the lines of
+    nothing but whitespace: they are no events, and neither rows nor unparsed.
     """
 
     rows: list[tuple[Any, ...]]
     row_lines: list[int] | None
     unparsed: list[Unparsed]
+    blank: int = 0
 
 
 class Normaliser(Protocol):

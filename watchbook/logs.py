@@ -21,13 +21,17 @@ REPEAT_EVERY_S = 30
 def configure_logs(level: str = "info") -> None:
     """Set structlog up for this process; ``level`` is debug, info, warning or error."""
     terminal = sys.stderr.isatty()
-    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    # Without the local variables of each frame: tokens and lines of logs are among them.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = console if terminal else structlog.processors.JSONRenderer()
+    # aiohttp says every malformed request with a traceback there: a port scan would fill the log.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if terminal else [structlog.processors.dict_tracebacks]),
+            *([] if terminal else [_TRACEBACKS]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -39,6 +43,9 @@ def configure_logs(level: str = "info") -> None:
 def get_logger(room: str) -> Logger:
     """Return the logger of a room."""
     return structlog.get_logger(room=room)  # type: ignore[no-any-return]
+
+
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 class RepeatedFailure:

@@ -69,9 +69,8 @@ class Builder:
         chunk: Chunk,
         origin: Origin,
         read_us: int,
-        raws: Sequence[str] | None = None,
     ) -> None:
-        """Take in what a profile made of a chunk; ``raws`` are the original lines where they are to be kept."""
+        """Take in what a profile made of a chunk that was read at ``read_us``."""
         shared = {
             "origin.host": origin.host,
             "origin.agent": origin.agent,
@@ -81,7 +80,7 @@ class Builder:
         places = range(len(chunk.lines)) if normalised.row_lines is None else normalised.row_lines
         if normalised.rows:
             everything = {**constants, **shared, "origin.profile": origin.profile}
-            self._add_rows(normalised.rows, places, fields, everything, chunk, raws)
+            self._add_rows(normalised.rows, places, fields, everything, chunk)
         if normalised.unparsed:
             rows = [
                 (read_us, line.raw, line.reason, _flags(line.line, chunk), chunk.offsets[line.line])
@@ -97,17 +96,12 @@ class Builder:
         fields: tuple[str, ...],
         constants: Mapping[str, str],
         chunk: Chunk,
-        raws: Sequence[str] | None,
     ) -> None:
-        extra: list[tuple[str, Sequence[Any]]] = [("origin.offset", [chunk.offsets[place] for place in places])]
-        if raws is not None:
-            extra.append(("raw", [raws[place] for place in places]))
         if chunk.truncated:
             rows, fields = _with_truncated_flag(rows, places, fields, chunk)
-        columns = [*zip(*rows, strict=True), *(values for _, values in extra)]
-        joined = list(zip(*columns, strict=True))
+        with_offsets = [(*row, chunk.offsets[place]) for row, place in zip(rows, places, strict=True)]
         sizes = [len(chunk.lines[place]) for place in places]
-        self._append(_Run((*fields, *(name for name, _ in extra)), constants, joined, sizes))
+        self._append(_Run((*fields, "origin.offset"), constants, with_offsets, sizes))
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Take in one event of the agent's own, in flat form."""

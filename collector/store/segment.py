@@ -36,7 +36,8 @@ CREATE UNIQUE INDEX block_stream ON block(stream, sequence);
 CREATE INDEX block_tmax ON block(tmax);
 CREATE TABLE stream(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sequence INTEGER NOT NULL);
 CREATE TABLE request(
-    key TEXT PRIMARY KEY, digest BLOB NOT NULL, sequence INTEGER NOT NULL, n INTEGER NOT NULL, received INTEGER NOT NULL);
+    key TEXT PRIMARY KEY, digest BLOB NOT NULL, sequence INTEGER NOT NULL, n INTEGER NOT NULL,
+    received INTEGER NOT NULL);
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 PRAGMA user_version={COMPATIBILITY};
 """

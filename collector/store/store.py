@@ -16,27 +16,22 @@ __all__ = ["Appended", "Store"]
 
 
 class Store:
-    """A folder of segments with its writer thread.
-
-    ``on_committed`` is called on the event loop with the blocks of each commit, in order of arrival, after the answers.
-    Raises FolderInUseError or NewerDatabaseError when the folder cannot be used.
-    """
+    """A folder of segments with its writer thread; made by :meth:`open`."""
 
     def __init__(
         self,
-        folder: Path,
+        files: SegmentFiles,
+        reader: SegmentReader,
         settings: StoreSettings,
-        *,
-        batch_bytes_max: int,
         clock: Clock,
         on_committed: Callable[[Sequence[DecodedBlock]], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._files = SegmentFiles(folder, settings, clock)
-        self.reader = SegmentReader(folder, batch_bytes_max)
-        for name in self._files.names:
-            self.reader.add_segment(name)
-        self._files.on_new = self.reader.add_segment
+        self._files = files
+        self.reader = reader
+        for name in files.names:
+            reader.add_segment(name)
+        files.on_new = reader.add_segment
         self._last_number = self._files.heads.next_number - 1
         self._tell = on_committed
         self._writer = Writer(
@@ -48,6 +43,24 @@ class Store:
             on_committed=self._committed_in_writer,
         )
         self._writer.start()
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        settings: StoreSettings,
+        *,
+        batch_bytes_max: int,
+        clock: Clock,
+        on_committed: Callable[[Sequence[DecodedBlock]], None],
+    ) -> "Store":
+        """Open or make the store of a folder.
+
+        ``on_committed`` is called on the event loop with the blocks of each commit, in order of arrival, after the
+        answers.  Raises FolderInUseError or NewerDatabaseError when the folder cannot be used.
+        """
+        files = await asyncio.to_thread(SegmentFiles, folder, settings, clock)
+        return cls(files, SegmentReader(folder, batch_bytes_max), settings, clock, on_committed)
 
     @property
     def own_stream(self) -> str:
@@ -84,7 +97,10 @@ class Store:
 
     async def close(self) -> None:
         """Write what waits, then close every file."""
-        await asyncio.to_thread(self._writer.drain)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writer.drain()
         self._files.close()
         self.reader.close()
 

@@ -24,7 +24,9 @@ class AlertHandlers:
         limit = read_limit(values)
         status, rule, level, cursor = (one(values, name) for name in ("status", "rule", "level", "cursor"))
         try:
-            page = await asyncio.to_thread(self._alerts.list, status, rule, level, limit, cursor)
+            page = await asyncio.to_thread(
+                self._alerts.page, status=status, rule=rule, level=level, limit=limit, cursor=cursor
+            )
         except ValueError as error:
             raise parameter_problem([{"parameter": "cursor", "message": str(error)}]) from error
         return json_response(page)

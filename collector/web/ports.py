@@ -36,8 +36,9 @@ class EventSearcher(Protocol):
 class AlertReader(Protocol):
     """Reads alerts.  Called in worker threads, several at once."""
 
-    def list(
+    def page(
         self,
+        *,
         status: str | None = None,
         rule: str | None = None,
         level: str | None = None,
@@ -47,7 +48,7 @@ class AlertReader(Protocol):
         """Return ``{"alerts": [...], "next_cursor": …}``, newest first; raises ValueError when the cursor is none."""
         ...
 
-    def get(self, id: str) -> Mapping[str, Any] | None:  # noqa: A002 - the word of the API
+    def get(self, alert_id: str, /) -> Mapping[str, Any] | None:
         """Return one alert, None when there is none with this id."""
         ...
 

@@ -33,8 +33,9 @@ class ListedAlerts:
     def __init__(self) -> None:
         self.alerts = [an_alert(number) for number in range(9, 0, -1)]
 
-    def list(
-        self, status: str | None = None, rule: str | None = None, level: str | None = None, limit: int = 50,
+    def page(
+        self,
+        *, status: str | None = None, rule: str | None = None, level: str | None = None, limit: int = 50,
         cursor: str | None = None,
     ) -> Mapping[str, Any]:  # fmt: skip
         start = int(cursor or 0)

@@ -1,0 +1,117 @@
+"""The agent's configuration: composes what each room asks for, and checks what only the whole can tell."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent.batch import BatchSettings
+from agent.profile import Definition, load_profiles
+from agent.redact import RedactSettings
+from agent.ship import ShipSettings
+from agent.spool import SpoolSettings
+from agent.tail import InputFiles, TailSettings
+from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
+from watchbook.event import FIELD_BY_NAME
+from watchbook.shipped import shipped_folder
+from watchbook.units import Seconds
+
+DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """One source of lines."""
+
+    name: str = setting("Name of the input, as events and status show it.")
+    files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.")
+    profile: str = setting("Profile that understands its lines: a shipped one, or one from 'profiles'.")
+    read_from: Literal["beginning", "end"] = setting(
+        "Where to begin in files that are there when the input is started for the very first time.", "beginning"
+    )
+    constants: Mapping[str, str] = setting(
+        "Event fields that every event of this input has, for instance org: acme.", default_factory=dict
+    )
+    zone: str | None = setting(
+        "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
+    )
+    keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """The file agent.yaml."""
+
+    collector: ShipSettings = setting("Where events go.")
+    state: Path = setting("Folder for the spool: unsent events and the positions in the files.")
+    inputs: tuple[InputSettings, ...] = setting("The sources of lines.")
+    name: str = setting("Name of this agent in events.", default_factory=socket.gethostname)
+    host: str = setting("Name of this host in events.", default_factory=socket.gethostname)
+    profiles: Path | None = setting("Folder of your own profiles; they come before the shipped ones.", None)
+    log_level: Literal["debug", "info", "warning", "error"] = setting("What the agent's own log shows.", "info")
+    drain_timeout: Seconds = setting(
+        "How long a stop may take; what is unsent by then stays in the spool.", Seconds(10.0), check=positive
+    )
+    status_interval: Seconds = setting(
+        "How often the agent writes what 'watchbook agent status' shows.", Seconds(2.0), check=positive
+    )
+    tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
+    batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
+    spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
+    redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
+
+    def input_files(self) -> list[InputFiles]:
+        """Return what the tail needs to know of the inputs."""
+        return [InputFiles(each.name, tuple(each.files), each.read_from) for each in self.inputs]
+
+
+def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
+    """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong."""
+    node = load(path)
+    settings = bind(node, AgentSettings)
+    profiles = load_profiles(shipped_folder("config") / "profiles")
+    if settings.profiles is not None:
+        profiles |= load_profiles(settings.profiles)
+    problems = list(_problems(node, settings, profiles))
+    if problems:
+        raise ConfigError(problems)
+    return settings, profiles
+
+
+def _problems(node: Node, settings: AgentSettings, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+    options = node.mapping()
+    if not settings.inputs:
+        yield options["inputs"].problem("expected at least one input, found none")
+    if settings.collector.token_file is None and settings.collector.token is None:
+        yield options["collector"].problem(
+            "expected 'token_file' or 'token'; make one: watchbook collector token create"
+        )
+    names: set[str] = set()
+    for each, where in zip(settings.inputs, options["inputs"].sequence(), strict=True):
+        yield from _input_problems(each, where.mapping(), profiles)
+        if each.name in names:
+            yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")
+        names.add(each.name)
+
+
+def _input_problems(
+    each: InputSettings, options: Mapping[str, Node], profiles: Mapping[str, Definition]
+) -> Iterator[Problem]:
+    if each.profile not in profiles:
+        known = ", ".join(sorted(profiles))
+        yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
+    if not each.files:
+        yield options["files"].problem("expected at least one path or pattern, found none")
+    for pattern, where in zip(each.files, options["files"].sequence(), strict=True):
+        if not pattern.startswith("/"):
+            yield where.problem(f"expected an absolute path or pattern, found {pattern!r}")
+    if each.constants:
+        for name, where in options["constants"].mapping().items():
+            field = FIELD_BY_NAME.get(name)
+            if field is None or field.kind != "text" or name.startswith("origin."):
+                yield where.problem("expected the name of a text field of the event, for instance org or module")
+            elif field.values is not None and each.constants[name] not in field.values:
+                yield where.problem(
+                    f"expected one of {', '.join(sorted(field.values))}, found {each.constants[name]!r}"
+                )

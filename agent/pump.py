@@ -1,0 +1,203 @@
+"""Moves lines from the files into the spool: read, normalise, gather, commit, and only then read on for good.
+
+Positions move in the transaction of the batch that holds the lines, so whatever was read and not committed is read
+again after a crash.  One commit is under way while the next group is read.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+from agent.batch import Builder, Origin
+from agent.records import Chunk, Normalised, Normaliser
+from agent.spool import Backlog, Group, Mark, Spool, SpoolError, StoredBatch
+from agent.tail import Tailer, TailSettings, Waker
+from watchbook.clock import Clock
+from watchbook.daemon import Stop
+from watchbook.logs import RepeatedFailure, get_logger
+
+log = get_logger("pump")
+_RETRY_S = 1.0
+
+
+class Route(NamedTuple):
+    """What becomes of an input's lines."""
+
+    normalise: Normaliser
+    origin: Origin
+
+
+class Pump:
+    """Reads until it is asked to stop.  ``paused`` says why nothing is being read, None when something is."""
+
+    def __init__(
+        self,
+        *,
+        tailer: Tailer,
+        waker: Waker,
+        routes: Mapping[str, Route],
+        builder: Builder,
+        spool: Spool,
+        backlog: Backlog,
+        worker: Executor,
+        tail: TailSettings,
+        spool_bytes_max: int,
+        clock: Clock,
+    ) -> None:
+        self._tailer = tailer
+        self._waker = waker
+        self._routes = routes
+        self._builder = builder
+        self._spool = spool
+        self._backlog = backlog
+        self._worker = worker
+        self._tail = tail
+        self._spool_bytes_max = spool_bytes_max
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._counters: Counter[tuple[str, str]] = Counter()
+        self._under_way: tuple[asyncio.Future[list[StoredBatch]], Callable[[], list[StoredBatch]]] | None = None
+        self._dropped: Mark | None = None
+        self._looked = -1e9
+        self._failure = RepeatedFailure(log.error, "spool_commit", clock)
+        self._own_events: list[Mapping[str, Any]] = []
+        self.paused: str | None = None
+
+    def add_event(self, event: Mapping[str, Any]) -> None:
+        """Send one event of the agent's own (flat form) with the next group."""
+        self._own_events.append(event)
+        self._waker.wake()
+
+    async def run(self, stop: Stop) -> None:
+        """Read, first what is there, then whatever comes, until the stop; then commit what is in hand."""
+        await self._turn(stop)
+        while not stop.asked.is_set():
+            if await self._waker.wait():
+                await stop.wait(self._tail.tick)
+            await self._turn(stop)
+        await self._settle(stop)
+
+    async def _turn(self, stop: Stop) -> None:
+        if self._is_time_to_look():
+            await self._look()
+        await self._wait_for_room(stop)
+        for chunk in self._tailer.read():
+            self._take_in(chunk)
+            if self._builder.is_full:
+                await self._flush(stop)
+                await self._wait_for_room(stop)
+            if stop.asked.is_set():
+                break
+        self._take_own_events()
+        if self._builder.n or self._tailer.has_changes or self._backlog.acknowledged != self._dropped:
+            await self._flush(stop)
+        await self._settle(stop)
+
+    def _is_time_to_look(self) -> bool:
+        due = self._loop.time() - self._looked >= self._tail.rescan_interval
+        return due or self._tailer.needs_look or self._waker.names_changed
+
+    async def _look(self) -> None:
+        self._waker.names_changed = False
+        self._looked = self._loop.time()
+        await asyncio.to_thread(self._tailer.look)
+        self._waker.folders_may_have_changed()
+
+    def _take_in(self, chunk: Chunk) -> None:
+        route = self._routes[chunk.input]
+        read_us = self._clock()
+        normalised = route.normalise(chunk.lines, read_us)
+        self._builder.add(normalised, route.normalise.fields, route.normalise.constants, chunk, route.origin, read_us)
+        self._count(chunk, normalised)
+
+    def _count(self, chunk: Chunk, normalised: Normalised) -> None:
+        name, counters = chunk.input, self._counters
+        counters[name, "lines"] += len(chunk.lines)
+        counters[name, "events"] += len(normalised.rows)
+        counters[name, "unparsed"] += len(normalised.unparsed)
+        counters[name, "blank"] += len(chunk.lines) - len(normalised.rows) - len(normalised.unparsed)
+        counters[name, "truncated"] += len(chunk.truncated)
+
+    def _take_own_events(self) -> None:
+        lost, self._tailer.lost = self._tailer.lost, []
+        for each in lost:
+            self._counters[each.input, "bytes_lost"] += each.bytes
+            self._own_events.append(
+                {
+                    "action": "lose",
+                    "event_type": "agent.bytes_lost",
+                    "resource.type": "file",
+                    "resource.id": each.file,
+                    "outcome": "failure",
+                    "measures": {"bytes": each.bytes},
+                    "message": f"{each.bytes} bytes of {each.file} were gone before they could be read",
+                    "origin.input": each.input,
+                }
+            )
+        origin = next(iter(self._routes.values())).origin
+        for event in self._own_events:
+            self._builder.add_event(
+                {
+                    "time": self._clock(),
+                    "actor.type": "system",
+                    "actor.id": "watchbook-agent",
+                    "category": "system",
+                    "origin.host": origin.host,
+                    "origin.agent": origin.agent,
+                    **event,
+                }
+            )
+        self._own_events = []
+
+    async def _flush(self, stop: Stop) -> None:
+        """Hand what is gathered to the worker, once the commit before is through."""
+        changes = self._tailer.take_changes()
+        group = Group(self._builder.take(), changes.tracks, changes.started, dict(self._counters))
+        self._counters.clear()
+        acknowledged = self._backlog.acknowledged
+        await self._settle(stop)
+        self._submit(lambda: self._spool.commit(group, acknowledged))
+        self._dropped = acknowledged
+
+    def _submit(self, commit: Callable[[], list[StoredBatch]]) -> None:
+        self._under_way = (self._loop.run_in_executor(self._worker, commit), commit)
+
+    async def _settle(self, stop: Stop) -> None:
+        """Wait until the commit under way is through, however often it must be tried.
+
+        Raises the error of a commit that fails while the agent stops: the lines are still in their files.
+        """
+        while self._under_way is not None:
+            future, commit = self._under_way
+            try:
+                stored = await future
+            except SpoolError as error:
+                if stop.asked.is_set():
+                    raise
+                self.paused = f"the spool cannot be written: {error}"
+                self._failure.failed(str(error), next_step="free space in 'state'; nothing is lost meanwhile")
+                await stop.wait(_RETRY_S)
+                self._submit(commit)
+            else:
+                self._under_way = None
+                self.paused = None
+                self._failure.succeeded()
+                self._backlog.add(stored)
+
+    async def _wait_for_room(self, stop: Stop) -> None:
+        """While the spool is full, read nothing: the log files are the buffer."""
+        said = False
+        while self._spool.bytes >= self._spool_bytes_max and not stop.asked.is_set():
+            if self._backlog.acknowledged != self._dropped:
+                await self._flush(stop)
+                await self._settle(stop)
+                continue
+            if not said:
+                log.warning("spool_full", bytes=self._spool.bytes, bytes_max=self._spool_bytes_max)
+                said = True
+            self.paused = "the spool is full ('spool.bytes_max'); reading goes on when the collector takes events"
+            await stop.wait(_RETRY_S)
+        if said:
+            self.paused = None

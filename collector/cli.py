@@ -1,0 +1,151 @@
+"""The words of ``watchbook collector``."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collector.access import SCOPES, TokenError, TokenStore
+from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
+from collector.detect import RuleSet, load_rules
+from collector.state import COMPATIBILITY, open_state
+from collector.store import FolderInUseError
+from watchbook.clock import SECOND_US
+from watchbook.database import EX_DATA, NewerDatabaseError
+from watchbook.shipped import shipped_folder
+
+
+def _config_option(command: Any) -> Any:
+    option = click.option(
+        "--config",
+        "path",
+        type=click.Path(path_type=Path),
+        default=DEFAULT_PATH,
+        show_default=True,
+        envvar="WATCHBOOK_COLLECTOR_CONFIG",
+        help="The collector's configuration file.",
+    )
+    return option(command)
+
+
+@click.group()
+def collector() -> None:
+    """Run and look after the collector."""
+
+
+@collector.command()
+@_config_option
+def run(path: Path) -> None:
+    """Receive, store and answer until SIGTERM."""
+    from collector.app import run_collector
+    from watchbook.daemon import run_daemon
+    from watchbook.logs import configure_logs
+
+    settings = load_settings(path)
+    rules = _rules(settings)
+    configure_logs(settings.log_level)
+    with _refusing(settings):
+        code = run_daemon(lambda stop: run_collector(settings, rules, stop), settings.drain_timeout)
+    sys.exit(code)
+
+
+@collector.command()
+@_config_option
+def check(path: Path) -> None:
+    """Check the configuration, the rules, the folder and the address; exit 78 or 1 when something is wrong."""
+    from collector.check import check_host
+
+    settings = load_settings(path)
+    findings = list(check_host(settings, _rules(settings)))
+    click.echo(f"ok     {path}")
+    for finding in findings:
+        click.echo(f"{'WRONG ' if finding.wrong else 'ok    '} {finding.text}")
+    sys.exit(1 if any(finding.wrong for finding in findings) else 0)
+
+
+@collector.group()
+def token() -> None:
+    """Make, list and revoke tokens; works while the collector runs."""
+
+
+@token.command()
+@_config_option
+@click.option("--name", required=True, help="Whose token it is, for instance the agent's host.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(sorted(SCOPES)),
+    multiple=True,
+    required=True,
+    help="What it may do: ingest (agents), read (operators), admin. Can be given several times.",
+)
+def create(path: Path, name: str, scopes: tuple[str, ...]) -> None:
+    """Make a token and print it: the only time that it can be read."""
+    settings = load_settings(path)
+    with _tokens(settings) as tokens:
+        try:
+            click.echo(tokens.create(name, scopes))
+        except TokenError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@token.command("list")
+@_config_option
+def list_tokens(path: Path) -> None:
+    """List the tokens: name, scopes, when made, last used, revoked."""
+    settings = load_settings(path)
+    with _tokens(settings) as tokens:
+        click.echo(f"{'name':<24} {'scopes':<18} {'made':<20} {'last used':<20} revoked")
+        for each in tokens.tokens():
+            times = " ".join(f"{_day(time):<20}" for time in (each.created, each.last_used))
+            click.echo(f"{each.name:<24} {' '.join(each.scopes):<18} {times} {_day(each.revoked)}".rstrip())
+
+
+@token.command()
+@_config_option
+@click.argument("name")
+def revoke(path: Path, name: str) -> None:
+    """End the token NAME: the collector refuses it within a second."""
+    settings = load_settings(path)
+    with _tokens(settings) as tokens:
+        if not tokens.revoke(name):
+            raise click.ClickException(f"there is no valid token named {name!r}")
+
+
+def _rules(settings: CollectorSettings) -> RuleSet:
+    return load_rules(settings.rules or (shipped_folder("rules"),))
+
+
+@contextmanager
+def _tokens(settings: CollectorSettings) -> Iterator[TokenStore]:
+    with _refusing(settings):
+        open_state(settings.state_db).close()
+        tokens = TokenStore(settings.state_db, COMPATIBILITY)
+        try:
+            yield tokens
+        finally:
+            tokens.close()
+
+
+@contextmanager
+def _refusing(settings: CollectorSettings) -> Iterator[None]:
+    """End with a clear word when the data folder cannot be used."""
+    try:
+        yield
+    except (NewerDatabaseError, FolderInUseError) as error:
+        click.echo(f"watchbook collector: {error}", err=True)
+        sys.exit(EX_DATA)
+    except (OSError, sqlite3.Error) as error:
+        click.echo(f"watchbook collector: {settings.data} or {settings.listen} cannot be used: {error}", err=True)
+        sys.exit(EX_DATA)
+
+
+def _day(time_us: int | None) -> str:
+    if time_us is None:
+        return "-"
+    return datetime.fromtimestamp(time_us / SECOND_US, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,152 @@
+"""Evaluates the rules over every stored block once, in order of arrival, and writes what comes of it.
+
+The alert store notes with each change how far the rules have read.  After a restart the engine's memory is rebuilt from
+the stored blocks before that mark and goes on after it, so nothing is skipped and nothing is alerted twice.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from collector.alert import AlertStore, Watermark
+from collector.block import BlockInfo, BlockSource, DecodedBlock
+from collector.detect import Engine
+from collector.finding import AlertChange
+from watchbook.clock import TIME_MAX_US, Clock
+from watchbook.daemon import Stop
+from watchbook.logs import RepeatedFailure, get_logger
+from watchbook.wire import EVENTS_MAX
+
+log = get_logger("watch")
+_RECENT_BLOCKS = 64
+_AT_ONCE = 64
+_RETRY_S = 1.0
+
+
+class Watch:
+    """Follows the store.  ``on_written`` is called on the event loop after alerts were written."""
+
+    def __init__(
+        self, engine: Engine, alerts: AlertStore, source: BlockSource, *, clock: Clock, on_written: Callable[[], None]
+    ) -> None:
+        self._engine = engine
+        self._alerts = alerts
+        self._source = source
+        self._clock = clock
+        self._on_written = on_written
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="rules")
+        self._recent: deque[DecodedBlock] = deque(maxlen=_RECENT_BLOCKS)
+        self._news = asyncio.Event()
+        self._bell = False
+        self._unwritten: tuple[list[AlertChange], Watermark | None] | None = None
+        self._failure = RepeatedFailure(log.error, "alerts_write", clock)
+        self._mark: Watermark | None = None
+        self.read_up_to = 0
+
+    def committed(self, blocks: Sequence[DecodedBlock]) -> None:
+        """Take note of blocks that were just stored."""
+        self._recent.extend(blocks)
+        self._news.set()
+
+    def ring(self) -> None:
+        """Close what has been quiet for long enough, and note how far the rules have read."""
+        self._bell = True
+        self._news.set()
+
+    async def start(self) -> None:
+        """Rebuild the engine's memory from what is stored."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._worker, self._rebuild)
+        log.info("rules_ready", rules=len(self._engine.counters), read_up_to=self.read_up_to)
+        self._news.set()
+
+    async def run(self, stop: Stop) -> None:
+        """Evaluate until the stop is asked for, and then what was stored before that."""
+        while not stop.asked.is_set():
+            await self._news.wait()
+            self._news.clear()
+            await self._catch_up(stop)
+        self.ring()
+        await self._catch_up(stop)
+
+    async def close(self) -> None:
+        """End the worker."""
+        await asyncio.to_thread(self._worker.shutdown)
+
+    async def _catch_up(self, stop: Stop) -> None:
+        """Read all there is; when the alerts cannot be written, try again until they can, or the stop."""
+        loop = asyncio.get_running_loop()
+        more = True
+        while more:
+            try:
+                more = await loop.run_in_executor(self._worker, self._step)
+            except sqlite3.Error as error:
+                self._failure.failed(str(error), next_step="free space for state.db; the alerts are written then")
+                if await stop.wait(_RETRY_S):
+                    return
+            else:
+                self._failure.succeeded()
+                self._on_written()
+
+    def _step(self) -> bool:
+        """Evaluate some blocks and write what came of them; return whether there may be more."""
+        self._write()
+        if self._bell:
+            self._bell = False
+            self._unwritten = (self._engine.tick(self._clock()), self._mark)
+            self._write()
+        blocks = self._next_blocks()
+        changes: list[AlertChange] = []
+        for block in blocks:
+            changes.extend(self._engine.process(block))
+            self.read_up_to = block.info.number + block.info.n - 1
+            self._mark = Watermark(self.read_up_to, block.info.received)
+        if changes:
+            self._unwritten = (changes, self._mark)
+            self._write()
+        return bool(blocks)
+
+    def _write(self) -> None:
+        """Write what the rules said; it is kept for the next try when that fails, for the engine says it only once."""
+        if self._unwritten is not None:
+            self._alerts.apply(*self._unwritten)
+            self._unwritten = None
+
+    def _next_blocks(self) -> list[DecodedBlock]:
+        """Return blocks that follow what was read: those just stored if they follow on, else from the files."""
+        recent: list[DecodedBlock] = []
+        expected = self.read_up_to + 1
+        while self._recent:
+            block = self._recent[0]
+            if block.info.number > expected:
+                break
+            self._recent.popleft()
+            if block.info.number == expected:
+                recent.append(block)
+                expected += block.info.n
+        if recent:
+            return recent
+        return [self._source.read(info) for info in self._source.arrived_after(self.read_up_to, _AT_ONCE)]
+
+    def _rebuild(self) -> None:
+        self._mark = mark = self._alerts.watermark()
+        if mark is not None:
+            for info in self._blocks_before(mark):
+                self._engine.replay(self._source.read(info))
+            self.read_up_to = mark.number
+        self._unwritten = (self._engine.restore(self._alerts.open_alerts()), mark)
+        self._write()
+
+    def _blocks_before(self, mark: Watermark) -> list[BlockInfo]:
+        """Return the blocks that the rules' windows at the mark may hold, in order of arrival.
+
+        Windows slide on event time: they are counted back from the newest event at the mark, which may be long past
+        when old logs were read in.
+        """
+        newest = self._source.arrived_after(mark.number - EVENTS_MAX, EVENTS_MAX)
+        times = [info.tmax for info in newest if info.number <= mark.number]
+        time_from = min([*times, mark.received]) - self._engine.replay_span_us
+        found = [info for info in self._source.blocks(time_from, TIME_MAX_US + 1) if info.number <= mark.number]
+        return sorted(found, key=lambda info: info.number)
