@@ -1,0 +1,130 @@
+"""The engine: every stored event once, in order of arrival, to what the rules say about it.
+
+The state is in memory only.  After a restart it is rebuilt: ``replay`` the blocks of the last windows up to the
+watermark, ``restore`` the alerts that were open, then ``process`` what came after the watermark.  All calls come from
+one thread.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from collector.block import DecodedBlock
+from collector.detect.counting import RuleCounters, RuleState
+from collector.detect.group import Terms
+from collector.detect.matcher import Matcher
+from collector.detect.rule import RuleSet
+from collector.detect.settings import DetectSettings
+from collector.detect.view import BatchView
+from collector.finding import AlertChange, AlertState
+
+_SECOND_US: Final = 1_000_000
+
+
+class Engine:
+    """Evaluates a set of rules over blocks.  ``rules`` gives the state of each rule by the rule's id."""
+
+    def __init__(self, ruleset: RuleSet, settings: DetectSettings) -> None:
+        self._lateness_us = round(settings.lateness * _SECOND_US)
+        self._events_max = settings.state_events_max
+        self._read_up_to = 0
+        self._states = [
+            RuleState(
+                rule,
+                Terms(rule.span_us, rule.threshold, self._lateness_us, max(settings.window_events_max, rule.threshold)),
+            )
+            for rule in ruleset.rules
+        ]
+        self._plan = _plan(self._states)
+        self.replay_span_us = ruleset.longest_us + self._lateness_us
+        self.blocks = 0
+        self.events = 0
+
+    @property
+    def counters(self) -> Mapping[str, RuleCounters]:
+        """The counters of each rule, by rule id."""
+        return {state.rule.brief.id: state.counters for state in self._states}
+
+    @property
+    def state_events(self) -> int:
+        """How many events the windows of all rules hold."""
+        return sum(state.events for state in self._states)
+
+    @property
+    def state_groups(self) -> int:
+        """How many groups all rules remember."""
+        return sum(len(state) for state in self._states)
+
+    def process(self, block: DecodedBlock) -> list[AlertChange]:
+        """Return what a block changes; nothing for a block that was read before (an event counts once)."""
+        if not self._read(block, replay=False):
+            return []
+        return self._changes()
+
+    def replay(self, block: DecodedBlock) -> None:
+        """Remember a block that was processed before a restart.  In order of arrival, before :meth:`restore`."""
+        self._read(block, replay=True)
+
+    def restore(self, alerts: Iterable[AlertState]) -> list[AlertChange]:
+        """Take up the alerts that were open; return the end of those whose rule is gone or groups otherwise now."""
+        states = {state.rule.brief.id: state for state in self._states}
+        over = []
+        for alert in alerts:
+            state = states.get(alert.rule.id)
+            if state is None or not state.restore(alert):
+                over.append(AlertChange("resolved", alert._replace(resolved=alert.last, resolution="rule_changed")))
+        for state in self._states:
+            state.order_groups()
+        return over
+
+    def tick(self, now_us: int) -> list[AlertChange]:
+        """Return the alerts that are over because nothing came for long enough.  Call it every few seconds."""
+        for state in self._states:
+            state.tick(now_us)
+        return self._changes()
+
+    def _read(self, block: DecodedBlock, *, replay: bool) -> bool:
+        info, batch = block
+        if info.number <= self._read_up_to or batch.n == 0:
+            return False
+        self._read_up_to = info.number + info.n - 1
+        self.blocks += 1
+        self.events += batch.n
+        view = BatchView(batch)
+        found: dict[int, Sequence[int]] = {}
+        for state, matchers in self._plan:
+            indices = _matches(view, matchers, found)
+            if indices:
+                state.count(info, view, indices, replay=replay)
+        self._keep_limit()
+        return True
+
+    def _keep_limit(self) -> None:
+        while self.state_events > self._events_max:
+            max(self._states, key=lambda state: state.events).evict()
+
+    def _changes(self) -> list[AlertChange]:
+        return [change for state in self._states for change in state.changes()]
+
+
+_Plan = list[tuple[RuleState, tuple[tuple[int, Matcher], ...]]]
+
+
+def _plan(states: Sequence[RuleState]) -> _Plan:
+    """Return each rule with its matchers, numbered so that one that several rules share is asked once a block."""
+    numbers: dict[int, int] = {}
+    return [
+        (state, tuple((numbers.setdefault(id(matcher), len(numbers)), matcher) for matcher in state.rule.matchers))
+        for state in states
+    ]
+
+
+def _matches(
+    view: BatchView, matchers: Sequence[tuple[int, Matcher]], found: dict[int, Sequence[int]]
+) -> Sequence[int]:
+    """Return the indices that any of the matchers finds, each once, ascending."""
+    for number, matcher in matchers:
+        if number not in found:
+            found[number] = matcher(view)
+    if len(matchers) == 1:
+        return found[matchers[0][0]]
+    return sorted(set().union(*(found[number] for number, _ in matchers)))

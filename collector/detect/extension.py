@@ -1,0 +1,96 @@
+"""The block that Watchbook adds to a Sigma rule: ``watchbook: {group-by, quiet, missing, response, runbook}``.
+
+Sigma keeps attributes it does not know, so a rule with this block is still a Sigma rule.
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import Final
+
+from collector.detect.fields import group_complaint
+from collector.detect.rule import Missing
+from watchbook.configfile import ConfigError, Node, Problem
+from watchbook.units import parse_duration
+
+KEY: Final = "watchbook"
+QUIET_US: Final = 15 * 60 * 1_000_000
+GROUP_BY: Final = ("actor.id",)
+_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook")
+_MISSING: Final[dict[str, Missing]] = {"skip": "skip", "group": "group"}
+
+
+@dataclass
+class Extension:
+    """What the block says; None where it says nothing."""
+
+    group_by: tuple[str, ...] | None = None
+    quiet_us: int | None = None
+    missing: Missing | None = None
+    response: str | None = None
+    runbook: str | None = None
+
+
+def read_extension(document: Node, *, correlation: bool, problems: list[Problem]) -> Extension:
+    """Return what a rule's block says and add what is wrong with it to ``problems``."""
+    extension = Extension()
+    block = document.mapping().get(KEY)
+    if block is None or block.is_null:
+        return extension
+    try:
+        options = list(block.items())
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return extension
+    for name, key, value in options:
+        try:
+            _read_option(extension, name, key, value, correlation=correlation)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    return extension
+
+
+def read_group_by(node: Node) -> tuple[str, ...]:
+    """Return the fields of a ``group-by``, one text or a list; raises ConfigError when one cannot be grouped by."""
+    items = node.sequence() if node.is_sequence else [node]
+    problems = [item.problem(complaint) for item in items if (complaint := group_complaint(item.text()))]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(item.text() for item in items)
+
+
+def _read_option(extension: Extension, name: str, key: Node, value: Node, *, correlation: bool) -> None:
+    if name not in _KNOWN:
+        close = difflib.get_close_matches(name, _KNOWN, n=1)
+        raise key.error(
+            f"there is no such option; {f'did you mean {close[0]!r}?' if close else 'known: ' + ', '.join(_KNOWN)}"
+        )
+    if correlation and name in ("group-by", "quiet"):
+        where = "group-by" if name == "group-by" else "timespan"
+        raise key.error(f"a correlation says this in 'correlation.{where}'; remove it here")
+    if name == "group-by":
+        extension.group_by = read_group_by(value)
+    elif name == "quiet":
+        extension.quiet_us = _duration_us(value)
+    elif name == "missing":
+        extension.missing = _missing(value)
+    elif name == "response":
+        extension.response = value.text().strip()
+    else:
+        extension.runbook = value.text().strip()
+
+
+def _missing(value: Node) -> Missing:
+    found = _MISSING.get(value.text())
+    if found is None:
+        raise value.error(f"expected one of {', '.join(_MISSING)}, found {value.described()}")
+    return found
+
+
+def _duration_us(value: Node) -> int:
+    try:
+        seconds = parse_duration(value.text())
+    except ValueError as error:
+        raise value.error(f"expected a duration, found {value.described()} ({error})") from error
+    if seconds <= 0:
+        raise value.error(f"expected a duration above zero, found {value.described()}")
+    return round(seconds * 1_000_000)

@@ -1,0 +1,233 @@
+"""The matches of one group of one rule: a sliding window over event time, and the alert that comes of it.
+
+The contract, which does not depend on the order in which events arrive (within the lateness):
+
+- The window of a time ``t`` holds the matches in ``(t - span, t]``.  The condition *holds* at a match when its window
+  holds at least ``threshold`` matches.
+- Times at which it holds belong to one alert when no two neighbours are further apart than ``span``.  An alert counts
+  the matches from the start of its first window to the last time it held; so no match is counted by two alerts.
+- An alert is over when no match can come any more within ``span`` of the last time it held: the newest match, less the
+  lateness, has passed it.
+
+A time that is too far from the alert to belong to it, but which a late match may still join to it, waits in
+``pending``.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from typing import NamedTuple
+
+FOREVER_US = 2**62
+
+
+class Terms(NamedTuple):
+    """What a rule asks of a group.  ``keep`` is how many matches a window remembers; times are microseconds."""
+
+    span: int
+    threshold: int
+    lateness: int
+    keep: int
+
+
+class Episode:
+    """An alert in the making: from the first to the last time the condition held, and what was counted.
+
+    ``fresh`` are the ids of the events counted since the last change was told.
+    """
+
+    __slots__ = (
+        "alert_id", "count", "first", "fresh", "group", "holds_from", "holds_until", "last", "opened", "queued",
+        "resolution", "resolved", "told",
+    )  # fmt: skip
+
+    def __init__(self, group: "Group", holds: int, opened: int) -> None:
+        self.group = group
+        self.holds_from = self.holds_until = holds
+        self.opened = opened
+        self.count = 0
+        self.first = FOREVER_US
+        self.last = -FOREVER_US
+        self.fresh: list[str] = []
+        self.alert_id = ""
+        self.queued = False
+        self.told = False
+        self.resolved: int | None = None
+        self.resolution: str | None = None
+
+
+class Group:
+    """The state of one group.  Episodes that changed are put into the journal given."""
+
+    __slots__ = ("episode", "ids", "key", "newest", "pending", "received", "times", "track")
+
+    def __init__(self, key: tuple[object, ...], track: str) -> None:
+        self.key = key
+        self.track = track
+        self.times = array("q")
+        self.ids: list[str] = []
+        self.newest = -FOREVER_US
+        self.received = -FOREVER_US
+        self.pending: list[int] = []
+        self.episode: Episode | None = None
+
+    def is_late(self, time: int, terms: Terms) -> bool:
+        """Return whether a match at ``time`` comes too late to be counted exactly."""
+        return time < self.newest - terms.lateness
+
+    def add(self, time: int, event_id: str, received: int, terms: Terms, journal: list[Episode]) -> int:
+        """Count one match; return how many matches were forgotten because the window was full."""
+        self.received = max(self.received, received)
+        held = self._insert(time, event_id, terms)
+        episode = self.episode
+        if time > self.newest and not self.pending and self._go_on(time, bool(held), terms, journal):
+            self.newest = time
+            return self._forget(terms)
+        self.newest = max(self.newest, time)
+        if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
+            _count(episode, (time,), (event_id,), journal)
+        for moment in held:
+            if not _within(episode, moment):
+                _insert_once(self.pending, moment)
+        self.settle(self.newest - terms.lateness, terms, journal)
+        return self._forget(terms)
+
+    def _go_on(self, time: int, held: bool, terms: Terms, journal: list[Episode]) -> bool:
+        """Do what the newest match asks for in the two common cases; return whether it was one of them."""
+        episode = self.episode
+        if episode is None:
+            return not held
+        if not held or time - episode.holds_until > terms.span:
+            return False
+        self._count_between(episode, episode.holds_until, time, journal)
+        episode.holds_until = time
+        return True
+
+    def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
+        """Open, extend and close alerts, knowing that no match before ``low`` can come any more."""
+        while True:
+            episode = self.episode
+            if episode is None:
+                if not self.pending:
+                    return
+                episode = self.episode = self._open(self.pending.pop(0), terms, journal)
+            self._absorb(episode, terms, journal)
+            while self.pending and self.pending[0] < episode.holds_from <= low:
+                self._close(self._earlier(terms, journal), terms, journal)
+            if low <= episode.holds_until + terms.span:
+                return
+            self._close(episode, terms, journal)
+            self.episode = None
+
+    def rebuild(self, time: int, event_id: str, received: int, terms: Terms) -> None:
+        """Remember a match that was counted before a restart, without telling anybody."""
+        self.received = max(self.received, received)
+        self._insert(time, event_id, terms)
+        self.newest = max(self.newest, time)
+        self._forget(terms)
+
+    def restore(self, episode: Episode, received: int, terms: Terms) -> None:
+        """Take up an alert that was open before a restart, when its window was rebuilt.
+
+        A time after the alert at which the condition held was not decided yet (the alert would know): it waits again.
+        """
+        self.episode = episode
+        self.received = max(self.received, received)
+        self.newest = max(self.newest, episode.last)
+        for moment in self.times[bisect_right(self.times, episode.holds_until + terms.span) :]:
+            if bisect_right(self.times, moment) - bisect_right(self.times, moment - terms.span) >= terms.threshold:
+                _insert_once(self.pending, moment)
+
+    def _insert(self, time: int, event_id: str, terms: Terms) -> list[int]:
+        """Put a match into the window; return the times at which the condition holds because of it."""
+        times, span, threshold = self.times, terms.span, terms.threshold
+        place = bisect_right(times, time)
+        if place == len(times):
+            times.append(time)
+            self.ids.append(event_id)
+            return [time] if place + 1 - bisect_right(times, time - span) >= threshold else []
+        times.insert(place, time)
+        self.ids.insert(place, event_id)
+        if threshold == 1:
+            return [time]
+        held = []
+        for index in range(place, len(times)):
+            moment = times[index]
+            if moment >= time + span:
+                break
+            if index + 1 - bisect_right(times, moment - span) >= threshold:
+                held.append(moment)
+        return held
+
+    def _open(self, holds: int, terms: Terms, journal: list[Episode]) -> Episode:
+        episode = Episode(self, holds, self.received)
+        self._count_between(episode, holds - terms.span, holds, journal)
+        return episode
+
+    def _absorb(self, episode: Episode, terms: Terms, journal: list[Episode]) -> None:
+        """Extend an alert over the pending times that belong to it."""
+        for moment in self.pending:
+            if episode.holds_until < moment <= episode.holds_until + terms.span:
+                self._count_between(episode, episode.holds_until, moment, journal)
+                episode.holds_until = moment
+        for moment in reversed(self.pending):
+            if episode.holds_from - terms.span <= moment < episode.holds_from:
+                self._count_between(episode, moment - terms.span, episode.holds_from - terms.span, journal)
+                episode.holds_from = moment
+        self.pending = [moment for moment in self.pending if not _within(episode, moment)]
+
+    def _earlier(self, terms: Terms, journal: list[Episode]) -> Episode:
+        """Return an alert of its own for pending times before the open one, which nothing can join to it any more."""
+        episode = self._open(self.pending.pop(0), terms, journal)
+        self._absorb(episode, terms, journal)
+        return episode
+
+    def _close(self, episode: Episode, terms: Terms, journal: list[Episode]) -> None:
+        episode.resolved = episode.holds_until + terms.span
+        episode.resolution = "quiet"
+        _queue(episode, journal)
+
+    def _count_between(self, episode: Episode, after: int, until: int, journal: list[Episode]) -> None:
+        begin, end = bisect_right(self.times, after), bisect_right(self.times, until)
+        _count(episode, self.times[begin:end], self.ids[begin:end], journal)
+
+    def _forget(self, terms: Terms) -> int:
+        """Drop matches that no window can need any more; return how many were dropped because the window was full."""
+        times = self.times
+        low = self.newest - terms.lateness
+        horizon = (min(low, self.pending[0]) if self.pending else low) - terms.span
+        excess = len(times) - terms.keep
+        if times[0] > horizon and excess <= 0:
+            return 0
+        old = bisect_right(times, horizon)
+        cut = max(old, excess)
+        del times[:cut]
+        del self.ids[:cut]
+        return max(cut - old, 0)
+
+
+def _within(episode: Episode | None, moment: int) -> bool:
+    return episode is not None and episode.holds_from <= moment <= episode.holds_until
+
+
+def _insert_once(moments: list[int], moment: int) -> None:
+    place = bisect_left(moments, moment)
+    if place == len(moments) or moments[place] != moment:
+        insort(moments, moment)
+
+
+def _count(
+    episode: Episode, times: "array[int] | tuple[int, ...]", ids: "list[str] | tuple[str, ...]", journal: list[Episode]
+) -> None:
+    if not ids:
+        return
+    episode.count += len(ids)
+    episode.first = min(episode.first, times[0])
+    episode.last = max(episode.last, times[-1])
+    episode.fresh.extend(ids)
+    _queue(episode, journal)
+
+
+def _queue(episode: Episode, journal: list[Episode]) -> None:
+    if not episode.queued:
+        episode.queued = True
+        journal.append(episode)

@@ -1,0 +1,270 @@
+"""Rule files to a set of compiled rules, with every mistake of every file named at once."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+from uuid import uuid4
+
+from collector.detect.documents import read_documents, rule_files
+from collector.detect.expression import Atom, Equals, Expression, all_of
+from collector.detect.extension import GROUP_BY, QUIET_US, Extension, read_extension, read_group_by
+from collector.detect.fields import field_complaint
+from collector.detect.matcher import Matcher
+from collector.detect.rule import Rule, RuleSet
+from collector.detect.sigma_adapter import (
+    Complaint,
+    Correlation,
+    Detection,
+    item_complaint,
+    read_correlation,
+    read_detection,
+)
+from collector.finding import Level, RuleBrief
+from watchbook.configfile import ConfigError, Node, Problem
+
+#: Rules are written for the normalised events, whatever wrote them.
+PRODUCT: Final = "watchbook"
+_NOT_YET: Final = {
+    "filter": "Sigma filters are not supported yet; put the condition into the rule",
+    "action": "collection actions (global, repeat, reset) are not supported yet; write each rule out",
+}
+
+
+class _Document(NamedTuple):
+    """A document with what was read from it; ``body`` is None when it was wrong."""
+
+    node: Node
+    plain: dict[str, Any]
+    body: Detection | Correlation | None
+    extension: Extension
+
+    @property
+    def names(self) -> list[str]:
+        return [str(self.plain[key]) for key in ("id", "name") if self.plain.get(key) is not None]
+
+
+def load_rules(paths: Sequence[Path]) -> RuleSet:
+    """Return the compiled rules of some files and folders; raises ConfigError with everything that is wrong in them."""
+    problems: list[Problem] = []
+    documents: list[_Document] = []
+    for file in _files(paths, problems):
+        documents.extend(_read(node, problems) for node in _nodes(file, problems))
+    known = _by_name(documents, problems)
+    rules = _compile(documents, known, problems)
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return RuleSet(tuple(rules))
+
+
+def _files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:
+    """Return every rule file once, however many of the paths lead to it."""
+    files: dict[Path, Path] = {}
+    for path in paths:
+        try:
+            for file in rule_files(path):
+                files.setdefault(file.resolve(), file)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    return list(files.values())
+
+
+def _nodes(file: Path, problems: list[Problem]) -> list[Node]:
+    try:
+        return read_documents(file)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return []
+
+
+def _read(node: Node, problems: list[Problem]) -> _Document:
+    plain = node.plain()
+    found = node.mapping()
+    correlation = "correlation" in found
+    extension = read_extension(node, correlation=correlation, problems=problems)
+    body: Detection | Correlation | None = None
+    unsupported = [found[key].problem(text) for key, text in _NOT_YET.items() if key in found]
+    if unsupported:
+        problems.extend(unsupported)
+    elif correlation:
+        body, complaints = read_correlation(plain)
+        problems.extend(_placed(node, complaint) for complaint in complaints)
+        problems.extend(_group_problems(node))
+    else:
+        body = _read_detection(node, plain, problems)
+    return _Document(node, plain, body, extension)
+
+
+def _read_detection(node: Node, plain: dict[str, Any], problems: list[Problem]) -> Detection | None:
+    detection, complaints = read_detection(plain)
+    items = list(_detection_problems(node))
+    problems.extend(items)
+    # A line of the detection that is wrong was named just now; pySigma complains about it without its place.
+    problems.extend(
+        _placed(node, complaint) for complaint in complaints if not (items and complaint.option == "detection")
+    )
+    if detection is not None and detection.product not in (None, PRODUCT):
+        text = f"expected 'product: {PRODUCT}' (the normalised events), found {detection.product!r}; rules for the raw"
+        problems.append(
+            _placed(node, Complaint("logsource.product", f"{text} fields of other products are not supported yet"))
+        )
+    return detection
+
+
+def _detection_problems(document: Node) -> Iterator[Problem]:
+    detection = document.mapping().get("detection")
+    if detection is None or not detection.is_mapping:
+        return
+    for name, key, value in detection.items():
+        if name == "timeframe":
+            yield key.problem("is Sigma's old form of counting; write a correlation with a 'timespan'")
+        elif name != "condition":
+            yield from _item_problems(value)
+
+
+def _item_problems(node: Node) -> Iterator[Problem]:
+    if node.is_mapping:
+        for key_text, key, value in node.items():
+            complaint = _line_complaint(key_text, value)
+            if complaint:
+                yield key.problem(complaint)
+    elif node.is_sequence:
+        for item in node.sequence():
+            yield from _item_problems(item)
+    elif complaint := item_complaint(None, node.plain()):
+        yield node.problem(complaint)
+
+
+def _line_complaint(key: str, value: Node) -> str | None:
+    field, *modifiers = key.split("|")
+    presence_only = "exists" in modifiers or value.is_null
+    if field and (complaint := field_complaint(field, presence_only=presence_only)):
+        return complaint
+    return item_complaint(key, value.plain())
+
+
+def _group_problems(document: Node) -> list[Problem]:
+    correlation = document.mapping()["correlation"]
+    group_by = correlation.mapping().get("group-by") if correlation.is_mapping else None
+    if group_by is None or group_by.is_null:
+        return []
+    try:
+        read_group_by(group_by)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def _placed(document: Node, complaint: Complaint) -> Problem:
+    """Return the complaint as a problem at its option, or at the nearest thing above it that the document has."""
+    node = document
+    for name in filter(None, complaint.option.split(".")):
+        inner = node.mapping().get(name) if node.is_mapping else None
+        if inner is None:
+            return node.problem(complaint.text)
+        node = inner
+    return node.problem(complaint.text)
+
+
+def _by_name(documents: Sequence[_Document], problems: list[Problem]) -> dict[str, _Document]:
+    known: dict[str, _Document] = {}
+    for document in documents:
+        for name in document.names:
+            first = known.setdefault(name, document)
+            if first is not document:
+                place = f"{first.node.path}:{first.node.line}"
+                problems.append(
+                    document.node.problem(f"another rule is called {name!r} too, at {place}; give it its own")
+                )
+    return known
+
+
+def _compile(documents: Sequence[_Document], known: dict[str, _Document], problems: list[Problem]) -> Iterator[Rule]:
+    sources: dict[int, list[_Document]] = {}
+    silent: set[int] = set()
+    for document in documents:
+        if isinstance(document.body, Correlation):
+            sources[id(document)] = list(_referenced(document, document.body, known, problems))
+            if not document.body.generate:
+                silent.update(id(source) for source in sources[id(document)])
+    matchers: dict[int, Matcher] = {}
+    rules = []
+    for document in documents:
+        if id(document) in silent or document.body is None:
+            continue
+        if not document.plain.get("id"):
+            problems.append(document.node.problem(f"the option 'id' is missing; add id: {uuid4()}"))
+            continue
+        used = sources.get(id(document), [document])
+        if all(isinstance(source.body, Detection) for source in used):
+            rules.append(_rule(document, [_matcher(source, matchers) for source in used]))
+    return iter(rules)
+
+
+def _referenced(
+    document: _Document, body: Correlation, known: dict[str, _Document], problems: list[Problem]
+) -> Iterator[_Document]:
+    for name in body.rules:
+        source = known.get(name)
+        if source is None:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else "give the 'name' or the 'id' of a rule in the same rule folders"
+            )
+            problems.append(
+                _placed(document.node, Complaint("correlation.rules", f"there is no rule {name!r}; {hint}"))
+            )
+        elif isinstance(source.body, Correlation):
+            text = f"{name!r} is a correlation itself; chained correlations are not supported yet"
+            problems.append(_placed(document.node, Complaint("correlation.rules", text)))
+        else:
+            yield source
+
+
+def _matcher(document: _Document, matchers: dict[int, Matcher]) -> Matcher:
+    """Return the matcher of a detection, the same one for every rule that uses it."""
+    found = matchers.get(id(document))
+    if found is None:
+        assert isinstance(document.body, Detection)
+        found = matchers[id(document)] = Matcher(_routed(document.body))
+    return found
+
+
+def _routed(detection: Detection) -> Expression:
+    """Return the expression with what its log source asks for: ``category`` is the event's, ``service`` its profile."""
+    route = (("category", detection.category), ("origin.profile", detection.service))
+    atoms = [Atom(field, Equals(frozenset({text.lower()}))) for field, text in route if text is not None]
+    return all_of([*atoms, detection.expression])
+
+
+def _rule(document: _Document, matchers: Sequence[Matcher]) -> Rule:
+    body, extension = document.body, document.extension
+    brief = _brief(document)
+    place = f"{document.node.path}:{document.node.line}"
+    if isinstance(body, Correlation):
+        missing = extension.missing or "skip"
+        return Rule(brief, tuple(matchers), body.group_by, body.span_us, body.threshold, missing, place)
+    group_by = GROUP_BY if extension.group_by is None else extension.group_by
+    # A plain match is an alert by itself: it must not be lost only because nobody is named.
+    missing = extension.missing or "group"
+    return Rule(brief, tuple(matchers), group_by, extension.quiet_us or QUIET_US, 1, missing, place)
+
+
+def _brief(document: _Document) -> RuleBrief:
+    plain = document.plain
+    return RuleBrief(
+        id=str(plain["id"]),
+        title=str(plain["title"]),
+        level=cast(Level, str(plain.get("level") or "medium").lower()),
+        description=_text(plain.get("description")),
+        response=document.extension.response,
+        runbook=document.extension.runbook,
+        tags=tuple(map(str, plain.get("tags") or ())),
+        falsepositives=tuple(map(str, plain.get("falsepositives") or ())),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value).strip()

@@ -1,0 +1,36 @@
+"""The settings of the rules."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchbook.configfile import positive, setting
+from watchbook.shipped import shipped_folder
+from watchbook.units import Seconds
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """Which rules are in force, and the limits of what they remember."""
+
+    rules: tuple[Path, ...] = setting(
+        "files and folders of Sigma rules (*.yml, *.yaml; folders named 'tests' are left out); "
+        "the shipped rules if not given",
+        default_factory=lambda: (shipped_folder("rules"),),
+    )
+    lateness: Seconds = setting(
+        "how much later than newer events of its group an event may arrive and still be counted exactly",
+        Seconds(120.0),
+        check=lambda value: None if value >= 0 else "a duration",
+    )
+    state_events_max: int = setting(
+        "how many events the windows of all rules remember together; beyond it the group that was quiet longest is "
+        "forgotten, and counted",
+        1_000_000,
+        check=positive,
+    )
+    window_events_max: int = setting(
+        "how many events the window of one group remembers; beyond it the oldest are forgotten, and counted "
+        "(a rule with a higher threshold remembers as many as it needs)",
+        1_000,
+        check=positive,
+    )

@@ -1,0 +1,314 @@
+"""The one module that knows pySigma: documents in, our own expressions out.
+
+A document is the plain value of one YAML document (texts, numbers, lists, mappings).  What is wrong with it comes back
+as complaints that name the option; nothing here raises.  pySigma checks the document, applies the modifiers and parses
+the condition; values and the condition's tree are then turned into :mod:`collector.detect.expression`.
+
+Semantics that Sigma leaves open: a regular expression (RE2) is searched anywhere in the text and is case-sensitive
+unless ``|i``; an unbound value is searched inside ``message`` and ``raw``; several conditions in a list mean any of
+them.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple, cast
+
+from sigma import conditions, types
+from sigma import exceptions as errors
+from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule, SigmaCorrelationType
+from sigma.modifiers import modifier_mapping
+from sigma.policy import SigmaPolicy
+from sigma.policy.regex_engine import RE2RegexEngine, RegexPattern
+from sigma.rule import SigmaDetectionItem, SigmaRule
+
+from collector.detect.expression import (
+    Absent,
+    Atom,
+    Compares,
+    Equals,
+    Expression,
+    Glob,
+    InNetwork,
+    Matches,
+    Not,
+    Operator,
+    Piece,
+    all_of,
+    any_of,
+)
+from collector.detect.fields import KEYWORD_FIELDS
+from collector.detect.values import text_of
+
+
+class Complaint(NamedTuple):
+    """What is wrong, and the dotted option of the document that it is about."""
+
+    option: str
+    text: str
+
+
+class Detection(NamedTuple):
+    """A rule that tests single events."""
+
+    expression: Expression
+    product: str | None
+    category: str | None
+    service: str | None
+
+
+class Correlation(NamedTuple):
+    """A rule that counts the events that other rules match: at least ``threshold`` within ``span_us``."""
+
+    rules: tuple[str, ...]
+    group_by: tuple[str, ...]
+    span_us: int
+    threshold: int
+    generate: bool
+
+
+class _QuietRE2(RE2RegexEngine):
+    """pySigma's RE2 engine, but a pattern that is wrong is told to the caller and not also to standard error."""
+
+    def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
+        letters = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
+        prefix = "".join(letter for flag, letter in letters.items() if flags & flag)
+        options = self._re2.Options()
+        options.log_errors = False
+        try:
+            return cast(RegexPattern, self._re2.compile(f"(?{prefix})" + pattern if prefix else pattern, options))
+        except self.error as error:
+            reason = error.args[0]
+            raise self.error(reason.decode() if isinstance(reason, bytes) else reason) from error
+
+
+_POLICY: Final = SigmaPolicy(regex_engine=_QuietRE2())
+
+
+class _UnsupportedError(Exception):
+    """Something that Sigma has and Watchbook cannot do (yet)."""
+
+
+_OPTION_OF_ERROR: Final[tuple[tuple[type[errors.SigmaError], str], ...]] = (
+    (errors.SigmaIdentifierError, "id"),
+    (errors.SigmaNameError, "name"),
+    (errors.SigmaTitleError, "title"),
+    (errors.SigmaLevelError, "level"),
+    (errors.SigmaStatusError, "status"),
+    (errors.SigmaTagError, "tags"),
+    (errors.SigmaDateError, "date"),
+    (errors.SigmaModifiedError, "modified"),
+    (errors.SigmaDescriptionError, "description"),
+    (errors.SigmaFalsePositivesError, "falsepositives"),
+    (errors.SigmaReferencesError, "references"),
+    (errors.SigmaLogsourceError, "logsource"),
+    (errors.SigmaConditionError, "detection.condition"),
+    (errors.SigmaDetectionError, "detection"),
+    (errors.SigmaModifierError, "detection"),
+    (errors.SigmaTimespanError, "correlation.timespan"),
+    (errors.SigmaCorrelationConditionError, "correlation.condition"),
+    (errors.SigmaCorrelationTypeError, "correlation.type"),
+    (errors.SigmaCorrelationRuleError, "correlation"),
+    (errors.SigmaValueError, "detection"),
+)
+
+
+def read_detection(document: Mapping[str, Any]) -> tuple[Detection | None, list[Complaint]]:
+    """Return the detection that a document describes, or what is wrong with it."""
+    try:
+        rule = SigmaRule.from_dict(dict(document), collect_errors=True, policy=_POLICY)
+        if rule.errors:
+            return None, [_complaint(error) for error in rule.errors]
+        trees = [condition.parsed for condition in rule.detection.parsed_condition]
+        expression = any_of([_expression(tree) for tree in trees])
+    except errors.SigmaError as error:
+        return None, [_complaint(error)]
+    except _UnsupportedError as error:
+        return None, [Complaint("detection", str(error))]
+    except Exception as error:  # noqa: BLE001 - odd shapes make pySigma raise AttributeError, TypeError …; name the rule
+        return None, [Complaint("detection", f"is no Sigma detection: {_words(error)}")]
+    source = rule.logsource
+    return Detection(expression, source.product, source.category, source.service), []
+
+
+def read_correlation(document: Mapping[str, Any]) -> tuple[Correlation | None, list[Complaint]]:
+    """Return the correlation that a document describes, or what is wrong with it."""
+    kind = str(dict(_mapping(document.get("correlation"))).get("type")).upper()
+    if kind in SigmaCorrelationType.__members__ and kind != SigmaCorrelationType.EVENT_COUNT.name:
+        text = f"{kind.lower()!r} is not supported yet; supported: 'event_count'"
+        return None, [Complaint("correlation.type", text)]
+    try:
+        rule = SigmaCorrelationRule.from_dict(dict(document), collect_errors=True)
+    except errors.SigmaError as error:
+        return None, [_complaint(error)]
+    except Exception as error:  # noqa: BLE001 - as above
+        return None, [Complaint("correlation", f"is no Sigma correlation: {_words(error)}")]
+    complaints = [_complaint(error) for error in rule.errors] or list(_unsupported_correlation(rule))
+    if complaints:
+        return None, complaints
+    return (
+        Correlation(
+            tuple(str(reference.reference) for reference in rule.rules or ()),
+            tuple(rule.group_by or ()),
+            rule.timespan.seconds * 1_000_000,
+            _threshold(cast(SigmaCorrelationCondition, rule.condition)),
+            rule.generate,
+        ),
+        [],
+    )
+
+
+def item_complaint(key: str | None, value: Any) -> str | None:
+    """Return what is wrong with one line of a detection (``field|modifier: value``), None when it can be matched."""
+    for modifier in (key or "").split("|")[1:]:
+        if modifier not in modifier_mapping:
+            close = difflib.get_close_matches(modifier, modifier_mapping, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(modifier_mapping))}"
+            return f"there is no modifier {modifier!r}{hint}"
+    try:
+        item = SigmaDetectionItem.from_mapping(key, value, policy=_POLICY)
+        for sigma_value in item.value:
+            _leaf(item.field, sigma_value)
+    except (errors.SigmaError, _UnsupportedError) as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"cannot be read: {_words(error)}"
+    return None
+
+
+def _complaint(error: errors.SigmaError) -> Complaint:
+    option = next((option for kind, option in _OPTION_OF_ERROR if isinstance(error, kind)), "")
+    if type(error) is errors.SigmaValueError and " tag " in str(error).lower():
+        option = "tags"  # pySigma has an error for tags, but a tag that it cannot read raises the general one
+    return Complaint(option, str(error))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _unsupported_correlation(rule: SigmaCorrelationRule) -> Iterator[Complaint]:
+    if len(rule.aliases):
+        yield Complaint("correlation.aliases", "aliases are not supported yet; rules here share the event's own fields")
+    condition = rule.condition
+    if not isinstance(condition, SigmaCorrelationCondition) or condition.op.name not in ("GT", "GTE"):
+        yield Complaint("correlation.condition", "expected 'gte' or 'gt'; other bounds are not supported yet")
+    elif _threshold(condition) < 1:
+        yield Complaint("correlation.condition", f"expected a count above zero, found {condition.count}")
+
+
+def _threshold(condition: SigmaCorrelationCondition) -> int:
+    return math.ceil(condition.count) if condition.op.name == "GTE" else math.floor(condition.count) + 1
+
+
+def _expression(tree: Any) -> Expression:
+    if isinstance(tree, conditions.ConditionAND):
+        return all_of([_expression(arg) for arg in tree.args])
+    if isinstance(tree, conditions.ConditionOR):
+        return any_of([_expression(arg) for arg in tree.args])
+    if isinstance(tree, conditions.ConditionNOT):
+        return Not(_expression(tree.args[0]))
+    if isinstance(tree, conditions.ConditionFieldEqualsValueExpression):
+        return _leaf(tree.field, tree.value)
+    if isinstance(tree, conditions.ConditionValueExpression):
+        return _leaf(None, tree.value)
+    raise _UnsupportedError("the condition tests nothing")
+
+
+def _leaf(field: str | None, value: types.SigmaType) -> Expression:
+    """Return the test of one value; without a field it is a keyword."""
+    if isinstance(value, types.SigmaExpansion):
+        return any_of([_leaf(field, inner) for inner in value.values])
+    if isinstance(value, types.SigmaExists):
+        absent = _bound(field, Absent())
+        return Not(absent) if value.exists else absent
+    if isinstance(value, types.SigmaCompareExpression) and value.op.name == "NEQ":
+        return Not(_bound(field, Equals(frozenset({str(text_of(value.number.number))}))))
+    if field is None:
+        return any_of([Atom(name, _keyword_test(value)) for name in KEYWORD_FIELDS])
+    return Atom(field, _test(value))
+
+
+def _bound(field: str | None, test: Absent | Equals) -> Atom:
+    if field is None:
+        raise _UnsupportedError("this value must stand under a field")
+    return Atom(field, test)
+
+
+def _keyword_test(value: types.SigmaType) -> Glob | Matches:
+    if isinstance(value, types.SigmaNumber) and not isinstance(value, types.SigmaTimestampPart):
+        value = types.SigmaString(str(text_of(value.number)))
+    if isinstance(value, types.SigmaString):
+        return _glob(value, stars_around=True)
+    if isinstance(value, types.SigmaRegularExpression):
+        return _regex(value)
+    raise _UnsupportedError("a keyword must be a text, a number or a regular expression")
+
+
+def _test(value: types.SigmaType) -> Equals | Glob | Matches | InNetwork | Compares | Absent:
+    if isinstance(value, types.SigmaNull):
+        return Absent()
+    if isinstance(value, types.SigmaString):
+        return _text_test(value)
+    if isinstance(value, types.SigmaRegularExpression):
+        return _regex(value)
+    if isinstance(value, types.SigmaCIDRExpression):
+        return InNetwork(value.network)
+    if isinstance(value, types.SigmaCompareExpression):
+        return Compares(cast(Operator, value.op.name.lower()), value.number.number)
+    if isinstance(value, types.SigmaBool):
+        return Equals(frozenset({str(text_of(value.boolean))}))
+    if isinstance(value, types.SigmaNumber) and not isinstance(value, types.SigmaTimestampPart):
+        return Equals(frozenset({str(text_of(value.number))}))
+    raise _UnsupportedError(f"values of the kind {type(value).__name__.removeprefix('Sigma')!r} are not supported yet")
+
+
+def _text_test(value: types.SigmaString) -> Equals | Glob:
+    if value.contains_special():
+        return _glob(value)
+    text = "".join(_literals(value))
+    cased = isinstance(value, types.SigmaCasedString)
+    return Equals(frozenset({text if cased else text.lower()}), cased)
+
+
+def _literals(value: types.SigmaString) -> list[str]:
+    _refuse_placeholders(value)
+    return [part for part in value.s if isinstance(part, str)]
+
+
+def _glob(value: types.SigmaString, *, stars_around: bool = False) -> Glob:
+    _refuse_placeholders(value)
+    cased = isinstance(value, types.SigmaCasedString)
+    star = types.SpecialChars.WILDCARD_MULTI
+    pieces, text, wild = [], "", list[int]()
+    for part in [star, *value.s, star] if stars_around else value.s:
+        if part is star:
+            pieces.append(Piece(text, tuple(wild)))
+            text, wild = "", []
+        elif isinstance(part, str):
+            text += part if cased else part.lower()
+        else:
+            wild.append(len(text))
+            text += "?"
+    pieces.append(Piece(text, tuple(wild)))
+    middle = [piece for piece in pieces[1:-1] if piece.text]
+    return Glob((pieces[0], *middle, *pieces[1:][-1:]), cased)
+
+
+def _regex(value: types.SigmaRegularExpression) -> Matches:
+    _refuse_placeholders(value.regexp)
+    source, flags = str(value.regexp), 0
+    for flag in value.flags:
+        flags |= value.sigma_to_python_flags[flag]
+    return Matches(source, _POLICY.regex_engine.compile(source, flags))
+
+
+def _refuse_placeholders(value: types.SigmaString) -> None:
+    for part in value.s:
+        if isinstance(part, types.Placeholder):
+            raise _UnsupportedError(f"no list is known for the placeholder '%{part.name}%'; write its values out")

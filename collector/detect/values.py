@@ -1,0 +1,164 @@
+"""Tests of single values: texts, numbers, addresses, lists.
+
+A list passes when one of its items does.  Numbers and booleans are compared as texts where a rule gives a text, and
+texts as numbers where it gives a bound.  Globs are an ordered search for their pieces, never a regular expression: one
+glob turned into a regular expression was measured to cost 350 times as much.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from operator import ge, gt, le, lt
+from typing import Any, Final
+
+from collector.detect.expression import Absent, Compares, Equals, Glob, InNetwork, Matches, Operator, Piece, Test
+
+TextPredicate = Callable[[str], bool]
+ValuePredicate = Callable[[Any], bool]
+
+OPERATORS: Final[dict[Operator, Callable[[Any, Any], bool]]] = {"lt": lt, "lte": le, "gt": gt, "gte": ge}
+_ADDRESSES_REMEMBERED: Final = 65_536
+
+
+def value_predicate(test: Test) -> ValuePredicate:
+    """Return the test of a value of any kind: None, text, number, boolean, list or object."""
+    if isinstance(test, Absent):
+        return lambda value: value is None
+    if isinstance(test, Compares):
+        return _number_predicate(test)
+    passes = text_predicate(test)
+
+    def predicate(value: Any) -> bool:
+        if value is None:
+            return False
+        if type(value) is str:
+            return passes(value)
+        if isinstance(value, list):
+            return any(map(predicate, value))
+        text = text_of(value)
+        return text is not None and passes(text)
+
+    return predicate
+
+
+def text_predicate(test: Equals | Glob | Matches | InNetwork) -> TextPredicate:
+    """Return the test of a text."""
+    if isinstance(test, Equals):
+        texts = test.texts
+        return (lambda text: text in texts) if test.cased else (lambda text: text.lower() in texts)
+    if isinstance(test, Glob):
+        return glob_predicate(test)
+    if isinstance(test, Matches):
+        search = test.pattern.search
+        return lambda text: search(text) is not None
+    network = test.network
+    return lambda text: (address := _address(text)) is not None and address in network
+
+
+def glob_predicate(glob: Glob) -> TextPredicate:
+    """Return the test of a text against a glob."""
+    passes = _plain_glob(glob) or _ordered_search(glob)
+    return passes if glob.cased else lambda text: passes(text.lower())
+
+
+def text_of(value: Any) -> str | None:
+    """Return the text that a scalar is compared as: ``5`` for 5 and 5.0, ``true`` for True; None for what has none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else None
+
+
+def number_of(value: Any) -> int | float | None:
+    """Return a value as a number, None when it is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return None
+
+
+def _number_predicate(test: Compares) -> ValuePredicate:
+    compare, bound = OPERATORS[test.operator], test.number
+
+    def predicate(value: Any) -> bool:
+        if isinstance(value, list):
+            return any(map(predicate, value))
+        number = number_of(value)
+        return number is not None and compare(number, bound)
+
+    return predicate
+
+
+def _plain_glob(glob: Glob) -> TextPredicate | None:
+    """Return contains, startswith or endswith where a glob is one of them."""
+    if any(piece.wild for piece in glob.pieces):
+        return None
+    match [piece.text for piece in glob.pieces]:
+        case ["", text, ""]:
+            return lambda value: text in value
+        case [text, ""]:
+            return lambda value: value.startswith(text)
+        case ["", text]:
+            return lambda value: value.endswith(text)
+    return None
+
+
+def _ordered_search(glob: Glob) -> TextPredicate:
+    first, *middle = glob.pieces
+    if not middle:
+        return lambda text: len(text) == len(first.text) and _stands_at(text, first, 0)
+    last = middle.pop()
+
+    def passes(text: str) -> bool:
+        end = len(text) - len(last.text)
+        position = len(first.text)
+        if end < position or not _stands_at(text, first, 0) or not _stands_at(text, last, end):
+            return False
+        for piece in middle:
+            # The leftmost place leaves the most room for the pieces that follow, so no other needs to be tried.
+            position = _find(text, piece, position, end)
+            if position < 0:
+                return False
+            position += len(piece.text)
+        return True
+
+    return passes
+
+
+def _find(text: str, piece: Piece, start: int, end: int) -> int:
+    if not piece.wild:
+        return text.find(piece.text, start, end)
+    for position in range(start, end - len(piece.text) + 1):
+        if _stands_at(text, piece, position):
+            return position
+    return -1
+
+
+def _stands_at(text: str, piece: Piece, position: int) -> bool:
+    if not piece.wild:
+        return text.startswith(piece.text, position)
+    if position + len(piece.text) > len(text):
+        return False
+    begin = 0
+    for wild in (*piece.wild, len(piece.text)):
+        if not text.startswith(piece.text[begin:wild], position + begin):
+            return False
+        begin = wild + 1
+    return True
+
+
+@lru_cache(maxsize=_ADDRESSES_REMEMBERED)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,63 @@
+"""A finding: what the rules say about an alert.  The word that the rules, the alert store and the notifications share.
+
+A change carries the whole state of its alert in absolute numbers, so that applying it twice is the same as once.
+"""
+
+from typing import Literal, NamedTuple
+
+Level = Literal["informational", "low", "medium", "high", "critical"]
+LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
+
+#: A value of a group-by field; None when the event had no such field (only where the rule allows that).
+GroupValue = str | int | float | bool | None
+
+
+class RuleBrief(NamedTuple):
+    """What an alert keeps of its rule, so that it can be read when the rule is gone."""
+
+    id: str
+    title: str
+    level: Level
+    description: str | None = None
+    response: str | None = None
+    runbook: str | None = None
+    tags: tuple[str, ...] = ()
+    falsepositives: tuple[str, ...] = ()
+
+
+class AlertState(NamedTuple):
+    """An alert as the rules see it.  Times are microseconds since the epoch.
+
+    ``id`` is derived from the rule, the group and the first event: the same cause gives the same id.  ``track`` is ""
+    or the stream whose events came too late to be counted with those of other streams.  ``events`` is how many were
+    counted, ``first`` and ``last`` are the times of the earliest and the latest.  The rule's condition held from
+    ``holds_from`` to ``holds_until`` (event time).  ``received`` is when the last event of the group was stored,
+    ``opened`` when the event that fired it was.  ``resolved`` is the event time at which it was over, ``resolution``
+    why: ``quiet``, ``state_evicted`` or ``rule_changed``.
+    """
+
+    id: str
+    rule: RuleBrief
+    group: tuple[tuple[str, GroupValue], ...]
+    track: str
+    events: int
+    first: int
+    last: int
+    holds_from: int
+    holds_until: int
+    received: int
+    opened: int
+    resolved: int | None = None
+    resolution: str | None = None
+
+
+class AlertChange(NamedTuple):
+    """Something new about an alert: it opened, it went on, or it is over.
+
+    ``event_ids`` are the events counted since the last change, in the order they were counted; the first id of an
+    ``opened`` change is the alert's first event.
+    """
+
+    kind: Literal["opened", "updated", "resolved"]
+    alert: AlertState
+    event_ids: tuple[str, ...] = ()

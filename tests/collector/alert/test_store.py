@@ -1,0 +1,234 @@
+"""Alerts on disk: one transaction, idempotent, bounded, paged."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import orjson
+import pytest
+from sqlite_utils import Database
+
+from collector.alert import MIGRATIONS, CursorError, Watermark
+from tests.collector.alert.alerts import (
+    RULE,
+    SECOND,
+    START,
+    channel,
+    event_id,
+    open_state,
+    open_store,
+    opened,
+    resolved,
+    state,
+    updated,
+)
+
+
+def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    assert store.watermark() is None
+    assert store.apply([opened()], Watermark(42, START)) == 1
+    assert store.watermark() == (42, START)
+    alert = store.get("a1")
+    assert alert is not None
+    assert alert["event_ids"] == [event_id(0), event_id(1), event_id(2)]
+    assert alert | {"event_ids": []} == {
+        "id": "a1",
+        "rule_id": "0b8d6a1e-54f4-4e4e-9e86-27e9bd2a6f35",
+        "title": "Failure spike",
+        "level": "high",
+        "status": "open",
+        "summary": "Failure spike (actor.id alice): 3 events",
+        "description": "Many failures.",
+        "response": "Look.",
+        "runbook": "https://example.com/runbook",
+        "tags": ["attack.t1110"],
+        "falsepositives": [],
+        "group": {"actor.id": "alice"},
+        "count": 3,
+        "first": "2026-11-18T11:06:40.000000Z",
+        "last": "2026-11-18T11:06:45.000000Z",
+        "opened": "2026-11-18T11:06:46.000000Z",
+        "event_ids": [],
+    }
+    assert store.outbox.pending() == {"ops": 1}
+    assert store.counts() == {"open": 1, "resolved": 0}
+
+
+def test_a_notification_says_what_simple_receivers_read_and_everything_else(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    store.apply([opened()], None)
+    (due,) = store.outbox.due("ops", START, 10)
+    body = orjson.loads(due.payload)
+    assert due.id == "a1-opened-ops"
+    assert (body["type"], body["timestamp"]) == ("alert.opened", "2026-11-18T11:06:46.000000Z")
+    assert body["data"] == {
+        **(store.get("a1") or {}),
+        "event": "notebook_executed",
+        "user": "alice@company.com",
+        "resource": "Q2 Sales Report",
+        "timestamp": "2026-11-18T11:06:40.000000Z",
+    }
+
+
+def test_the_short_form_makes_do_with_what_an_event_has(tmp_path: Path) -> None:
+    bare = {"time": START, "actor.type": "system", "action": "delete", "resource.type": "table"}
+    store = open_store(tmp_path, channel(), events={event_id(0): bare})
+    store.apply([opened()], None)
+    data = orjson.loads(store.outbox.due("ops", START, 1)[0].payload)["data"]
+    assert (data["event"], data["user"], data["resource"]) == ("table_delete", "system", "table")
+
+
+def test_an_event_that_is_gone_leaves_only_its_time(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel(), events={})
+    store.apply([opened()], None)
+    data = orjson.loads(store.outbox.due("ops", START, 1)[0].payload)["data"]
+    assert data["timestamp"] == "2026-11-18T11:06:40.000000Z"
+    assert "user" not in data
+
+
+def test_going_on_adds_events_and_tells_nobody(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    store.apply([opened()], None)
+    assert store.apply([updated()], None) == 0
+    alert = store.get("a1")
+    assert alert is not None
+    assert (alert["count"], alert["last"]) == (5, "2026-11-18T11:06:49.000000Z")
+    assert alert["event_ids"] == [event_id(index) for index in range(5)]
+
+
+def test_the_end_is_told_with_the_first_event_too(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    store.apply([opened()], None)
+    assert store.apply([resolved()], None) == 1
+    store.outbox.delivered("a1-opened-ops", START)
+    (due,) = store.outbox.due("ops", START, 10)
+    body = orjson.loads(due.payload)
+    assert (body["type"], body["timestamp"]) == ("alert.resolved", "2026-11-18T11:11:40.000000Z")
+    assert (body["data"]["status"], body["data"]["resolution"], body["data"]["user"]) == (
+        "resolved",
+        "quiet",
+        "alice@company.com",
+    )
+    assert store.open_alerts() == []
+
+
+def test_an_alert_that_opens_and_ends_at_once_is_told_twice_with_its_first_event(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    assert store.apply([opened(), resolved()], None) == 2
+    (first,) = store.outbox.due("ops", START, 10)
+    store.outbox.delivered(first.id, START)
+    (second,) = store.outbox.due("ops", START, 10)
+    assert [orjson.loads(due.payload)["data"]["user"] for due in (first, second)] == ["alice@company.com"] * 2
+
+
+def test_a_channel_may_be_spared_the_end(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel("loud"), channel("quiet", resolved=False))
+    store.apply([opened(), resolved()], None)
+    assert store.outbox.pending() == {"loud": 2, "quiet": 1}
+
+
+def test_applying_the_same_changes_again_changes_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    changes = [opened(), updated(), resolved(events=5), opened("b2")]
+    store.apply(changes, Watermark(7, START))
+    before = store.page(), store.get("a1"), store.outbox.pending()
+    assert store.apply(changes, Watermark(7, START)) == 0
+    assert (store.page(), store.get("a1"), store.outbox.pending()) == before
+
+
+def test_the_watermark_never_goes_back(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.apply([], Watermark(9, START))
+    store.apply([], Watermark(4, START - SECOND))
+    store.apply([], None)
+    assert store.watermark() == (9, START)
+
+
+def test_a_change_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+    broken = opened("b2", rule=RULE._replace(level=None))  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.IntegrityError):
+        store.apply([opened(), broken], Watermark(42, START))
+    assert (store.page()["alerts"], store.outbox.pending(), store.watermark()) == ([], {}, None)
+    assert store.apply([opened()], Watermark(42, START)) == 1
+
+
+def test_evidence_is_bounded_and_the_count_goes_on(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel(), evidence_max=4)
+    store.apply([opened()], None)
+    store.apply([updated(events=9)], None)
+    alert = store.get("a1")
+    assert alert is not None
+    assert alert["event_ids"] == [event_id(index) for index in range(4)]
+    assert alert["count"] == 9
+
+
+def test_what_was_open_comes_back_as_it_was(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    group = (("actor.id", "ålice"), ("details.n", 5), ("source.ip", None))
+    change = opened(group=group, track="b" * 32)
+    store.apply([change, opened("b2"), resolved("b2")], None)
+    store.close()
+    assert open_store(tmp_path).open_alerts() == [change.alert]
+
+
+def test_pages_are_newest_first_and_meet_without_gap_or_repeat(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.apply([opened(f"x{index:02}", opened=START + index // 3 * SECOND) for index in range(20)], None)
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = store.page(limit=6, cursor=cursor)
+        found += [alert["id"] for alert in page["alerts"]]
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            break
+    assert found == [f"x{index:02}" for index in reversed(range(20))]
+
+
+def test_pages_filter_by_status_rule_and_level(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    low = state("b2").rule._replace(id="other", level="low")
+    store.apply([opened(), opened("b2", rule=low), opened("c3"), resolved("c3")], None)
+
+    def ids(**filters: str) -> list[str]:
+        return [alert["id"] for alert in store.page(**filters)["alerts"]]  # type: ignore[arg-type]
+
+    assert ids(status="open") == ["b2", "a1"]
+    assert ids(status="resolved") == ["c3"]
+    assert ids(rule="other") == ids(level="low") == ["b2"]
+    assert ids(status="open", level="high") == ["a1"]
+
+
+def test_a_cursor_of_another_query_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.apply([opened(), opened("b2")], None)
+    cursor = store.page(limit=1)["next_cursor"]
+    with pytest.raises(CursorError, match="other filters"):
+        store.page(cursor=cursor, status="open")
+    for damaged in ("x", cursor[:-4], "ü", "W10"):
+        with pytest.raises(CursorError, match="damaged"):
+            store.page(cursor=damaged)
+
+
+def test_several_threads_may_read_and_write_at_once(tmp_path: Path) -> None:
+    store = open_store(tmp_path, channel())
+
+    def work(number: int) -> int:
+        store.apply([opened(f"x{number}")], Watermark(number, START))
+        store.get(f"x{number}")
+        return len(store.page(limit=1000)["alerts"])
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(work, range(60)))
+    assert max(seen) == 60
+    assert store.outbox.pending() == {"ops": 60}
+
+
+def test_the_tables_are_made_once(tmp_path: Path) -> None:
+    connection = open_state(tmp_path)
+    database = Database(connection)
+    MIGRATIONS.apply(database)
+    assert not MIGRATIONS.pending(database)
+    assert {"alert", "alert_event", "outbox", "rule_watermark"} <= set(database.table_names())

@@ -1,0 +1,143 @@
+"""The counting against a naive reference, with events that arrive in any order that the lateness allows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.block import DecodedBlock
+from collector.detect import DetectSettings, Engine, RuleSet
+from collector.finding import AlertChange, AlertState
+from tests.collector.detect.blocks import SECOND, START, block, event
+from tests.collector.detect.rules import correlation, ruleset
+from watchbook.units import Seconds
+
+SPAN_S, THRESHOLD = 20, 3
+
+
+class Seen(NamedTuple):
+    """What an alert comes down to, whatever the order of arrival."""
+
+    group: str
+    events: int
+    first: int
+    last: int
+    resolved: int | None
+
+
+class Arrival(NamedTuple):
+    at: int
+    delay: int
+    actor: str
+
+
+def naive(arrivals: Iterable[Arrival]) -> set[Seen]:
+    """Return the alerts of the contract by its definition."""
+    by_actor = defaultdict(list)
+    for arrival in arrivals:
+        by_actor[arrival.actor].append(START + arrival.at * SECOND)
+    span, alerts = SPAN_S * SECOND, set()
+    for actor, times in by_actor.items():
+        held = sorted({t for t in times if sum(t - span < other <= t for other in times) >= THRESHOLD})
+        chains: list[list[int]] = []
+        for moment in held:
+            if chains and moment - chains[-1][-1] <= span:
+                chains[-1].append(moment)
+            else:
+                chains.append([moment])
+        for chain in chains:
+            counted = [t for t in times if chain[0] - span < t <= chain[-1]]
+            alerts.add(Seen(actor, len(counted), min(counted), max(counted), chain[-1] + span))
+    return alerts
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    folder: Path = tmp_path_factory.mktemp("rules")
+    return ruleset(folder, correlation(THRESHOLD, f"{SPAN_S}s"))
+
+
+def blocks_of_arrivals(arrivals: list[Arrival], size: int) -> list[DecodedBlock]:
+    arrived = sorted(arrivals, key=lambda arrival: arrival.at + arrival.delay)
+    blocks: list[DecodedBlock] = []
+    for start in range(0, len(arrived), size):
+        part = arrived[start : start + size]
+        events: list[dict[str, Any]] = [
+            event(START + one.at * SECOND, actor__id=one.actor, outcome="failure") for one in part
+        ]
+        received = START + (part[-1].at + part[-1].delay) * SECOND
+        blocks.append(block(events, number=start + 1, sequence=len(blocks) + 1, received=received))
+    return blocks
+
+
+def seen(changes: Iterable[AlertChange]) -> list[Seen]:
+    alerts = {change.alert.id: change.alert for change in changes}
+    return sorted(Seen(str(a.group[0][1]), a.events, a.first, a.last, a.resolved) for a in alerts.values())
+
+
+def arrivals_up_to(lateness: int) -> st.SearchStrategy[list[Arrival]]:
+    return st.lists(
+        st.builds(Arrival, st.integers(0, 150), st.integers(0, lateness), st.sampled_from("ab")),
+        min_size=1,
+        max_size=40,
+    )
+
+
+LATENESS = st.sampled_from([0, 7, 20, 45])
+FAR = START + 10_000 * SECOND
+
+
+@settings(max_examples=400)
+@given(LATENESS.flatmap(lambda late: st.tuples(st.just(late), arrivals_up_to(late))), st.integers(1, 7))
+def test_any_order_within_the_lateness_gives_the_alerts_of_the_definition(
+    rules: RuleSet, case: tuple[int, list[Arrival]], size: int
+) -> None:
+    lateness, arrivals = case
+    engine = Engine(rules, DetectSettings(lateness=Seconds(lateness)))
+    changes = [change for one in blocks_of_arrivals(arrivals, size) for change in engine.process(one)]
+    changes += engine.tick(FAR)
+    assert seen(changes) == sorted(naive(arrivals))
+    opened = [change.alert.id for change in changes if change.kind == "opened"]
+    assert len(opened) == len(set(opened))
+    for alert in {change.alert.id: change.alert for change in changes}.values():
+        told = [event_id for change in changes if change.alert.id == alert.id for event_id in change.event_ids]
+        assert len(told) == len(set(told)) == alert.events
+
+
+@given(
+    st.sampled_from([0, 7, 20]).flatmap(lambda late: st.tuples(st.just(late), arrivals_up_to(late))),
+    st.integers(1, 7),
+    st.data(),
+)
+def test_a_restart_anywhere_gives_the_very_changes_of_a_run_without_one(
+    rules: RuleSet, case: tuple[int, list[Arrival]], size: int, data: st.DataObject
+) -> None:
+    lateness, arrivals = case
+    blocks = blocks_of_arrivals(arrivals, size)
+    cut = data.draw(st.integers(1, len(blocks)))
+    limits = DetectSettings(lateness=Seconds(lateness))
+    engine = Engine(rules, limits)
+    expected = [change for one in blocks for change in engine.process(one)] + engine.tick(FAR)
+
+    before, open_alerts, told = Engine(rules, limits), dict[str, AlertState](), list[AlertChange]()
+    for one in blocks[:cut]:
+        told += before.process(one)
+    for change in told:
+        open_alerts[change.alert.id] = change.alert
+        if change.kind == "resolved":
+            del open_alerts[change.alert.id]
+    after = Engine(rules, limits)
+    oldest = blocks[cut - 1].info.received - after.replay_span_us
+    for one in blocks[:cut]:
+        if one.info.tmax >= oldest:
+            after.replay(one)
+    told += after.restore(open_alerts.values())
+    for one in blocks[cut:]:
+        told += after.process(one)
+    told += after.tick(FAR)
+    assert seen(told) == seen(expected)
+    assert {change.alert.id for change in told} == {change.alert.id for change in expected}
