@@ -23,7 +23,7 @@ from agent.spool import Backlog, Spool
 from agent.status import write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
-from watchbook.clock import Clock, now_us
+from watchbook.clock import Clock, now_us, process_start_us
 from watchbook.daemon import Stop, notify_systemd
 from watchbook.logs import get_logger
 
@@ -39,13 +39,22 @@ async def run_agent(
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
-        spool = await loop.run_in_executor(worker, lambda: Spool(settings.state, clock))
+        spool = await loop.run_in_executor(worker, lambda: Spool(settings.state, clock, process_start_us()))
         stack.push_async_callback(loop.run_in_executor, worker, spool.close)
         documents, started, last, sent = await loop.run_in_executor(
             worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())
         )
         redactor = make_redactor(settings.redact)
-        tailer = Tailer(settings.input_files(), settings.tail, clock=clock, documents=documents, started=started)
+        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
+        since_us = process_start_us() if started else spool.first_start
+        tailer = Tailer(
+            settings.input_files(),
+            settings.tail,
+            clock=clock,
+            since_us=since_us,
+            documents=documents,
+            started=started,
+        )
         stack.callback(tailer.close)
         waker = Waker(settings.tail, tailer.folders)
         backlog = Backlog(

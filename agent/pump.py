@@ -72,6 +72,9 @@ class Pump:
 
     async def run(self, stop: Stop) -> None:
         """Read, first what is there, then whatever comes, until the stop; then commit what is in hand."""
+        # What is there at the first start is noted before anything is read, so that it is known after a crash.
+        await self._look()
+        await self._flush(stop)
         await self._turn(stop)
         while not stop.asked.is_set():
             if await self._waker.wait():

@@ -4,9 +4,11 @@ A time in Watchbook is an ``int``: microseconds since 1970-01-01T00:00:00Z.  Eve
 ``Clock``, so that a test can hand it another one.
 """
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 Clock = Callable[[], int]
 
@@ -20,6 +22,18 @@ TIME_MAX_US = 253_402_300_800 * SECOND_US - 1
 def now_us() -> int:
     """Return the wall clock in microseconds since the epoch."""
     return time.time_ns() // 1000
+
+
+def process_start_us() -> int:
+    """Return when this process was started (to about a second, never later), where /proc says so; else now."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[19])
+        boot = next(
+            line for line in Path("/proc/stat").read_text(encoding="ascii").splitlines() if line[:6] == "btime "
+        )
+        return int(boot.split()[1]) * SECOND_US + ticks * SECOND_US // os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return now_us()
 
 
 def format_rfc3339(time_us: int) -> str:

@@ -7,7 +7,7 @@ SQLite, WAL, ``synchronous=FULL``:
 - ``position(id, document)``: how far each file was read (:mod:`agent.tail.track`).
 - ``counter(input, name, value)``: totals since the spool was made, moved in the transaction of the lines they count.
 - ``rejected(id, created, reason, document)``: events that the collector refused.
-- ``meta``: ``stream`` (uuid), ``started`` (JSON).
+- ``meta``: ``stream`` (uuid), ``started`` (JSON), ``first_start`` (microseconds since the epoch).
 """
 
 import json
@@ -67,9 +67,12 @@ class Group(NamedTuple):
 
 
 class Spool:
-    """One spool file, made when it is not there.  Raises NewerDatabaseError or sqlite3.DatabaseError."""
+    """One spool file, made when it is not there.  Raises NewerDatabaseError or sqlite3.DatabaseError.
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    ``first_start`` is when the process that made it was started.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, process_start: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._clock = clock
         self._connection = connect(folder / FILE_NAME, compatibility=COMPATIBILITY)
@@ -77,6 +80,8 @@ class Spool:
         if execute("PRAGMA user_version").fetchone() == (0,):
             self._connection.executescript(_SCHEMA)
         execute("INSERT OR IGNORE INTO meta VALUES ('stream', ?)", (uuid.uuid4().hex,))
+        execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (process_start,))
+        (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
         (self.stream,) = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()
         self.bytes, self.batches = execute("SELECT coalesce(sum(length(data)), 0), count(*) FROM batch").fetchone()
 

@@ -56,7 +56,10 @@ class Outcome:
 
 
 class Reconciler:
-    """Holds the tracks.  ``started`` are the patterns whose older rotated files have been noted."""
+    """Holds the tracks.  ``started`` are the patterns whose older rotated files have been noted.
+
+    ``since_us``: a rotated file written to after that is never taken for one from before the first start.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Reconciler:
         *,
         fingerprint_bytes: int,
         forget_after_us: int,
+        since_us: int,
         tracks: Iterable[Track] = (),
         started: Iterable[str] = (),
     ) -> None:
@@ -73,6 +77,7 @@ class Reconciler:
         self._contents = contents
         self._fingerprint_bytes = fingerprint_bytes
         self._forget_after_us = forget_after_us
+        self._since_us = since_us
         self.tracks = {track.id: track for track in tracks}
         self.started = set(started)
         self._next_id = max(self.tracks, default=0) + 1
@@ -240,7 +245,7 @@ class Reconciler:
         self._next_id += 1
         first_start = self._is_first_start(found.path, files)
         is_live = found.path in view.live
-        if is_copy or (first_start and not is_live):
+        if is_copy or (first_start and not is_live and self._is_from_before(found, files)):
             track.state, track.offset = "ignored", found.size
         else:
             track.state = "live" if _is_written(found.path, view) else "rotated"
@@ -253,6 +258,10 @@ class Reconciler:
         outcome.changed.add(track.id)
         self._grow_head(track, found, outcome)
         return track
+
+    def _is_from_before(self, found: Found, files: InputFiles) -> bool:
+        """Return whether a rotated file that is met at the first start is none of ours."""
+        return files.read_from == "end" or found.modified < self._since_us * 1000
 
     def _is_first_start(self, path: str, files: InputFiles) -> bool:
         naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)]

@@ -44,7 +44,8 @@ class _OpenFile:
 class Tailer:
     """Reads every line of the inputs' files once.
 
-    ``documents`` are what :meth:`take_changes` gave before, as stored; ``started`` likewise.  ``lost`` collects what
+    ``documents`` are what :meth:`take_changes` gave before, as stored; ``started`` likewise.  ``since_us`` is when the
+    agent was first started.  ``lost`` collects what
     was seen and could not be read; ``errors`` says by path what cannot be read just now, and why.
     """
 
@@ -54,6 +55,7 @@ class Tailer:
         settings: TailSettings,
         *,
         clock: Clock,
+        since_us: int,
         documents: Iterable[bytes] = (),
         started: Iterable[str] = (),
     ) -> None:
@@ -65,6 +67,7 @@ class Tailer:
             DiskContents(),
             fingerprint_bytes=settings.fingerprint_bytes,
             forget_after_us=int(settings.forget_after * SECOND_US),
+            since_us=since_us,
             tracks=map(decode_track, documents),
             started=started,
         )

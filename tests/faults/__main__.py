@@ -18,11 +18,11 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=200_000, help="lines a scenario (200000)")
     parser.add_argument("--rate", type=int, default=20_000, help="lines a second (20000)")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments (default: another each time)")
-    parser.add_argument("--scenario", choices=[s.name.split()[0] for s in SCENARIOS], help="only this one")
+    parser.add_argument("--scenario", choices=[s.name.split()[0].rstrip(":") for s in SCENARIOS], help="only this one")
     parser.add_argument("--break-guard", action="store_true", help="without the sequence guard: must fail")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000
-    chosen = [s for s in SCENARIOS if arguments.scenario in (None, s.name.split()[0])]
+    chosen = [s for s in SCENARIOS if arguments.scenario in (None, s.name.split()[0].rstrip(":"))]
     print(f"{arguments.lines:,} numbered lines at {arguments.rate:,} a second, seed {seed}")
     perfect = True
     for scenario in chosen:

@@ -5,12 +5,13 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.faults.writer import LineWriter, Rotation
-from tests.stand import COLLECTOR, Program, Stand
+from tests.stand import COLLECTOR, Program, Stand, wait_for
 
 _RESTART_AFTER_S = 0.5
 _DELIVERY_S = 180.0
@@ -45,9 +46,9 @@ class Result(NamedTuple):
 
 
 SCENARIOS = (
-    Scenario("rename rotation, kill -9", "rename", rotations=5, agent_kills=3, collector_kills=3),
-    Scenario("copytruncate, kill -9", "copytruncate", rotations=5, agent_kills=3, collector_kills=3),
-    Scenario("collector down 30 s", down_s=30.0),
+    Scenario("rename rotation + kill -9", "rename", rotations=5, agent_kills=3, collector_kills=3),
+    Scenario("copytruncate + kill -9", "copytruncate", rotations=5, agent_kills=3, collector_kills=3),
+    Scenario("down: collector 30 s away", down_s=30.0),
 )
 
 
@@ -63,17 +64,31 @@ def run_scenario(
         stand.collector.start()
         stand.wait_until_up()
         stand.agent.start()
+        # An agent that was never up has nothing to remember; from here on it must not lose a line.
+        wait_for("the agent to run", lambda: stand.agent_status().get("running"), 60, stand.evidence)
         written = _write_among_faults(stand, scenario, lines, rate, seed, progress)
         progress(f"{scenario.name}: written {written:,}, waiting for the rest to arrive")
         stand.wait_until_stored(written, _DELIVERY_S)
         numbers = stand.stored_numbers()
         lost = sum(1 for number in range(written) if not numbers[number])
         doubled = sum(count - 1 for count in numbers.values() if count > 1)
-        evidence = "" if lost == doubled == 0 else stand.evidence()
+        evidence = "" if lost == doubled == 0 else f"{_ranges(written, numbers)}\n{stand.evidence()}"
         return Result(scenario, written, numbers.total(), lost, doubled, time.monotonic() - began, evidence)
     finally:
         stand.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ranges(written: int, numbers: Counter[int]) -> str:
+    """Say which numbers are lost or doubled, as ranges."""
+    wrong = [number for number in range(written) if numbers[number] != 1]
+    ranges: list[list[int]] = []
+    for number in wrong:
+        if ranges and (ranges[-1][1], numbers[ranges[-1][0]]) == (number - 1, numbers[number]):
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return "; ".join(f"{first} to {last}: {numbers[first]} times" for first, last in ranges[:20])
 
 
 def _write_among_faults(

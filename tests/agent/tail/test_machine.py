@@ -40,7 +40,12 @@ class TailerMachine(RuleBasedStateMachine):
     def _start(self) -> Tailer:
         files = InputFiles("app", (str(self.folder / self.pattern),), "beginning")
         return Tailer(
-            [files], SETTINGS, clock=lambda: 0, documents=list(self.documents.values()), started=self.started
+            [files],
+            SETTINGS,
+            clock=lambda: 0,
+            since_us=2**60,
+            documents=list(self.documents.values()),
+            started=self.started,
         )
 
     def _commit(self) -> None:
