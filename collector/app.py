@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -54,10 +55,11 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
         stack.push_async_callback(store.close)
         searcher = Searcher(store.reader, settings.query, registry, clock)
         stack.push_async_callback(searcher.close)
-        alerts = AlertStore(connection, settings.alert, lambda identifier: _flat_event(store, identifier))
+        alerting = replace(settings.alert, notify=settings.notify)
+        alerts = AlertStore(connection, alerting, lambda identifier: _flat_event(store, identifier))
         stack.callback(alerts.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        sender = Sender(alerts.outbox, settings.alert, session, clock=clock)
+        sender = Sender(alerts.outbox, alerting, session, clock=clock)
         watch = Watch(Engine(rules, settings.detect), alerts, store.reader, clock=clock, on_written=sender.wake)
         stack.push_async_callback(watch.close)
         listeners.append(watch.committed)

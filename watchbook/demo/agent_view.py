@@ -9,14 +9,20 @@ from watchbook.demo.programs import ProgramError, run_command
 
 
 class AgentView(NamedTuple):
-    """Lines that the agent has read and spooled, by input, and how many events the collector has taken of all.
-
-    ``sent`` counts since the agent's start; ``unsent`` are the events that wait in the spool.
-    """
+    """Lines that the agent has read and spooled, by input, and how many of all of them wait to be sent."""
 
     read: Mapping[str, int]
-    sent: int
     unsent: int
+
+    @property
+    def read_in_all(self) -> int:
+        """How many lines were read."""
+        return sum(self.read.values())
+
+    @property
+    def delivered_in_all(self) -> int:
+        """How many of them the collector has taken."""
+        return self.read_in_all - self.unsent
 
     def delivered(self, name: str) -> int | None:
         """Return how many lines of an input the collector has taken; None while some of all wait to be sent."""
@@ -38,6 +44,5 @@ def view_of(report: Mapping[str, Any]) -> AgentView:
     counters: Mapping[str, Mapping[str, int]] = report["counters"]
     return AgentView(
         read={name: counts.get("lines", 0) for name, counts in counters.items()},
-        sent=report["agent"].get("ship", {}).get("events", 0),
         unsent=report["spool"]["events"],
     )

@@ -22,8 +22,8 @@ from watchbook.demo.writer import Application, applications, write_until
 READY_S: Final = 60.0
 POLL_S: Final = 0.2
 LIVE_S: Final = 1.0
-#: Asking the agent starts a process, so it is done less often than the live line is drawn.
-ASK_AGENT_EVERY_S: Final = 5.0
+#: Asking the agent starts a process, so it is done less often than a live line on a terminal is drawn.
+ASK_AGENT_EVERY_S: Final = 3.0
 #: How long nothing new may be stored, after the writer's end, before the rest counts as lost.
 STALLED_S: Final = 30.0
 #: How long the first alert of a rule may take after its events were stored.
@@ -43,6 +43,7 @@ class Demo:
 
     def __init__(self, stage: Stage, options: Options, board: Board) -> None:
         self.succeeded = False
+        self._keep = options.keep
         self._options = options
         self._board = board
         self._stage = stage
@@ -56,6 +57,9 @@ class Demo:
         try:
             async with Receiver(self._stage.secret, self._alarms.take) as receiver:
                 token = await self._start(receiver.url)
+                if stop.asked.is_set():
+                    self._board.say("Stopped before anything was written.")
+                    return
                 self._board.say(*banner(self._stage, token, self._options.seconds))
                 async with Api(self._stage.url, token) as api:
                     await self._write(stop, api)
@@ -63,7 +67,6 @@ class Demo:
             self._board.say(*summary(outcome))
             self.succeeded = not outcome.shortcomings()
         except (ProgramError, aiohttp.ClientError, TimeoutError) as error:
-            self._board.settle()
             self._board.say("", f"FAILED: {str(error) or repr(error)}")
         finally:
             for application in self._applications:
@@ -71,12 +74,13 @@ class Demo:
             for program in (self._agent, self._collector):
                 await program.kill()
         if not self.succeeded:
+            self._keep = True
             for program in (self._collector, self._agent):
                 self._board.say("", f"The last lines of the {program.name}'s log:", program.tail())
 
     def clean_up(self) -> None:
         """Remove the folder, unless it was asked for or is needed to find out what went wrong."""
-        if self._options.keep or not self.succeeded:
+        if self._keep:
             self._board.say(f"Kept: {self._stage.folder}")
         else:
             shutil.rmtree(self._stage.folder)
@@ -107,32 +111,43 @@ class Demo:
 
     async def _write(self, stop: Stop, api: Api) -> None:
         """Write the logs and show how they go through, until it is time to stop."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(write_until(stop.asked, self._applications, self._options.rate))
-            group.create_task(self._show_live(stop, api))
-            if self._options.seconds is not None:
-                await stop.wait(self._options.seconds)
-                stop.asked.set()
-        self._board.settle()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(write_until(stop.asked, self._applications, self._options.rate))
+                group.create_task(self._show_live(stop, api))
+                if self._options.seconds is not None:
+                    await stop.wait(self._options.seconds)
+                    stop.asked.set()
+        finally:
+            self._board.settle()
 
     async def _show_live(self, stop: Stop, api: Api) -> None:
         loop = asyncio.get_running_loop()
         start = ask_at = loop.time()
-        last, view = Sample(0.0, 0, 0, 0, 0, 0), AgentView({}, 0, 0)
+        last, view = Sample(0.0, 0, 0, 0, 0, 0), AgentView({}, 0)
         while not await stop.wait(LIVE_S):
             if not (self._collector.running and self._agent.running):
                 stop.asked.set()
                 return
+            if not self._board.wants_live(loop.time() - start):
+                continue
+            stored = last.stored
             try:
-                stored = await api.stored()
                 if loop.time() >= ask_at:
                     view = await ask_agent(self._stage.agent_yaml)
                     ask_at = loop.time() + ASK_AGENT_EVERY_S
+                stored = await api.stored()
             except (aiohttp.ClientError, TimeoutError, ProgramError):
-                stored = last.stored  # it shows: the numbers stand still
-            read = sum(view.read.values())
-            now = Sample(loop.time() - start, self._written(), read, view.sent, stored, self._alarms.total())
-            self._board.live(live_line(last, now), now.elapsed_s)
+                pass  # it shows: the numbers stand still
+            now = Sample(
+                elapsed_s=loop.time() - start,
+                written=self._written(),
+                read=view.read_in_all,
+                delivered=view.delivered_in_all,
+                stored=stored,
+                alerts=self._alarms.total(),
+            )
+            self._board.live(live_line(last, now))
             last = now
 
     def _written(self) -> int:

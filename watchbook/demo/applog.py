@@ -21,15 +21,21 @@ _RESOURCES: Final = (
 )  # fmt: skip
 _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "secret": ("accessed", "accessed", "created", "deleted", "access_unauthorized"),
-    "user": ("invited", "registered", "login", "login", "login", "login", "login_failed"),
+    "user": ("registered", "login", "login", "login", "login", "login_failed"),
     "pipeline": ("triggered", "executed", "failed", "disabled"),
     "asset": ("created", "edited", "released"),
     "report": ("viewed", "viewed", "created"),
     "database": ("updated", "executed", "executed"),
 }
-_OTHER_ACTIONS: Final = ("created", "updated", "deleted", "viewed", "viewed", "viewed", "executed", "shared")
+_OTHER_ACTIONS: Final = ("created", "updated", "deleted", "viewed", "viewed", "viewed", "executed")
 _EXPORTED: Final = ("report", "database", "asset")
-_PERMISSIONS: Final = (("permission", "granted"), ("permission", "revoked"), ("user", "role_edited"))
+_PERMISSIONS: Final = (
+    ("permission", "granted"),
+    ("permission", "revoked"),
+    ("report", "shared"),
+    ("user", "invited"),
+    ("user", "role_edited"),
+)
 _ACTORS: Final = ("user", "user", "user", "user", "user", "user", "api_key", "service")
 _ROLES: Final = ("viewer", "editor", "owner", "admin")
 _AGENTS: Final = (
@@ -47,6 +53,7 @@ _WORDS: Final = (
 _EXPORT_SHARE: Final = 0.01
 _PERMISSION_SHARE: Final = 0.02
 _FAILURE_SHARE: Final = 0.03
+_ADMINS: Final = 5
 _ROWS_MAX: Final = 10_000_000
 _ROW_BYTES: Final = 212
 
@@ -88,11 +95,15 @@ class AppLog:
         return _written(entry)
 
     def permission_change(self, time_us: int) -> bytes:
-        """Return one line of a permission that was granted or revoked, or of a role that changed."""
+        """Return one line of an administrator who changed what somebody may do."""
         kind, action = self._random.choice(_PERMISSIONS)
         entry = self._entry(time_us, kind, action)
+        entry.update(user=f"admin{self._random.randrange(_ADMINS)}@example.com", user_type="user")
         old, new = self._random.sample(_ROLES, 2)
-        entry["before"], entry["after"] = {"role": old}, {"role": new}
+        if action == "role_edited":
+            entry["before"], entry["after"] = {"role": old}, {"role": new}
+        else:
+            entry["details"] = {"role": new, "to": f"user{self._pick(self._users)}@example.com"}
         return _written(entry)
 
     def failed_login(self, time_us: int, user: str) -> bytes:

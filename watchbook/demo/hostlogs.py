@@ -13,7 +13,7 @@ _PATHS: Final = (
     "/", "/login", "/static/app.js", "/static/app.css", "/api/v1/reports", "/api/v1/datasets?page=2", "/favicon.ico",
     "/api/v1/search?q=revenue", "/docs/getting-started", "/admin/", "/.env", "/api/v1/exports/42",
 )  # fmt: skip
-_STATUSES: Final = (200, 200, 200, 200, 200, 200, 200, 304, 302, 404, 403, 500)
+_STATUSES: Final = (*[200] * 25, *[304] * 4, 302, 302, 404, 404, 403, 500)
 _AGENTS: Final = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",

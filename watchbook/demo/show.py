@@ -1,7 +1,9 @@
 """What the demo prints: lines, and at the foot of a terminal one line that is always of now."""
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from watchbook.demo.stage import Stage
@@ -26,14 +28,20 @@ class Board:
         text = "".join(f"{line}\n" for line in lines)
         self._write(f"{_CLEAR_LINE}{text}{self._live}" if self._live else text)
 
-    def live(self, line: str, elapsed_s: float) -> None:
-        """Put a line in the place of the last live one; where there is no terminal, print it every 5 s."""
+    def wants_live(self, elapsed_s: float) -> bool:
+        """Return whether it is time for a live line: always on a terminal, every 5 s elsewhere."""
+        if self._terminal:
+            return True
+        due = elapsed_s >= self._plain_at_s
+        if due:
+            self._plain_at_s += PLAIN_EVERY_S
+        return due
+
+    def live(self, line: str) -> None:
+        """Put a line in the place of the last live one; where there is no terminal, print it."""
         if self._terminal:
             self._live = line
-            self._write(f"{_CLEAR_LINE}{line}")
-        elif elapsed_s >= self._plain_at_s:
-            self._plain_at_s += PLAIN_EVERY_S
-            self._write(f"{line}\n")
+        self._write(f"{_CLEAR_LINE}{line}" if self._terminal else f"{line}\n")
 
     def settle(self) -> None:
         """Leave the live line as it is and go on below it."""
@@ -48,7 +56,7 @@ def _print(text: str) -> None:
 
 def banner(stage: Stage, token: str, seconds: float | None) -> list[str]:
     """Return what to know and what to try while the demo runs."""
-    access = f"--url {stage.url} --token {token}"
+    watchbook = _command()
     end = "at Ctrl-C" if seconds is None else f"after {seconds:g} seconds"
     return [
         "",
@@ -58,15 +66,23 @@ def banner(stage: Stage, token: str, seconds: float | None) -> list[str]:
         f"  The demo ends              {end}",
         "",
         "  Try in another terminal:",
-        f"    watchbook search 'actor:root outcome:failure' --since 5m {access}",
-        f"    watchbook search 'measures.rows:>1000000' {access}",
-        f"    watchbook tail {access}",
-        f"    watchbook alerts {access}",
-        f"    watchbook agent status --config {stage.agent_yaml}",
-        f"    curl -H 'Authorization: Bearer {token}' '{stage.url}/v1/events?limit=3&outcome=failure'",
-        f"    curl {stage.url}/metrics",
+        f"    export WATCHBOOK_URL={stage.url} WATCHBOOK_TOKEN={token}",
+        f"    {watchbook} search 'actor:root outcome:failure' --since 5m",
+        f"    {watchbook} search 'measures.rows:>1000000'",
+        f"    {watchbook} tail",
+        f"    {watchbook} alerts",
+        f"    {watchbook} agent status --config {stage.agent_yaml}",
+        '    curl -H "Authorization: Bearer $WATCHBOOK_TOKEN" "$WATCHBOOK_URL/v1/events?limit=3&outcome=failure"',
+        '    curl "$WATCHBOOK_URL/metrics"',
         "",
     ]
+
+
+def _command() -> str:
+    """Return how the person who started the demo can start Watchbook."""
+    if Path(sys.argv[0]).name != "watchbook":
+        return f"{sys.executable} -m watchbook"
+    return "watchbook" if shutil.which("watchbook") else sys.argv[0]
 
 
 def summary(outcome: Outcome) -> list[str]:

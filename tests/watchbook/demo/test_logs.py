@@ -12,6 +12,7 @@ from watchbook.demo.applog import AppLog, app_lines
 from watchbook.demo.hostlogs import AccessLog, AuthLog
 
 START_US = parse_rfc3339("2026-11-21T14:05:09.123456Z")
+PERMISSION_CHANGES = {"granted", "revoked", "shared", "invited", "role_edited"}
 COMBINED = re.compile(
     r'\S+ - \S+ \[21/Nov/2026:14:05:\d\d \+0000\] "(GET|POST) \S+ HTTP/1\.1" \d{3} \d+ "[^"]*" "[^"]*"\n'
 )
@@ -50,7 +51,7 @@ def test_the_application_fails_exports_and_changes_permissions_as_often_as_it_sa
     entries = [json.loads(line) for line in app_lines(20_000, start_us=START_US, step_us=1000)]
     failed = sum(entry["status"] == "failed" for entry in entries)
     exported = [entry["details"]["rows"] for entry in entries if entry["action"] == "exported"]
-    permissions = sum(entry["action"] in ("granted", "revoked", "role_edited") for entry in entries)
+    permissions = sum(entry["action"] in PERMISSION_CHANGES for entry in entries)
     assert 0.05 < failed / len(entries) < 0.08
     assert 0.008 < len(exported) / len(entries) < 0.012
     assert 0.016 < permissions / len(entries) < 0.024
@@ -60,8 +61,10 @@ def test_the_application_fails_exports_and_changes_permissions_as_often_as_it_sa
 def test_incidents_are_what_the_shipped_rules_look_for() -> None:
     log = AppLog()
     assert json.loads(log.export(START_US, 6_000_000))["details"]["rows"] == 6_000_000
-    changed = json.loads(log.permission_change(START_US))
-    assert changed["before"]["role"] != changed["after"]["role"]
+    changes = [json.loads(log.permission_change(START_US)) for _ in range(50)]
+    assert {change["action"] for change in changes} == PERMISSION_CHANGES
+    edited = next(change for change in changes if change["action"] == "role_edited")
+    assert edited["before"]["role"] != edited["after"]["role"]
     failed = json.loads(log.failed_login(START_US, "mallory"))
     assert (failed["user"], failed["action"], failed["status"]) == ("mallory", "login_failed", "failed")
     guesses = list(take(AuthLog().brute_force, 20))
