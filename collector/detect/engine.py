@@ -18,6 +18,7 @@ from collector.detect.view import BatchView
 from collector.finding import AlertChange, AlertState
 
 _SECOND_US: Final = 1_000_000
+TICK_EVERY_MAX_US: Final = 60 * _SECOND_US
 
 
 class Engine:
@@ -35,7 +36,8 @@ class Engine:
             for rule in ruleset.rules
         ]
         self._plan = _plan(self._states)
-        self.replay_span_us = ruleset.longest_us + self._lateness_us
+        #: How far back from the receipt of the last block, in event time, a replay must begin.
+        self.replay_span_us = max((_memory_us(state.terms) for state in self._states), default=0) + TICK_EVERY_MAX_US
         self.blocks = 0
         self.events = 0
 
@@ -61,7 +63,11 @@ class Engine:
         return self._changes()
 
     def replay(self, block: DecodedBlock) -> None:
-        """Remember a block that was processed before a restart.  In order of arrival, before :meth:`restore`."""
+        """Remember a block that was processed before a restart.  In order of arrival, before :meth:`restore`.
+
+        With the blocks of the last ``replay_span_us`` the memory is exactly what it was, provided that events came
+        within the lateness.  Of a backlog that came later, windows that had not fired yet may begin anew.
+        """
         self._read(block, replay=True)
 
     def restore(self, alerts: Iterable[AlertState]) -> list[AlertChange]:
@@ -77,7 +83,11 @@ class Engine:
         return over
 
     def tick(self, now_us: int) -> list[AlertChange]:
-        """Return the alerts that are over because nothing came for long enough.  Call it every few seconds."""
+        """Return the alerts that are over because nothing came for long enough, to be called when all blocks are read.
+
+        Call it every few seconds, at the latest after :data:`TICK_EVERY_MAX_US`: a replay goes back only as far as a
+        group can be remembered then.
+        """
         for state in self._states:
             state.tick(now_us)
         return self._changes()
@@ -104,6 +114,16 @@ class Engine:
 
     def _changes(self) -> list[AlertChange]:
         return [change for state in self._states for change in state.changes()]
+
+
+def _memory_us(terms: Terms) -> int:
+    """Return how old an event may be that a group still remembers and needs.
+
+    A group lives for its span and the lateness after its last match was received, and that match may have been late by
+    as much again.  What may still be undecided reaches back to the start of a window that ends at a late match.
+    """
+    alive = terms.span + 2 * terms.lateness
+    return alive if terms.threshold == 1 else alive + terms.span + terms.lateness
 
 
 _Plan = list[tuple[RuleState, tuple[tuple[int, Matcher], ...]]]

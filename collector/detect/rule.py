@@ -37,8 +37,3 @@ class RuleSet:
     """The rules that are in force."""
 
     rules: tuple[Rule, ...]
-
-    @property
-    def longest_us(self) -> int:
-        """The longest window of any rule, in microseconds."""
-        return max((rule.span_us for rule in self.rules), default=0)

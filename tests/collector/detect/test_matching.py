@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.detect.expression import And, Atom, Compares, Equals, Expression, Glob, Not, Or, Piece, all_of, any_of
@@ -190,6 +190,7 @@ def pieces_of(pattern: list[str]) -> tuple[Piece, ...]:
     return tuple(Piece(run, tuple(place for place, char in enumerate(run) if char == "?")) for run in runs)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("ab?*"), max_size=7), st.text("ab", max_size=8))
 def test_globs_match_like_backtracking_does(pattern: list[str], text: str) -> None:
     assert glob_predicate(Glob(pieces_of(pattern), cased=True))(text) == naive_glob(text, pattern)
@@ -241,6 +242,7 @@ def holds(expression: Expression, fields: dict[str, Any]) -> bool:
     return generate_predicate(expression)(BatchView(block([event(**fields)]).batch), [0]) == [0]
 
 
+@settings(deadline=None)
 @given(EXPRESSIONS, EVENTS)
 def test_witness_and_predicate_together_find_what_the_definition_says(
     expression: Expression, events: list[dict[str, Any]]

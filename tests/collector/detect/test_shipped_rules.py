@@ -1,6 +1,7 @@
 """The shipped rules fire on what they are for and stay quiet on near misses: ``rules/tests/*.yml`` says on what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from collector.detect import DetectSettings, Engine, RuleSet, load_rules
 from collector.detect.documents import read_documents, rule_files
+from collector.detect.expression import Atom, Compares, Equals, Expression, Not
+from collector.detect.matcher import Matcher
 from tests.collector.detect.blocks import START, blocks_of
 from watchbook.configfile import load
 from watchbook.shipped import shipped_folder
@@ -40,15 +43,46 @@ def only(name: str) -> RuleSet:
     return load_rules([RULES / f"{name}.yml"])
 
 
-@pytest.mark.parametrize(("suite", "case"), cases())
-def test_a_shipped_rule_does_what_its_tests_say(suite: Mapping[str, Any], case: Mapping[str, Any]) -> None:
-    engine = Engine(only(suite["rule"]), DetectSettings())
+def passes(rules: RuleSet, suite: Mapping[str, Any], case: Mapping[str, Any]) -> bool:
+    engine = Engine(rules, DetectSettings())
     alerts = {}
     for block in blocks_of(events_of(suite, case), size=7):
         alerts.update({change.alert.id: change.alert for change in engine.process(block)})
     found = [{"group": dict(alert.group), "count": alert.events} for alert in alerts.values()]
-    key = str
-    assert sorted(found, key=key) == sorted(case["expect"], key=key)
+    return sorted(found, key=str) == sorted(case["expect"], key=str)
+
+
+def mutants(expression: Expression) -> Iterator[Expression]:
+    """Yield the expression with one thing in it negated, left out or moved by one."""
+    if isinstance(expression, Atom):
+        yield Not(expression)
+        test = expression.test
+        if isinstance(test, Equals) and len(test.texts) > 1:
+            yield from (Atom(expression.field, Equals(test.texts - {text}, test.cased)) for text in sorted(test.texts))
+        if isinstance(test, Compares):
+            yield Atom(expression.field, Compares("gt", test.number))
+    elif isinstance(expression, Not):
+        yield expression.arg
+        yield from map(Not, mutants(expression.arg))
+    else:
+        kind, args = type(expression), expression.args
+        for index, arg in enumerate(args):
+            yield kind(args[:index] + args[index + 1 :])
+            yield from (kind((*args[:index], mutant, *args[index + 1 :])) for mutant in mutants(arg))
+
+
+@pytest.mark.parametrize(("suite", "case"), cases())
+def test_a_shipped_rule_does_what_its_tests_say(suite: Mapping[str, Any], case: Mapping[str, Any]) -> None:
+    assert passes(only(suite["rule"]), suite, case)
+
+
+@pytest.mark.parametrize("path", rule_files(RULES), ids=lambda path: path.stem)
+def test_the_tests_of_a_shipped_rule_notice_every_small_change_of_it(path: Path) -> None:
+    suite = load(RULES / "tests" / path.name).plain()
+    (rule,) = load_rules([path]).rules
+    for mutant in mutants(rule.matchers[0].expression):
+        changed = RuleSet((replace(rule, matchers=(Matcher(mutant),)),))
+        assert not all(passes(changed, suite, case) for case in suite["tests"]), mutant
 
 
 @pytest.mark.parametrize("path", rule_files(RULES), ids=lambda path: path.stem)
