@@ -80,6 +80,8 @@ class Engine:
                 over.append(AlertChange("resolved", alert._replace(resolved=alert.last, resolution="rule_changed")))
         for state in self._states:
             state.order_groups()
+            state.counters = RuleCounters()  # what a replay counted was counted before the restart
+        self.blocks = self.events = 0
         return over
 
     def tick(self, now_us: int) -> list[AlertChange]:

@@ -272,5 +272,6 @@ def test_a_restart_at_any_block_neither_misses_nor_repeats_an_alert(tmp_path: Pa
         if one.info.tmax >= oldest:
             after.replay(one)
     assert after.restore(open_alerts.values()) == []
+    assert (after.events, after.counters[RULE_ID].matched) == (0, 0)
     told += [change for one in blocks[cut:] for change in after.process(one)]
     assert told == expected
