@@ -1,7 +1,6 @@
 """Builds the agent and runs it: the rooms are joined here and nowhere else."""
 
 import asyncio
-import gc
 import os
 import resource
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ from agent.status import write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
 from watchbook.clock import Clock, now_us, process_start_us
-from watchbook.daemon import Stop, notify_systemd
+from watchbook.daemon import Stop, notify_systemd, settle_memory
 from watchbook.logs import get_logger
 
 log = get_logger("agent")
@@ -77,7 +76,7 @@ async def run_agent(
         )
         session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
-        gc.freeze()
+        settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
             background = [

@@ -10,6 +10,7 @@ import click
 from agent.config import DEFAULT_PATH, load_settings
 from watchbook.clock import now_us
 from watchbook.database import EX_DATA, NewerDatabaseError
+from watchbook.shipped import shipped_folder
 
 
 def _config_option(command: Any) -> Any:
@@ -72,12 +73,18 @@ def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) ->
 
     For every line: the profile that matched and the event that came of it, or why it stayed unparsed.
     """
+    from agent.parse import FORMATS
+    from agent.profile import compile_profile, load_profiles
+    from agent.redact import RedactSettings, make_redactor
     from agent.tryout import try_lines
 
-    try:
-        try_lines(file, profile=name, folder=folder, as_json=as_json, output=click.echo)
-    except LookupError as error:
-        raise click.UsageError(str(error.args[0])) from error
+    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
+    if name is not None and name not in profiles:
+        raise click.UsageError(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}")
+    redactor = make_redactor(RedactSettings())
+    chosen = [compile_profile(each, FORMATS, redactor) for each in profiles.values() if name in (None, each.name)]
+    lines = (line.removesuffix(b"\n").removesuffix(b"\r") for line in file)
+    try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
 
 
 @agent.command()

@@ -1,7 +1,6 @@
 """Builds the collector and runs it: the rooms are joined here and nowhere else."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -26,7 +25,7 @@ from collector.store import Store
 from collector.watch import Watch
 from collector.web import add_routes, make_application, runner_options
 from watchbook.clock import Clock, now_us
-from watchbook.daemon import Stop, notify_systemd
+from watchbook.daemon import Stop, notify_systemd, settle_memory
 from watchbook.event import parse_event_id
 from watchbook.logs import get_logger
 
@@ -35,7 +34,7 @@ _BELL_S = 5
 
 
 async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop, clock: Clock = now_us) -> None:
-    """Run until the stop is asked for; then drain: no more requests, store what waits, evaluate it, send what is due."""
+    """Run until the stop; then drain: no more requests, store what waits, evaluate it, send what is due."""
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
         connection = await asyncio.to_thread(open_state, settings.state_db)
@@ -103,7 +102,7 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
             host, port = split_address(settings.listen)
             await web.TCPSite(runner, host, port).start()
             log.info("collector_started", listen=settings.listen, rules=len(rules.rules), events=store.last_number)
-            gc.freeze()
+            settle_memory()
             notify_systemd("READY=1")
             await stop.asked.wait()
             await runner.cleanup()

@@ -5,6 +5,7 @@ time, cancels what is left.  A task that fails ends the whole process with a non
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from watchbook.logs import get_logger
 from watchbook.units import Seconds
 
 log = get_logger("daemon")
+_GC_THRESHOLD = 50_000
 
 
 class Stop:
@@ -81,6 +83,17 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     for error in group.exceptions:
         leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
     return leaves
+
+
+def settle_memory() -> None:
+    """Call once a daemon is built: what it holds now is never looked at again by the garbage collector.
+
+    Lines and events are plain values without cycles; with the default thresholds the collector would walk through every
+    batch many times (measured: a third of the decoding of a batch).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 20, 100)
 
 
 def notify_systemd(state: str) -> None:

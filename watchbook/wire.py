@@ -39,7 +39,8 @@ ZSTD_LEVEL: Final = 1
 
 Column = Sequence[Any] | str
 _DIFFERENCES: Final = ("time", "origin.offset")
-_RAW_KINDS: Final = {"object": b"{", "changes": b"["}
+_RAW_KINDS: Final = {"object": ord("{"), "changes": ord("[")}
+_NULL: Final = ord("n")
 
 
 class WireError(ValueError):
@@ -209,18 +210,18 @@ def _not_allowed(field: Field, value: Any) -> str:
 
 def _checked_raw(field: Field, column: Sequence[Any]) -> Column:
     opening = _RAW_KINDS[field.kind]
-    values: list[Any] = []
-    for index, raw in enumerate(column):
-        start = bytes(memoryview(raw)[:1])
-        if start == b"n":
-            values.append(None)
-        elif start == opening:
-            if field.kind == "changes":
+    firsts = [memoryview(raw)[0] for raw in column]
+    kinds = set(firsts)
+    if not kinds <= {opening, _NULL}:
+        index = next(index for index, first in enumerate(firsts) if first not in (opening, _NULL))
+        raise WireError(f"expected {field.kind}, found {bytes(column[index])[:40]!r}", index=index, field=field.name)
+    if field.kind == "changes":
+        for index, (raw, first) in enumerate(zip(column, firsts, strict=True)):
+            if first == opening:
                 _check_changes(field, raw, index)
-            values.append(raw)
-        else:
-            raise WireError(f"expected {field.kind}, found {bytes(raw)[:40]!r}", index=index, field=field.name)
-    return values
+    if _NULL not in kinds:
+        return column
+    return [raw if first == opening else None for raw, first in zip(column, firsts, strict=True)]
 
 
 def _check_changes(field: Field, raw: msgspec.Raw, index: int) -> None:
@@ -263,9 +264,10 @@ def _absolute(name: str, column: Sequence[Any]) -> list[int | None]:
             last += difference or 0
             values.append(None if difference is None else last)
     if name == "origin.offset":
-        for index, value in enumerate(values):
-            if value is not None and not 0 <= value < 2**63:
-                raise WireError("the offset is negative or too large", index=index, field=name)
+        known = [value for value in values if value is not None]
+        if known and not (min(known) >= 0 and max(known) < 2**63):
+            index = next(i for i, value in enumerate(values) if value is not None and not 0 <= value < 2**63)
+            raise WireError("the offset is negative or too large", index=index, field=name)
     return values
 
 

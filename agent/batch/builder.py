@@ -34,15 +34,19 @@ class Origin(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Rows with the same fields and the same constants.  ``sizes``: bytes of each row's line."""
+    """Rows with the same fields and the same constants.
+
+    ``offsets`` and ``sizes``: where each row's line begins in its file, None for events without a line, and its bytes.
+    """
 
     fields: Sequence[str]
     constants: Mapping[str, str]
     rows: Sequence[tuple[Any, ...]]
+    offsets: Sequence[int | None]
     sizes: Sequence[int]
 
 
-_UNPARSED_FIELDS = ("time", "raw", "reason", "flags", "origin.offset")
+_UNPARSED_FIELDS = ("time", "raw", "reason", "flags")
 _UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "unparsed", "category": "meta"}
 
 
@@ -82,12 +86,10 @@ class Builder:
             everything = {**constants, **shared, "origin.profile": origin.profile}
             self._add_rows(normalised.rows, places, fields, everything, chunk)
         if normalised.unparsed:
-            rows = [
-                (read_us, line.raw, line.reason, _flags(line.line, chunk), chunk.offsets[line.line])
-                for line in normalised.unparsed
-            ]
+            rows = [(read_us, line.raw, line.reason, _flags(line.line, chunk)) for line in normalised.unparsed]
+            offsets = [chunk.offsets[line.line] for line in normalised.unparsed]
             sizes = [len(line.raw) for line in normalised.unparsed]
-            self._append(_Run(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, sizes))
+            self._append(_Run(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, offsets, sizes))
 
     def _add_rows(
         self,
@@ -99,13 +101,16 @@ class Builder:
     ) -> None:
         if chunk.truncated:
             rows, fields = _with_truncated_flag(rows, places, fields, chunk)
-        with_offsets = [(*row, chunk.offsets[place]) for row, place in zip(rows, places, strict=True)]
-        sizes = [len(chunk.lines[place]) for place in places]
-        self._append(_Run((*fields, "origin.offset"), constants, with_offsets, sizes))
+        if len(rows) == len(chunk.lines):
+            offsets, sizes = chunk.offsets, list(map(len, chunk.lines))
+        else:
+            offsets = [chunk.offsets[place] for place in places]
+            sizes = [len(chunk.lines[place]) for place in places]
+        self._append(_Run(fields, constants, rows, offsets, sizes))
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Take in one event of the agent's own, in flat form."""
-        self._append(_Run(tuple(event), {}, [tuple(event.values())], [0]))
+        self._append(_Run(tuple(event), {}, [tuple(event.values())], [None], [0]))
 
     def _append(self, run: _Run) -> None:
         self._runs.append(run)
@@ -126,21 +131,33 @@ class Builder:
         events = size = 0
         for run in runs:
             start = 0
-            for index, line_bytes in enumerate(run.sizes):
-                if events and (events >= target or size + line_bytes > self._settings.line_bytes_max):
-                    cut[-1].append(_slice(run, start, index))
+            while start < len(run.rows):
+                end, added = self._fitting(run, start, target - events, size)
+                if end > start:
+                    cut[-1].append(_slice(run, start, end))
+                    events, size, start = events + end - start, size + added, end
+                if start < len(run.rows):
                     cut.append([])
-                    start, events, size = index, 0, 0
-                events += 1
-                size += line_bytes
-            cut[-1].append(_slice(run, start, len(run.rows)))
-        return [pieces for pieces in ([run for run in batch if run.rows] for batch in cut) if pieces]
+                    events = size = 0
+        return [pieces for pieces in cut if pieces]
+
+    def _fitting(self, run: _Run, start: int, room: int, size: int) -> tuple[int, int]:
+        """Return up to where a run's rows fit into a batch of ``size`` bytes so far, and their bytes.
+
+        A line that is too large for any batch gets one of its own.
+        """
+        end = min(start + room, len(run.rows))
+        added = sum(run.sizes[start:end])
+        while size + added > self._settings.line_bytes_max and end > start and not (size == 0 and end == start + 1):
+            end -= 1
+            added -= run.sizes[end]
+        return end, added
 
 
 def _slice(run: _Run, start: int, end: int) -> _Run:
     if start == 0 and end == len(run.rows):
         return run
-    return _Run(run.fields, run.constants, run.rows[start:end], run.sizes[start:end])
+    return _Run(run.fields, run.constants, run.rows[start:end], run.offsets[start:end], run.sizes[start:end])
 
 
 def _encode(runs: Sequence[_Run]) -> tuple[int, bytes]:
@@ -153,8 +170,13 @@ def _encode(runs: Sequence[_Run]) -> tuple[int, bytes]:
 
 
 def _columns(run: _Run) -> dict[str, Any]:
+    n = len(run.rows)
     named = zip(run.fields, zip(*run.rows, strict=True), strict=True)
-    return {**run.constants, **{name: values for name, values in named if values.count(None) < len(values)}}
+    filled = {name: values for name, values in named if values[0] is not None or values.count(None) < n}
+    columns: dict[str, Any] = {**run.constants, **filled}
+    if run.offsets[0] is not None:
+        columns["origin.offset"] = run.offsets
+    return columns
 
 
 def _joined(name: str, pieces: Sequence[tuple[int, Mapping[str, Any]]]) -> Any:
