@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any
 
 import aiohttp
@@ -12,11 +12,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry
 
 from collector.access import Gate, TokenStore
-from collector.alert import AlertStore, Sender
+from collector.alert import AlertSettings, AlertStore, Sender
 from collector.block import DecodedBlock
 from collector.config import CollectorSettings, split_address
 from collector.detect import Engine, RuleSet
-from collector.metrics import add_gauge
+from collector.metrics import add_counters, add_gauge
 from collector.query import Searcher
 from collector.receive import Receiver
 from collector.refusals import problem_of
@@ -54,19 +54,20 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
         stack.push_async_callback(store.close)
         searcher = Searcher(store.reader, settings.query, registry, clock)
         stack.push_async_callback(searcher.close)
-        alerting = replace(settings.alert, notify=settings.notify)
+        alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
         alerts = AlertStore(connection, alerting, lambda identifier: _flat_event(store, identifier))
         stack.callback(alerts.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         sender = Sender(alerts.outbox, alerting, session, clock=clock)
-        watch = Watch(Engine(rules, settings.detect), alerts, store.reader, clock=clock, on_written=sender.wake)
+        engine = Engine(rules, settings.detect)
+        watch = Watch(engine, alerts, store.reader, clock=clock, on_written=sender.wake)
         stack.push_async_callback(watch.close)
         listeners.append(watch.committed)
         gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
         stack.push_async_callback(gate.close)
         await gate.refresh()
         await watch.start()
-        _add_metrics(registry, store, watch, alerts)
+        _add_metrics(registry, store, watch, engine, alerts, sender)
 
         app = make_application(
             registry, body_bytes_max=settings.receive.body_bytes_max, middlewares=[gate.middleware()]
@@ -126,7 +127,10 @@ def _flat_event(store: Store, identifier: str) -> Mapping[str, Any] | None:
     """Return one event in flat form; blocks, for the rules' thread."""
     stream, sequence, index = parse_event_id(identifier)
     info = store.reader.find(stream, sequence)
-    return None if info is None else store.reader.read(info).batch.event(index)
+    try:
+        return None if info is None else store.reader.read(info).batch.event(index)
+    except KeyError:
+        return None
 
 
 def _not_ready(store: Store, settings: CollectorSettings) -> str | None:
@@ -137,11 +141,11 @@ def _not_ready(store: Store, settings: CollectorSettings) -> str | None:
     return None
 
 
-def _add_metrics(registry: CollectorRegistry, store: Store, watch: Watch, alerts: AlertStore) -> None:
+def _add_metrics(
+    registry: CollectorRegistry, store: Store, watch: Watch, engine: Engine, alerts: AlertStore, sender: Sender
+) -> None:
     add_gauge(registry, "watchbook_store_waiting_batches", "Batches that wait for the writer.", lambda: store.waiting)
-    add_gauge(
-        registry, "watchbook_store_failing", "1 when the last commit failed.", lambda: float(store.failing is not None)
-    )
+    add_gauge(registry, "watchbook_store_failing", "1 when the last commit failed.", lambda: store.failing is not None)
     add_gauge(registry, "watchbook_store_events", "Events ever stored.", lambda: store.last_number)
     add_gauge(
         registry,
@@ -150,8 +154,32 @@ def _add_metrics(registry: CollectorRegistry, store: Store, watch: Watch, alerts
         lambda: max(0, store.last_number - watch.read_up_to),
     )
     add_gauge(
+        registry, "watchbook_rules_state_events", "Events in the windows of all rules.", lambda: engine.state_events
+    )
+    add_gauge(registry, "watchbook_rules_state_groups", "Groups that rules remember.", lambda: engine.state_groups)
+    add_counters(
         registry,
-        "watchbook_outbox_waiting",
+        "watchbook_rule",
+        "What a rule did since the start: matched, missing_group, late, too_late, evicted, opened, resolved …",
+        ("rule", "what"),
+        lambda: [
+            ((rule, what), n) for rule, counters in engine.counters.items() for what, n in asdict(counters).items()
+        ],
+    )
+    add_counters(
+        registry,
+        "watchbook_notifications",
+        "Notifications since the start: sent, and attempts that failed.",
+        ("channel", "what"),
+        lambda: [
+            ((name, what), getattr(counters, what))
+            for name, counters in sender.counters.items()
+            for what in ("sent", "failed")
+        ],
+    )
+    add_gauge(
+        registry,
+        "watchbook_notifications_waiting",
         "Notifications that wait to be sent.",
         lambda: sum(alerts.outbox.pending().values()),
     )

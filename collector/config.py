@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from collector.access import AccessSettings
-from collector.alert import AlertSettings, ChannelSettings
+from collector.alert import AlertLimits, ChannelSettings, channel_problems
 from collector.detect import DetectSettings
 from collector.query import QuerySettings
 from collector.receive import ReceiveSettings
@@ -49,7 +49,7 @@ class CollectorSettings:
     receive: ReceiveSettings = setting("Limits of what senders may send.", default_factory=ReceiveSettings)
     store: StoreSettings = setting("Limits of the block store.", default_factory=StoreSettings)
     detect: DetectSettings = setting("Limits of the rules.", default_factory=DetectSettings)
-    alert: AlertSettings = setting("Limits of alerts and their sending.", default_factory=AlertSettings)
+    alert: AlertLimits = setting("Limits of alerts and their sending.", default_factory=AlertLimits)
     query: QuerySettings = setting("Limits of queries.", default_factory=QuerySettings)
     web: WebSettings = setting("The HTTP face.", default_factory=WebSettings)
     access: AccessSettings = setting("Tokens.", default_factory=AccessSettings)
@@ -77,11 +77,7 @@ def load_settings(path: Path) -> CollectorSettings:
 
 def _problems(node: Node, settings: CollectorSettings) -> Iterator[Problem]:
     options = node.mapping()
-    names: set[str] = set()
     if "notify" in options:
-        for channel, where in zip(settings.notify, options["notify"].sequence(), strict=True):
-            if channel.name in names:
-                yield where.mapping()["name"].problem(f"{channel.name!r} is the name of another channel")
-            names.add(channel.name)
+        yield from channel_problems(settings.notify, options["notify"])
     if not settings.data.is_absolute():
         yield options["data"].problem(f"expected an absolute path, found {str(settings.data)!r}")

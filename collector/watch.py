@@ -93,11 +93,11 @@ class Watch:
     def _step(self) -> bool:
         """Evaluate some blocks and write what came of them; return whether there may be more."""
         self._write()
-        if self._bell:
+        blocks = self._next_blocks()
+        if self._bell and not blocks:  # what is stored may yet go on with an alert that the clock would end
             self._bell = False
             self._unwritten = (self._engine.tick(self._clock()), self._mark)
             self._write()
-        blocks = self._next_blocks()
         changes: list[AlertChange] = []
         for block in blocks:
             changes.extend(self._engine.process(block))

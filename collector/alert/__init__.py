@@ -7,11 +7,12 @@ notifications off.
 from collector.alert.cursor import CursorError
 from collector.alert.migrations import MIGRATIONS
 from collector.alert.sender import ChannelCounters, Sender
-from collector.alert.settings import AlertSettings, ChannelSettings, WebhookSettings, channel_problems
+from collector.alert.settings import AlertLimits, AlertSettings, ChannelSettings, WebhookSettings, channel_problems
 from collector.alert.store import AlertStore, Watermark
 
 __all__ = [
     "MIGRATIONS",
+    "AlertLimits",
     "AlertSettings",
     "AlertStore",
     "ChannelCounters",

@@ -62,10 +62,9 @@ class ChannelSettings:
 
 
 @dataclass(frozen=True)
-class AlertSettings:
+class AlertLimits:
     """Alerts, and who is told about them."""
 
-    notify: tuple[ChannelSettings, ...] = setting("channels that are told about every alert", ())
     evidence_max: int = setting(
         "how many event ids an alert keeps (its first ones); it counts beyond", 100, check=positive
     )
@@ -78,6 +77,13 @@ class AlertSettings:
         Seconds(60.0),
         check=positive,
     )
+
+
+@dataclass(frozen=True)
+class AlertSettings(AlertLimits):
+    """Alerts, and who is told about them."""
+
+    notify: tuple[ChannelSettings, ...] = setting("Channels that are told about every alert.", ())
 
 
 def secret_key(secret: str) -> bytes:

@@ -1,22 +1,15 @@
 """The settings of the rules."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from watchbook.configfile import positive, setting
-from watchbook.shipped import shipped_folder
 from watchbook.units import Seconds
 
 
 @dataclass(frozen=True)
 class DetectSettings:
-    """Which rules are in force, and the limits of what they remember."""
+    """The limits of what the rules remember."""
 
-    rules: tuple[Path, ...] = setting(
-        "files and folders of Sigma rules (*.yml, *.yaml; folders named 'tests' are left out); "
-        "the shipped rules if not given",
-        default_factory=lambda: (shipped_folder("rules"),),
-    )
     lateness: Seconds = setting(
         "how much later than newer events of its group an event may arrive and still be counted exactly",
         Seconds(120.0),
