@@ -55,7 +55,6 @@ def engine(
 ) -> Engine:
     """Return an engine for the rules of one text."""
     settings = DetectSettings(
-        rules=(folder,),
         lateness=Seconds(lateness),
         state_events_max=state_events_max,
         window_events_max=window_events_max,
