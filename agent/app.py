@@ -81,6 +81,7 @@ async def run_agent(
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(waker.run()),
+                tasks.create_task(_wake_at_stop(stop, waker)),
                 tasks.create_task(shipper.run()),
                 tasks.create_task(_report(settings, pump, shipper, redactor, tailer, clock)),
             ]
@@ -135,6 +136,11 @@ def _journal(spool: Spool, backlog: Backlog, pump: Pump, worker: ThreadPoolExecu
         )
 
     return Journal(next=backlog.next, acknowledge=backlog.acknowledge, reject=reject, renew=renew)
+
+
+async def _wake_at_stop(stop: Stop, waker: Waker) -> None:
+    await stop.asked.wait()
+    waker.wake()
 
 
 async def _send_the_rest(backlog: Backlog, shipper: Shipper, seconds: float) -> None:

@@ -55,7 +55,7 @@ class Gate:
         if token is None:
             raise self._refusal(
                 "missing", 401, "this needs a token: send the header 'Authorization: Bearer wb_…'; make one with "
-                f"'watchbook collector token create NAME --scope {scope}'", _REALM,
+                f"'watchbook collector token create --name NAME --scope {scope}'", _REALM,
             )  # fmt: skip
         principal = self.authenticate(token)
         if principal is None:

@@ -193,7 +193,7 @@ class RuleState:
     ) -> list[GroupValue]:
         if place is None:
             column = view.values(name)
-            return [column[index] for index in indices]
+            return [_scalar(column[index]) for index in indices]
         decode, path = view.decoder(place[0]), place[1]
         return [_scalar(resolve(decode(index), path)) for index in indices]
 

@@ -70,7 +70,7 @@ async def test_a_token_made_by_another_process_works_with_its_first_request(door
 async def test_no_token_and_a_wrong_one_are_401_with_a_challenge(door: Door) -> None:
     status, text, challenge = await door.get(None)
     assert (status, challenge) == (401, 'Bearer realm="watchbook"')
-    assert "token create NAME --scope read" in text
+    assert "token create --name NAME --scope read" in text
     status, text, challenge = await door.get("wb_wrong")
     assert (status, challenge) == (401, 'Bearer realm="watchbook", error="invalid_token"')
     assert (await door.get(await door.make("alice", "read"), scheme="Basic"))[0] == 401
