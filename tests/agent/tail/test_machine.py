@@ -1,4 +1,4 @@
-"""The tailer against a model: whatever happens to the files, and however often the agent dies, every line comes once."""
+"""The tailer against a model: whatever happens to the files and however often the agent dies, every line comes once."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Receiving over HTTP into a real store: what is acknowledged is there, what is wrong is named, nothing else changes."""
+"""Receiving over HTTP into a real store: what is acknowledged is there, what is wrong is named, the rest stays."""
 
 import asyncio
 import json
