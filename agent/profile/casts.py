@@ -1,0 +1,112 @@
+"""Casts: how the text of a value becomes what an event field holds, or None when it does not say such a thing.
+
+A cast never guesses: ``245`` is no duration without a unit, ``10.0.0.300`` is no address.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from watchbook.event import Kind
+
+Cast = Callable[[str], Any]
+
+#: Whole numbers beyond are not written as numbers: every reader of JSON must get them back as they were.
+NUMBER_MAX: Final = 2**63
+
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(\.[0-9]{1,18})?")
+_DURATION: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-zµμ]{1,12})")
+_MILLISECONDS: Final = {
+    unit: factor
+    for units, factor in (
+        ("ns nanosecond nanoseconds", 1e-6),
+        ("us µs μs microsecond microseconds", 1e-3),
+        ("ms msec millisecond milliseconds", 1),
+        ("s sec secs second seconds", 1000),
+        ("m min mins minute minutes", 60_000),
+        ("h hr hour hours", 3_600_000),
+    )
+    for unit in units.split()
+}
+
+
+def text(value: str) -> str | None:
+    """Return a text that is not empty."""
+    return value or None
+
+
+def lower(value: str) -> str | None:
+    """Return a text in lower case."""
+    return value.lower() or None
+
+
+def ip(value: str) -> str | None:
+    """Return an IPv4 address as it is and an IPv6 address in its canonical form (RFC 5952).
+
+    An IPv4 address that came over an IPv6 socket (``::ffff:10.0.0.1``) is that IPv4 address.
+    """
+    if _IPV4.fullmatch(value):
+        return value
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def number(value: str) -> int | float | None:
+    """Return a number; thousands may be set apart by commas."""
+    found = _NUMBER.fullmatch(value.strip())
+    if found is None:
+        return None
+    digits = found[0].replace(",", "")
+    return float(digits) if found[1] else int(digits)
+
+
+def duration(value: str) -> int | float | None:
+    """Return milliseconds of a text that names its unit: ``245ms``, ``1.2 seconds``."""
+    found = _DURATION.fullmatch(value.strip().lower())
+    factor = _MILLISECONDS.get(found[2]) if found else None
+    return None if found is None or factor is None else _tidy(float(found[1]) * factor)
+
+
+def seconds(value: str) -> int | float | None:
+    """Return milliseconds of a text that counts seconds."""
+    count = number(value)
+    return None if count is None else _tidy(count * 1000)
+
+
+def http_outcome(value: str) -> str | None:
+    """Return the outcome that an HTTP status tells: below 400 it went well."""
+    if len(value) != 3 or not ("100" <= value <= "599") or not (value.isascii() and value.isdecimal()):
+        return None
+    return "success" if value < "400" else "failure"
+
+
+def _tidy(value: float) -> int | float:
+    rounded = round(value, 6)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+#: Name in a profile -> the cast and the kind of event field it fills.
+CASTS: Final[Mapping[str, tuple[Cast, Kind]]] = {
+    "text": (text, "text"),
+    "lower": (lower, "text"),
+    "ip": (ip, "text"),
+    "http_outcome": (http_outcome, "text"),
+    "number": (number, "number"),
+    "duration": (duration, "number"),
+    "seconds": (seconds, "number"),
+}
+#: The cast of ``action`` that fills event_type, category, outcome and reason too (agent.profile.verbs).
+VERB: Final = "verb"
+
+
+def text_of(value: Any) -> str:
+    """Return the text that a map or cast reads for a JSON value that is no text: ``true``, ``404``; else empty."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else ""

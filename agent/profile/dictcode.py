@@ -1,0 +1,106 @@
+"""Code for a line that was decoded into a dict: right for every line whose keys (those that matter) are among some.
+
+``d`` is the line; what a field takes is deleted from it, and what is left at the end are the details::
+
+    def row(d, changes, read_us, flags):
+        v0 = d.get('user')
+        if v0.__class__ is str and v0:
+            actor_id = v0
+            del d['user']
+        elif …
+        return (time, actor_type, actor_id, …)
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+
+from agent.profile.definition import DETAILS, Source
+from agent.profile.meaning import Meaning, local_name
+from agent.profile.rowcode import Known, RowCode
+from agent.profile.values import Value
+
+
+class DictCode(RowCode):
+    """The code for lines with some keys."""
+
+    def __init__(self, meaning: Meaning, keys: Collection[str]) -> None:
+        super().__init__(meaning)
+        self._keys = sorted(keys)
+        self._loads: list[str] = []
+        self._names: dict[tuple[str, ...], str] = {}
+        self._containers: list[tuple[str, str, str]] = []
+        self._takers = self._count_takers()
+
+    def source(self) -> str:
+        """Return the source of ``row(d, changes, read_us, flags)``."""
+        statements = [*self._statements(), f"return {self._row()}"]
+        lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*self._loads, *statements))]
+        return "\n".join(lines) + "\n"
+
+    def _top_keys(self) -> Sequence[str]:
+        return self._keys
+
+    def _values(self, source: Source) -> list[Value]:
+        if source.needs is not None and not self._meaning.keys.values(source.needs, self._keys):
+            return []
+        found = [value for path in source.paths for value in self._meaning.keys.values(path, self._keys)]
+        return list(dict.fromkeys(found))
+
+    def _known(self, value: Value) -> Known | None:  # noqa: ARG002
+        return None
+
+    def _presence(self, value: Value) -> str:
+        return f"{self._load(value)} is not None"
+
+    def _load(self, value: Value) -> str:
+        place = (value.key, *value.below)
+        if place not in self._names:
+            container, key = self._place(value)
+            self._names[place] = name = f"v{len(self._names)}"
+            self._loads.append(f"{name} = {container}.get({key!r})")
+        return self._names[place]
+
+    def _place(self, value: Value) -> tuple[str, str]:
+        """Return the variable of the object that a value stands in, and its key there."""
+        if not value.below:
+            return "d", value.key
+        return self._container(Value(value.key, value.below[:-1])), value.below[-1]
+
+    def _container(self, value: Value) -> str:
+        """Return the variable of an object within the line: EMPTY when it is none, or has nothing in it."""
+        place = (value.key, *value.below, "")
+        if place not in self._names:
+            loaded = self._load(value)
+            self._names[place] = name = f"o{len(self._names)}"
+            self._loads.append(f"{name} = {loaded} if {loaded}.__class__ is dict and {loaded} else EMPTY")
+            self._containers.append((name, *self._place(value)))
+        return self._names[place]
+
+    def _count_takers(self) -> Counter[Value]:
+        takers = Counter(value for source in self._meaning.time for value in self._values(source))
+        for rule in self._meaning.rules.values():
+            takers.update({value for source in rule.sources if source.keep != "yes" for value in self._values(source)})
+        return takers
+
+    def _taking(self, value: Value, *, always: bool) -> list[str]:  # noqa: ARG002
+        container, key = self._place(value)
+        shared = self._takers[value] > 1
+        return [f"{container}.pop({key!r}, None)" if shared else f"del {container}[{key!r}]"]
+
+    def _rest(self) -> Iterator[str]:
+        if not self._meaning.keeps_rest:
+            yield "d.clear()"
+        else:
+            for name, parent, key in reversed(self._containers):
+                yield f"if {name} is not EMPTY and not {name}:"
+                yield f"    {parent}.pop({key!r}, None)"
+            if "details" in self._keys:
+                yield "lift_details(d)"
+        for name in self._meaning.rules:
+            if name.startswith(DETAILS) and name not in self._fixed:
+                yield f"if {local_name(name)} is not None:"
+                yield f"    d[{name.removeprefix(DETAILS)!r}] = {local_name(name)}"
+        yield "details = d or None"
+        if self._meaning.nests:
+            yield "if d:"
+            yield "    check_depth(d)"

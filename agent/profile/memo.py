@@ -1,0 +1,28 @@
+"""A bounded memory of a pure function of texts: what a log repeats is worked out once."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+#: Values remembered by each memo; it starts afresh when it is full.
+MEMO_MAX: Final = 4096
+#: Longer texts are worked out each time.
+MEMO_CHARACTERS_MAX: Final = 256
+
+
+class Memo(dict[str | int, Any]):
+    """A dict that fills itself: ``memo[text]`` is ``function(text)``; an int (but no bool) stands for its text."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def __missing__(self, key: str | int) -> Any:
+        text = key if isinstance(key, str) else str(key)
+        value = self.function(text)
+        if len(text) <= MEMO_CHARACTERS_MAX:
+            if len(self) >= MEMO_MAX:
+                self.clear()
+            self[key] = value
+        return value

@@ -1,0 +1,103 @@
+"""Plans: the compiled code for the lines of a variant that have the same keys, made when such a line first comes.
+
+A log repeats few sets of keys.  For each of the first :data:`PLANS_MAX` sets that differ in keys that matter there is
+code of its own; beyond that one function serves all the keys met so far, so that a log of ever new keys stays readable.
+Both give the same rows.
+"""
+
+import linecache
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from agent.profile.definition import ChangesRule, Source
+from agent.profile.dictcode import DictCode
+from agent.profile.meaning import Meaning
+from agent.profile.states import Place
+
+#: Sets of keys with code of their own.
+PLANS_MAX: Final = 64
+#: Orders of keys remembered with their plan.
+ORDERS_MAX: Final = 2048
+#: Longer orders are worked out each time.
+KEYS_REMEMBERED_MAX: Final = 128
+#: Keys that the one function for all others covers before it starts afresh.
+SHARED_KEYS_MAX: Final = 512
+
+FindStates = Callable[[dict[str, Any]], tuple[Place, Place]]
+MakeRow = Callable[[dict[str, Any], list[dict[str, Any]] | None, int, list[str] | None], tuple[Any, ...]]
+
+
+class Plan(NamedTuple):
+    """What to do with a line: find its states before and after (None when it cannot have any), then make its row."""
+
+    find_states: FindStates | None
+    make_row: MakeRow
+
+
+class Plans(dict[tuple[str, ...], Plan]):
+    """The plans of a variant by the keys of a line, in the line's order; compiles what it does not have yet."""
+
+    def __init__(self, title: str, meaning: Meaning, changes: ChangesRule | None) -> None:
+        super().__init__()
+        self._title = title
+        self._meaning = meaning
+        self._changes = changes
+        self._by_keys: dict[frozenset[str], Plan] = {}
+        self._shared_keys: frozenset[str] = frozenset()
+        self._shared: Plan | None = None
+
+    def __missing__(self, keys: tuple[str, ...]) -> Plan:
+        known = frozenset(filter(self._meaning.keys.matters, keys))
+        plan = self._by_keys.get(known)
+        if plan is None:
+            if len(self._by_keys) < PLANS_MAX:
+                plan = self._by_keys[known] = self._compile(known)
+            else:
+                plan = self._shared_plan(known)
+        if len(self) >= ORDERS_MAX:
+            self.clear()
+        if len(keys) <= KEYS_REMEMBERED_MAX:
+            self[keys] = plan
+        return plan
+
+    def source(self, keys: tuple[str, ...]) -> str:
+        """Return the Python code for lines with these keys."""
+        return DictCode(self._meaning, frozenset(filter(self._meaning.keys.matters, keys))).source()
+
+    def _shared_plan(self, keys: frozenset[str]) -> Plan:
+        if self._shared is None or not keys <= self._shared_keys:
+            together = self._shared_keys | keys
+            self._shared_keys = together if len(together) <= SHARED_KEYS_MAX else keys
+            self._shared = self._compile(self._shared_keys)
+        return self._shared
+
+    def _compile(self, keys: frozenset[str]) -> Plan:
+        source = DictCode(self._meaning, keys).source()
+        file = f"<profile {self._title}: {', '.join(sorted(keys))[:200]}>"
+        # Tracebacks and debuggers show the generated lines.
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        names: dict[str, Any] = dict(self._meaning.namespace)
+        exec(compile(source, file, "exec"), names)  # noqa: S102 - written by DictCode; values come in only by repr()
+        return Plan(self._finder(keys), names["row"])
+
+    def _finder(self, keys: frozenset[str]) -> FindStates | None:
+        if self._changes is None:
+            return None
+        before, after = self._places(self._changes.before, keys), self._places(self._changes.after, keys)
+        if not before and not after:
+            return None
+        return lambda line: (_first(line, before), _first(line, after))
+
+    def _places(self, source: Source, keys: frozenset[str]) -> list[tuple[str, ...]]:
+        return [(value.key, *value.below) for path in source.paths for value in self._meaning.keys.values(path, keys)]
+
+
+def _first(line: dict[str, Any], paths: list[tuple[str, ...]]) -> Place:
+    """Return the first place that holds a state."""
+    for *containers, key in paths:
+        inner: Any = line
+        for name in containers:
+            inner = inner.get(name) if inner.__class__ is dict else None
+        if inner.__class__ is dict and inner.get(key) is not None:
+            return inner, key
+    return None

@@ -1,0 +1,252 @@
+"""Writes the Python that makes the row of a line.
+
+Values of a profile come into the source only through ``repr()`` or as named objects of its namespace.  :class:`RowCode`
+writes what is the same wherever the values of a line come from: the rules of each field in order, what fills in by
+itself, and the columns.  Where values are loaded from and what taking one out of the line means is for its two kinds,
+:class:`agent.profile.dictcode.DictCode` and :class:`agent.profile.structcode.StructCode`; they make the same rows.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+from agent.profile.casts import VERB
+from agent.profile.definition import DETAILS, MEASURES, Rule, Source
+from agent.profile.meaning import Meaning, local_name
+from agent.profile.values import Value
+from watchbook.event import FLAG_NO_RESOURCE, FLAG_TIME_ASSUMED
+
+_RESOURCE: Final = ("resource.type", "resource.id", "resource.name")
+#: What ``as: verb`` fills besides the action, as far as the word tells it: field -> name in the generated code.
+VERB_FIELDS: Final = {
+    "event_type": "word", "category": "verb_category", "outcome": "verb_outcome", "reason": "verb_reason",
+}  # fmt: skip
+_NO_VERB: Final = "word = verb_category = verb_outcome = verb_reason = None"
+#: Fields that get a value of their own when no rule gave one.
+_DERIVED: Final = ("actor.type", "actor.email", *VERB_FIELDS)
+_MADE_LAST: Final = ("time", "flags", "changes", "details", "measures", "actor.type", "actor.email")
+
+#: What is known of a value before the line is seen: never empty when text, never null.
+Known = Literal["text", "integer", "number", "other"]
+
+
+class Branch(NamedTuple):
+    """One way to fill a field: on what condition (empty: always), by what statements, and what that takes out."""
+
+    condition: str
+    statements: list[str]
+    takes: Value | None = None
+    takes_if: Sequence[str] = ()
+
+
+class RowCode(ABC):
+    """The code for the lines that have certain keys."""
+
+    def __init__(self, meaning: Meaning) -> None:
+        self._meaning = meaning
+        #: Fields whose value no line changes: field -> expression.
+        self._fixed: dict[str, str] = {}
+
+    @abstractmethod
+    def _values(self, source: Source) -> list[Value]:
+        """Return the values of a line that a source can find, in order."""
+
+    @abstractmethod
+    def _load(self, value: Value) -> str:
+        """Return the local variable that holds a value: neither text nor number when the line has none."""
+
+    @abstractmethod
+    def _known(self, value: Value) -> Known | None:
+        """Return what every line has at that place; None when only the line tells."""
+
+    @abstractmethod
+    def _presence(self, value: Value) -> str:
+        """Return the condition that a line has a value, and that it is not null."""
+
+    @abstractmethod
+    def _taking(self, value: Value, *, always: bool) -> list[str]:
+        """Return the statements that take a value out of the line; ``always``: every line comes by here."""
+
+    @abstractmethod
+    def _rest(self) -> Iterator[str]:
+        """Yield the statements that set ``details`` to what nothing took."""
+
+    def _statements(self) -> Iterator[str]:
+        rules = self._meaning.rules
+        yield from self._time()
+        for field in sorted(rules, key=lambda name: name != "action"):
+            yield from self._field(rules[field])
+        yield from self._fields_of_the_verb()
+        yield from self._actor()
+        yield from self._flags()
+        yield from self._measures()
+        yield from self._rest()
+
+    def _row(self) -> str:
+        return f"({', '.join(self._column(name) for name in self._meaning.columns)},)"
+
+    def _time(self) -> Iterator[str]:
+        found = [value for source in self._meaning.time for value in self._values(source)]
+        conditions = [f"(time := read_time({self._load(value)}, read_us)) is not None" for value in found]
+        branches = [Branch(condition, [], value) for condition, value in zip(conditions, found, strict=True)]
+        yield from self._chain(branches, ["time = read_us", f"flags = [*(flags or ()), {FLAG_TIME_ASSUMED!r}]"])
+
+    def _field(self, rule: Rule) -> Iterator[str]:
+        is_verb = rule.field == "action" and self._meaning.has_verb
+        otherwise = self._otherwise(rule.field)
+        # Two paths may find the same key; what failed once fails again.
+        branches: dict[str, Branch] = {}
+        for index, source in enumerate(rule.sources):
+            for value in self._values(source):
+                for branch in self._branches(rule, index, source, value):
+                    branches.setdefault(branch.condition, branch)
+        if not branches and not is_verb and rule.field not in _DERIVED:
+            self._fixed[rule.field] = otherwise
+            return
+        assigned = [f"{local_name(rule.field)} = {otherwise}", *([_NO_VERB] if is_verb else [])]
+        yield from self._chain(list(branches.values()), assigned)
+
+    def _otherwise(self, field: str) -> str:
+        """Return the expression of a field's value when no source gave one."""
+        rule = self._meaning.rules.get(field)
+        default = rule.default if rule is not None else None
+        default = self._meaning.constants.get(field) if default is None else default
+        if default is None and field in VERB_FIELDS and self._meaning.has_verb:
+            return VERB_FIELDS[field]
+        return repr(default)
+
+    def _branches(self, rule: Rule, index: int, source: Source, value: Value) -> Iterator[Branch]:
+        name, known = local_name(rule.field), self._known(value)
+        needs, takes, takes_if = self._needs(rule, source, value), *self._takes(rule, source, value)
+        loaded = self._load(value)
+        is_text = "" if known == "text" else f"{loaded}.__class__ is str and "
+        if source.cast == VERB:
+            found = f"(verb := convert_{name}_{index}[{loaded}]) is not None"
+            statements = [f"{name}, verb_category, verb_outcome, verb_reason = verb", f"word = {loaded}"]
+            yield Branch(f"{needs}{is_text}{found}", statements, takes, takes_if)
+            return
+        if rule.kind == "number" and source.cast in (None, "number"):
+            if known in ("integer", "number"):
+                yield Branch(needs.removesuffix(" and "), [f"{name} = {loaded}"], takes, takes_if)
+                return
+            whole = f"{loaded}.__class__ is int and -NUMBER_MAX < {loaded} < NUMBER_MAX"
+            number = f"({whole} or {loaded}.__class__ is float)"
+            yield Branch(f"{needs}{number}", [f"{name} = {loaded}"], takes, takes_if)
+        if f"convert_{name}_{index}" in self._meaning.namespace:
+            plain = f"{loaded}.__class__ is str or {loaded}.__class__ is int"
+            text = loaded if known in ("text", "integer") else f"{loaded} if {plain} else text_of({loaded})"
+            yield Branch(f"{needs}({name} := convert_{name}_{index}[{text}]) is not None", [], takes, takes_if)
+        elif rule.kind == "text":
+            yield from self._text_branches(name, index, source, value, Branch(needs, [], takes, takes_if))
+
+    def _text_branches(self, name: str, index: int, source: Source, value: Value, like: Branch) -> Iterator[Branch]:
+        loaded, known, needs = self._load(value), self._known(value), like.condition
+        if known in (None, "text"):
+            conditions = [] if known == "text" else [f"{loaded}.__class__ is str and {loaded}"]
+            if source.absent:
+                conditions.append(f"{loaded}.lower() not in absent_{name}_{index}")
+            condition = (needs + " and ".join(conditions)).removesuffix(" and ")
+            yield like._replace(condition=condition, statements=[f"{name} = {loaded}"])
+        if known in (None, "integer"):
+            condition = needs.removesuffix(" and ") if known else f"{needs}{loaded}.__class__ is int"
+            yield like._replace(condition=condition, statements=[f"{name} = str({loaded})"])
+
+    def _needs(self, rule: Rule, source: Source, value: Value) -> str:
+        """Return what must hold of the rest of the line, ready to be followed by more conditions."""
+        conditions = ""
+        if source.needs is not None:
+            present = [self._presence(found) for found in self._meaning.keys.values(source.needs, self._top_keys())]
+            conditions += f"({' or '.join(present)}) and " if all(present) else ""
+        own = rule.field.removeprefix(DETAILS)
+        if rule.field.startswith(DETAILS) and (value.key, value.below) != (own, ()):
+            conditions += f"{own!r} not in d and "
+        return conditions
+
+    @abstractmethod
+    def _top_keys(self) -> Sequence[str]:
+        """Return the keys that lines can have."""
+
+    def _takes(self, rule: Rule, source: Source, value: Value) -> tuple[Value | None, list[str]]:
+        """Return what a field takes out of the line once it has its value, and on what conditions."""
+        if source.keep == "yes":
+            return None, []
+        name, conditions = local_name(rule.field), []
+        if source.keep == "changed":
+            loaded = self._load(value)
+            conditions.append(f"({name} == {loaded} or {loaded}.__class__ is str and {loaded}.lower() == {name})")
+        if rule.field == "outcome" and self._meaning.has_verb:
+            conditions.append("(verb_outcome is None or verb_outcome == outcome)")
+        return value, conditions
+
+    def _chain(self, branches: list[Branch], otherwise: list[str]) -> Iterator[str]:
+        for index, branch in enumerate(branches):
+            always = not index and not branch.condition
+            statements = [*branch.statements, *self._take_statements(branch, always=always)]
+            if always:
+                yield from statements
+                return
+            yield f"{'elif' if index else 'if'} {branch.condition}:" if branch.condition else "else:"
+            yield from (f"    {statement}" for statement in statements or ["pass"])
+            if not branch.condition:
+                return
+        if branches:
+            yield "else:"
+            yield from (f"    {statement}" for statement in otherwise)
+        else:
+            yield from otherwise
+
+    def _take_statements(self, branch: Branch, *, always: bool) -> list[str]:
+        if branch.takes is None:
+            return []
+        if not branch.takes_if:
+            return self._taking(branch.takes, always=always)
+        taking = self._taking(branch.takes, always=False)
+        return [f"if {' and '.join(branch.takes_if)}:", *(f"    {statement}" for statement in taking)]
+
+    def _fields_of_the_verb(self) -> Iterator[str]:
+        if not self._meaning.has_verb:
+            return
+        for field in VERB_FIELDS:
+            if field not in self._meaning.rules:
+                yield f"{field} = {self._otherwise(field)}"
+        yield "if verb_outcome is not None:"
+        yield "    outcome = verb_outcome"
+        yield f"if category is None and changes_permissions(action, {self._column('resource.type')}):"
+        yield "    category = 'permission'"
+
+    def _actor(self) -> Iterator[str]:
+        for field in ("actor.type", "actor.email"):
+            if field not in self._meaning.rules:
+                yield f"{local_name(field)} = {self._otherwise(field)}"
+        who = [column for column in map(self._column, ("actor.id", "actor.name", "actor.email")) if column != "None"]
+        if self._meaning.constants.get("actor.type") is None:
+            yield "if actor_type is None:"
+            yield f"    actor_type = 'anonymous' if {' is None and '.join(who)} is None else 'user'"
+        if "actor.id" not in self._fixed and "actor.id" in self._meaning.rules:
+            yield "if actor_email is None and actor_id is not None and '@' in actor_id[1:-1] and ' ' not in actor_id:"
+            yield "    actor_email = actor_id"
+
+    def _flags(self) -> Iterator[str]:
+        columns = [self._column(name) for name in _RESOURCE]
+        if any(column.startswith(("'", '"')) for column in columns):
+            return
+        yield f"if {' and '.join(f'{column} is None' for column in columns)}:"
+        yield f"    flags = [*(flags or ()), {FLAG_NO_RESOURCE!r}]"
+
+    def _measures(self) -> Iterator[str]:
+        names = [name for name in self._meaning.rules if name.startswith(MEASURES) and name not in self._fixed]
+        if not names:
+            self._fixed["measures"] = "None"
+            return
+        yield "measures = {}"
+        for name in names:
+            yield f"if {local_name(name)} is not None:"
+            yield f"    measures[{name.removeprefix(MEASURES)!r}] = {local_name(name)}"
+        yield "measures = measures or None"
+
+    def _column(self, field: str) -> str:
+        """Return the expression of a field's value once the code of the fields has run."""
+        if field in self._fixed:
+            return self._fixed[field]
+        made = field in _MADE_LAST or field in self._meaning.rules or (field in VERB_FIELDS and self._meaning.has_verb)
+        return local_name(field) if made else repr(self._meaning.constants.get(field))
