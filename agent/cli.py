@@ -82,7 +82,8 @@ def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) ->
     if name is not None and name not in profiles:
         raise click.UsageError(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}")
     redactor = make_redactor(RedactSettings())
-    chosen = [compile_profile(each, FORMATS, redactor) for each in profiles.values() if name in (None, each.name)]
+    named = [each for each in profiles.values() if name in (None, each.name)]
+    chosen = [compile_profile(each, FORMATS, redactor, keep_raw=True) for each in named]
     lines = (line.removesuffix(b"\n").removesuffix(b"\r") for line in file)
     try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
 
