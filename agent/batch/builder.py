@@ -19,9 +19,9 @@ from watchbook.units import Bytes
 class BatchSettings:
     """How lines are gathered into batches."""
 
-    events_max: int = setting("Events in one batch.", 512, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
-    line_bytes_max: Bytes = setting("Bytes of lines in one batch.", Bytes(2 << 20), check=positive)
-    group_events_max: int = setting("Events that one transaction of the spool takes.", 2048, check=positive)
+    events_max: int = setting("Most events in one batch.", 512, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
+    line_bytes_max: Bytes = setting("Most bytes of lines in one batch.", Bytes(2 << 20), check=positive)
+    group_events_max: int = setting("Most events that one transaction of the spool takes.", 2048, check=positive)
 
 
 class Origin(NamedTuple):

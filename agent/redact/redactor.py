@@ -39,6 +39,7 @@ class SecretRedactor:
         self.counts: Counter[str] = Counter()
         self._shapes = tuple(shapes)
         self._label_shapes = tuple(rule for rule in shapes if rule.in_labels)
+        self._phrase_shapes = tuple(rule for rule in shapes if rule.in_phrases)
         self._assignments = Assignments(key_names) if key_names else None
         ending = re.compile(rf"(?ai){names_pattern(key_names)}\s{{0,8}}$") if key_names else None
         self._is_secret_key = lru_cache(_KEYS_REMEMBERED)(lambda key: ending is not None and bool(ending.search(key)))
@@ -82,8 +83,12 @@ class SecretRedactor:
             return self._hidden(inner, key)
         if isinstance(inner, str) and not clean:
             is_label = key.lower() in _LABEL_KEYS or (named and key.lower() in NAMING_KEYS)
-            return self._text(inner, self._label_shapes if is_label else self._shapes)
+            return self._text(inner, self._shapes_for_label(inner) if is_label else self._shapes)
         return self._value(inner, clean)
+
+    def _shapes_for_label(self, label: str) -> Sequence[Rule]:
+        """A label of several words (``query selected password_hash``) is a phrase that may name a secret column."""
+        return self._phrase_shapes if len(label.split()) > 1 else self._label_shapes
 
     def _names_a_secret(self, value: Mapping[str, Any]) -> bool:
         """Return whether an object is like ``{"name": "password", "value": …}``."""

@@ -18,7 +18,7 @@ class Rule(NamedTuple):
     """A shape: its name, the strict pattern, what replaces a match, the gate, and whether it holds for mere labels.
 
     A label is the value of a key such as ``type`` or ``action``: the name of a kind, where a column name or a sentence
-    about a key gives nothing away.
+    about a key gives nothing away.  ``in_phrases``: whether it holds for labels of several words, which may say more.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Rule(NamedTuple):
     replacement: str
     gate: str
     in_labels: bool = True
+    in_phrases: bool = True
 
 
 # Where a token can start: not inside a longer word, but right behind an escaped line end.
@@ -94,6 +95,7 @@ SHAPES: Final[tuple[Rule, ...]] = (
         r"\1 (actual key not shown)",
         _KEY_CHANGED,
         in_labels=False,
+        in_phrases=False,
     ),
     Rule(
         "secret_column",

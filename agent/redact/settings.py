@@ -33,5 +33,7 @@ class RedactSettings:
     key_names: tuple[str, ...] = setting(
         "Values under these keys, and under keys ending in them, are secrets.", KEY_NAMES, check=_plain_names
     )
-    more_key_names: tuple[str, ...] = setting("Key names besides those of key_names.", (), check=_plain_names)
-    without: tuple[str, ...] = setting("Names of rules that are switched off.", (), check=_known_rules)
+    more_key_names: tuple[str, ...] = setting("Key names besides those of 'key_names'.", (), check=_plain_names)
+    without: tuple[str, ...] = setting(
+        f"Rules that are switched off; known: {', '.join(RULE_NAMES)}.", (), check=_known_rules
+    )

@@ -16,7 +16,9 @@ class ShipSettings:
     """Where batches go, and how stubbornly."""
 
     url: str = setting("Address of the collector, for instance http://collector.example:8420.", check=_http_url)
-    token_file: Path | None = setting("File that holds this agent's token; read again when it is refused.", None)
+    token_file: Path | None = setting(
+        "File that holds this agent's token; read again when it is refused. It or 'token' is needed.", None
+    )
     token: str | None = setting("The token itself, where a file is not wanted.", None)
     connect_timeout: Seconds = setting("How long a connection may take.", Seconds(10.0), check=positive)
     answer_timeout: Seconds = setting("How long the collector may take to answer.", Seconds(60.0), check=positive)

@@ -17,6 +17,6 @@ class SpoolSettings:
     )
     memory_bytes_max: Bytes = setting(
         "How much unsent data is kept in memory too; the rest is read back from the spool.",
-        Bytes(8 << 20),
+        Bytes(1 << 20),
         check=positive,
     )

@@ -272,3 +272,9 @@ def test_a_hostile_line_takes_no_more_than_linear_time(redactor: SecretRedactor,
 def test_every_rule_has_a_name_of_its_own() -> None:
     assert len(set(RULE_NAMES)) == len(RULE_NAMES)
     assert set(SHAPED) < set(RULE_NAMES)
+
+
+def test_a_label_of_several_words_does_not_name_a_secret_column() -> None:
+    redactor = make_redactor(RedactSettings())
+    given = {"action": "query selected password_hash", "type": "password_hash", "event": "API key updated"}
+    assert redactor.value(given) == {**given, "action": "query selected [REDACTED]"}
