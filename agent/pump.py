@@ -80,6 +80,8 @@ class Pump:
             if await self._waker.wait():
                 await stop.wait(self._tail.tick)
             await self._turn(stop)
+            if self._tailer.needs_look:  # a file was not what it had been: find its content at once
+                await self._turn(stop)
         await self._settle(stop)
 
     async def _turn(self, stop: Stop) -> None:

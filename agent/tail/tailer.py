@@ -46,7 +46,7 @@ class Tailer:
 
     ``documents`` are what :meth:`take_changes` gave before, as stored; ``started`` likewise.  ``since_us`` is when the
     agent was first started.  ``lost`` collects what
-    was seen and could not be read; ``errors`` says by path what cannot be read just now, and why.
+    was seen and could not be read.
     """
 
     def __init__(
@@ -74,13 +74,19 @@ class Tailer:
         self._open: dict[int, _OpenFile] = {}
         self._dirty: dict[int, None] = {}
         self.lost: list[Lost] = []
-        self.errors: dict[str, str] = {}
+        self._file_errors: dict[str, str] = {}
+        self._folder_errors: dict[str, str] = {}
         self.needs_look = True
 
     @property
     def tracks(self) -> Mapping[int, Track]:
         """What is remembered, by id."""
         return self._reconciler.tracks
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What cannot be read just now, and why, by path."""
+        return {**self._folder_errors, **self._file_errors}
 
     def folders(self) -> set[str]:
         """Return the folders in which something may happen."""
@@ -142,26 +148,29 @@ class Tailer:
         for path in live:
             if path not in listing.files and (found := look_at(path)):
                 listing.files[path] = found
-        for folder, reason in listing.unreadable.items():
-            self.errors[folder] = reason
+        self._folder_errors = listing.unreadable
         absent = {folder for folder in folders if not os.path.isdir(folder)}  # noqa: PTH112
         return View(listing.files, live, frozenset({*listing.unreadable, *absent}), self._clock())
 
     def _open_files(self) -> None:
-        for track in self.tracks.values():
-            if track.is_read and track.id not in self._open:
-                self._open_file(track)
+        wanted = [track for track in self.tracks.values() if track.is_read and track.id not in self._open]
+        paths = {track.path for track in wanted}
+        self._file_errors = {path: reason for path, reason in self._file_errors.items() if path in paths}
+        for track in wanted:
+            self._open_file(track)
 
     def _open_file(self, track: Track) -> None:
         try:
             descriptor = os.open(track.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            if track.path not in self.errors:
-                log.error("file_open_failed", file=track.path, error=error.strerror)  # noqa: TRY400
-            self.errors[track.path] = error.strerror or str(error)
-            self.needs_look = isinstance(error, FileNotFoundError)
+        except FileNotFoundError:  # renamed a moment ago
+            self.needs_look = True
             return
-        self.errors.pop(track.path, None)
+        except OSError as error:
+            if track.path not in self._file_errors:
+                log.error("file_open_failed", file=track.path, error=error.strerror)  # noqa: TRY400
+            self._file_errors[track.path] = error.strerror or str(error)
+            return
+        self._file_errors.pop(track.path, None)
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) != track.identity:
             os.close(descriptor)
@@ -177,7 +186,8 @@ class Tailer:
         try:
             framed = self._read_framed(track, held)
         except OSError as error:
-            self.errors[track.path] = error.strerror or str(error)
+            self._file_errors[track.path] = error.strerror or str(error)
+            self._close(track.id)  # opened again at the next look
             return None
         if framed is None:
             return None

@@ -1,0 +1,115 @@
+"""The tailer on single happenings that the model does not have."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.tail import InputFiles, Tailer, TailSettings
+from watchbook.units import Bytes, Seconds
+
+NOW_US = 1_763_733_909_000_000
+
+
+def tailer(folder: Path, pattern: str = "app.log", **values: object) -> Tailer:
+    settings = TailSettings(rotated_hold=Seconds(0.0), max_line_bytes=Bytes(4096))
+    read_from = values.pop("read_from", "beginning")
+    files = InputFiles("app", (str(folder / pattern),), read_from)  # type: ignore[arg-type]
+    return Tailer([files], settings, clock=lambda: NOW_US, since_us=2**60, **values)  # type: ignore[arg-type]
+
+
+def lines(reader: Tailer) -> list[bytes]:
+    reader.look()
+    return [line for chunk in reader.read() for line in chunk.lines]
+
+
+def test_read_from_end_passes_over_what_is_there_even_half_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"old\nhalf of an")
+    reader = tailer(tmp_path, read_from="end")
+    assert lines(reader) == []
+    with log.open("ab") as file:
+        file.write(b" old line\nnew\n")
+    assert lines(reader) == [b"new"]
+
+
+def test_read_from_end_reads_files_that_appear_later_from_their_beginning(tmp_path: Path) -> None:
+    reader = tailer(tmp_path, "*.log", read_from="end")
+    assert lines(reader) == []
+    (tmp_path / "app.log").write_bytes(b"first\n")
+    assert lines(reader) == [b"first"]
+
+
+def test_bytes_that_were_seen_and_are_gone_are_counted(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"read\n")
+    reader = tailer(tmp_path)
+    assert lines(reader) == [b"read"]
+    with log.open("ab") as file:
+        file.write(b"seen\n")
+    reader.look()
+    os.truncate(log, 0)
+    assert lines(reader) == []
+    assert [(lost.file, lost.bytes) for lost in reader.lost] == [(str(log), 5)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_becomes_readable_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"a\n")
+    log.chmod(0)
+    reader = tailer(tmp_path)
+    assert lines(reader) == []
+    assert reader.errors == {str(log): "Permission denied"}
+    log.chmod(0o600)
+    assert lines(reader) == [b"a"]
+    assert reader.errors == {}
+
+
+def test_the_last_line_of_a_rotated_file_needs_no_newline(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"whole\nlast")
+    reader = tailer(tmp_path)
+    assert lines(reader) == [b"whole"]
+    log.rename(tmp_path / "app.log.1")
+    log.write_bytes(b"next\n")
+    found = lines(reader) + lines(reader)
+    assert sorted(found) == [b"last", b"next"]
+
+
+def test_a_line_over_the_limit_is_cut_and_what_follows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(b"a\n" + b"x" * 300_000 + b"\nb\n")
+    reader = tailer(tmp_path)
+    reader.look()
+    chunks = list(reader.read())
+    assert [line[:10] for chunk in chunks for line in chunk.lines] == [b"a", b"x" * 10, b"b"]
+    assert [len(line) for chunk in chunks for line in chunk.lines] == [1, 4096, 1]
+    assert sum(len(chunk.truncated) for chunk in chunks) == 1
+    (track,) = reader.tracks.values()
+    assert (track.offset, track.lines) == (300_005, 3)
+
+
+def test_a_date_in_the_name_is_followed_through_a_symbolic_link(tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    for day in ("20", "21", "22"):
+        (tmp_path / f"app-2026-11-{day}.log").write_bytes(f"{day}a\n".encode())
+    link.symlink_to(tmp_path / "app-2026-11-20.log")
+    reader = tailer(tmp_path, "current")
+    found = lines(reader)
+    for day in ("21", "22"):
+        with (tmp_path / f"app-2026-11-{int(day) - 1}.log").open("ab") as file:
+            file.write(f"{int(day) - 1}b\n".encode())
+        link.unlink()
+        link.symlink_to(tmp_path / f"app-2026-11-{day}.log")
+        found += lines(reader)
+    assert sorted(found) == [b"20a", b"20b", b"21a", b"21b", b"22a"]
+
+
+def test_offsets_are_where_the_lines_begin(tmp_path: Path) -> None:
+    content = b"".join(b"%d" % number * (number % 7 + 1) + b"\n" for number in range(30_000))
+    (tmp_path / "app.log").write_bytes(content)
+    reader = tailer(tmp_path)
+    reader.look()
+    for chunk in reader.read():
+        for line, offset in zip(chunk.lines, chunk.offsets, strict=True):
+            assert content[offset : offset + len(line) + 1] == line + b"\n"
