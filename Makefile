@@ -40,6 +40,10 @@ fmt: $(INSTALLED)  ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
 
+.PHONY: docs
+docs: $(INSTALLED)  ## rewrite the parts of the documentation that are made from the code
+	@$(BIN)/python -m tests.docs
+
 .PHONY: bench
 bench: $(INSTALLED)  ## measure latency, CPU and memory (ARGS="--quick")
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -38,10 +38,10 @@ def _name(value: str) -> str | None:
 class WebhookSettings:
     """A webhook, signed after the Standard Webhooks specification.  It has one of ``secret`` and ``secret_file``."""
 
-    url: str = setting("where notifications are posted to; redirects are not followed", check=_url)
-    secret_file: Path | None = setting(f"a file that holds the secret: {_SECRET_WORDS}", None)
-    secret: str | None = setting("the secret itself, if it may stand in this file", None)
-    timeout: Seconds = setting("how long one attempt may take", Seconds(10.0), check=positive)
+    url: str = setting("Where notifications are posted to; redirects are not followed.", check=_url)
+    secret_file: Path | None = setting(f"File that holds the secret: {_SECRET_WORDS}. It or 'secret' is needed.", None)
+    secret: str | None = setting("The secret itself, where a file is not wanted.", None)
+    timeout: Seconds = setting("How long one attempt may take.", Seconds(10.0), check=positive)
 
     def key(self) -> bytes:
         """Return the bytes to sign with; raises ValueError (without the secret in its text) or OSError."""
@@ -56,9 +56,9 @@ class WebhookSettings:
 class ChannelSettings:
     """Somebody who is told about alerts."""
 
-    name: str = setting("the channel's name; notifications that were not sent yet are kept under it", check=_name)
-    webhook: WebhookSettings = setting("where it goes")
-    resolved: bool = setting("whether it is also told when an alert is over", True)
+    name: str = setting("Name of the channel; notifications that were not sent yet are kept under it.", check=_name)
+    webhook: WebhookSettings = setting("The webhook that is told.")
+    resolved: bool = setting("Whether it is also told when an alert is over.", True)
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class AlertLimits:
     """Alerts, and who is told about them."""
 
     evidence_max: int = setting(
-        "how many event ids an alert keeps (its first ones); it counts beyond", 100, check=positive
+        "How many event ids an alert keeps (its first ones); it counts beyond.", 100, check=positive
     )
-    in_flight: int = setting("how many notifications of one channel are sent at the same time", 4, check=positive)
+    in_flight: int = setting("How many notifications of one channel are sent at the same time.", 4, check=positive)
     retry_first: Seconds = setting(
-        "pause after the first failed attempt; it doubles with each", Seconds(1.0), check=positive
+        "Pause after the first failed attempt; it doubles with each.", Seconds(1.0), check=positive
     )
     retry_max: Seconds = setting(
-        "longest pause between two attempts; a receiver may ask for more with Retry-After, up to an hour",
+        "Longest pause between two attempts; a receiver may ask for more with Retry-After, up to an hour.",
         Seconds(60.0),
         check=positive,
     )

@@ -16,7 +16,7 @@ class StoreSettings:
     waiting_batches_max: int = setting(
         "Batches that may wait for the writer; above it senders get 503 and keep their data.", 256, check=positive
     )
-    group_batches_max: int = setting("Batches that one commit takes together.", 64, check=positive)
+    group_batches_max: int = setting("Most batches that one commit takes together.", 64, check=positive)
     free_bytes_min: Bytes = setting(
         "Free space that the disk must keep; below it senders get 503 and keep their data.", Bytes(64 << 20)
     )

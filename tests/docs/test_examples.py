@@ -1,0 +1,129 @@
+"""The shipped examples and those of the pages work: configurations, units, profiles, rules, sample logs."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from agent.config import AgentSettings
+from agent.config import load_settings as load_agent
+from agent.parse import FORMATS
+from agent.profile import compile_profile, load_profiles
+from agent.redact import RedactSettings, make_redactor
+from collector.config import CollectorSettings
+from collector.config import load_settings as load_collector
+from collector.detect import load_rules
+from tests.collector.detect.test_shipped_rules import passes
+from tests.docs import shell
+from tests.docs.pages import ROOT, write_examples
+from tests.docs.words import complaint_about
+from watchbook.clock import now_us
+from watchbook.configfile import EX_CONFIG, load
+from watchbook.shipped import shipped_folder
+
+SECRET = "whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s="
+SAMPLES = {"app.jsonl": "jsonl", "auth.log": "sshd", "nginx-access.log": "nginx"}
+UNITS = sorted((ROOT / "systemd").glob("*.service"))
+
+
+def test_the_example_configuration_of_the_agent_is_right() -> None:
+    settings, profiles = load_agent(ROOT / "config" / "agent.yaml")
+    assert {each.profile for each in settings.inputs} == profiles.keys() == set(SAMPLES.values())
+
+
+def test_the_example_configuration_of_the_collector_is_right() -> None:
+    settings = load_collector(ROOT / "config" / "collector.yaml")
+    assert settings.listen == CollectorSettings(data=settings.data).listen
+
+
+def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "collector.yaml").read_text()
+    opened, uncommented = re.subn(r"^# (?=rules:|notify:|  )", "", text, flags=re.MULTILINE)
+    assert uncommented == 6
+    path = tmp_path / "collector.yaml"
+    path.write_text(opened.replace("/etc/watchbook", str(tmp_path)))
+    (tmp_path / "webhook.secret").write_text(SECRET)
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    settings = load_collector(path)
+    assert [channel.name for channel in settings.notify] == ["on-call"]
+    assert settings.rules == (tmp_path / "rules",)
+    assert len(load_rules(settings.rules).rules) == len(load_rules([shipped_folder("rules")]).rules)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_systemd_has_nothing_to_say_about_a_unit(unit: Path, tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed here")
+    copy = tmp_path / unit.name
+    copy.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.MULTILINE))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_a_unit_runs_a_command_that_exists_and_knows_its_exit_codes(unit: Path) -> None:
+    text = unit.read_text()
+    (command,) = re.findall(r"^ExecStart=\S*/(watchbook .+)$", text, re.MULTILINE)
+    assert complaint_about(command, complete=True) is None
+    assert f"RestartPreventExitStatus={EX_CONFIG}\n" in text
+    (patience,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+    settings = AgentSettings if "agent" in unit.name else CollectorSettings
+    assert int(patience) > settings.drain_timeout
+
+
+@pytest.mark.parametrize(("sample", "profile"), SAMPLES.items())
+def test_try_shows_for_every_line_of_a_sample_what_became_of_it(sample: str, profile: str, tmp_path: Path) -> None:
+    path = ROOT / "config" / "samples" / sample
+    lines = path.read_text().splitlines()
+    done = shell.run(f"watchbook agent try {path} --json", tmp_path)
+    assert done.returncode == 0, done.stderr
+    *tried, summary = map(json.loads, done.stdout.splitlines())
+    assert [each["line"] for each in tried] == [n for n, line in enumerate(lines, 1) if line.strip()]
+    for each in tried:
+        assert ("event" in each) == (each["profile"] is not None)
+        assert each["profile"] or each["reasons"].keys() == set(SAMPLES.values())
+    counts = Counter(each["profile"] or "unparsed" for each in tried)
+    assert summary["summary"] == counts | Counter(blank=len(lines) - len(tried))
+    assert counts[profile] == sum(counts.values()) - counts["unparsed"]
+    assert counts["unparsed"] == 1  # each sample has one line that is of no profile
+
+
+@pytest.mark.parametrize(("sample", "profile"), SAMPLES.items())
+def test_try_says_it_in_text_line_by_line(sample: str, profile: str, tmp_path: Path) -> None:
+    done = shell.run(f"watchbook agent try {ROOT / 'config' / 'samples' / sample}", tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = (ROOT / "config" / "samples" / sample).read_text().splitlines()
+    headings = dict(re.findall(r"^(\d+)  (\w+)$", done.stdout, re.MULTILINE))
+    assert headings.keys() == {str(number) for number, line in enumerate(lines, 1) if line.strip()}
+    assert set(headings.values()) == {profile, "unparsed"}
+
+
+def test_the_profiles_of_the_guide_understand_their_lines(tmp_path: Path) -> None:
+    write_examples(ROOT / "docs" / "profiles.md", tmp_path)
+    profiles = load_profiles(tmp_path / "profiles")
+    redactor = make_redactor(RedactSettings())
+    unparsed = {}
+    for name, log in (("backoffice", "backoffice.log"), ("sudo", "auth.log")):
+        made = compile_profile(profiles[name], FORMATS, redactor)((tmp_path / log).read_bytes().splitlines(), now_us())
+        assert len(made.rows) >= 2
+        unparsed[name] = len(made.unparsed)
+    assert unparsed == {"backoffice": 0, "sudo": 1}
+    assert profiles.keys() == unparsed.keys()
+
+
+def test_the_rules_of_the_guide_do_what_their_tests_say(tmp_path: Path) -> None:
+    write_examples(ROOT / "docs" / "rules.md", tmp_path)
+    assert len(load_rules([tmp_path / "rules"]).rules) == 2
+    suites = sorted((tmp_path / "rules" / "tests").glob("*.yml"))
+    assert len(suites) == 2
+    for path in suites:
+        suite = load(path).plain()
+        rules = load_rules([tmp_path / "rules" / path.name])
+        for case in suite["tests"]:
+            assert passes(rules, suite, case), f"{path.name}: {case['name']}"

@@ -1,0 +1,126 @@
+"""What is made from the code is current, and nothing of the code is missing in the pages."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from sigma.modifiers import modifier_mapping
+
+from agent.config import AgentSettings
+from agent.parse import FORMATS
+from agent.profile.casts import CASTS, VERB
+from agent.profile.times import TIME_FORMATS
+from agent.ship.shipper import ShipState
+from collector.config import CollectorSettings
+from collector.detect.counting import RuleCounters
+from collector.query.fields import ALIASES
+from tests.docs.generated import has_parts, needs_collector, regenerated
+from tests.docs.metrics import metrics_of, names_in_source
+from tests.docs.pages import ROOT, all_fences, page_name, page_paths
+from tests.docs.tables import options_of
+from tests.docs.traffic import exposition_of
+from tests.docs.words import all_words
+from tests.stand import Stand
+
+pytestmark = [pytest.mark.timeout(180)]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def sources(*folders: str) -> str:
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def without_a_word(name: str, words: Iterable[str]) -> list[str]:
+    """Return those that the page does not show as code."""
+    text = page(name)
+    return sorted(word for word in words if not re.search(rf"`[^`\n]*(?<![\w.]){re.escape(word)}(?![\w])", text))
+
+
+@pytest.mark.parametrize("path", [p for p in page_paths() if has_parts(p.read_text())], ids=page_name)
+def test_what_is_made_from_the_code_is_current(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == regenerated(path, str), "run: make docs"
+
+
+def test_the_metrics_are_those_of_a_running_collector(stand: Stand) -> None:
+    exposition = exposition_of(stand)
+    for path in page_paths():
+        if needs_collector(path.read_text(encoding="utf-8")):
+            assert path.read_text(encoding="utf-8") == regenerated(path, lambda: exposition), "run: make docs"
+            break
+    else:
+        pytest.fail("no page shows the metrics")
+
+
+def test_every_metric_that_the_source_declares_is_answered_by_a_collector(stand: Stand) -> None:
+    answered = {metric.name.removesuffix("_total") for metric in metrics_of(exposition_of(stand))}
+    assert answered == names_in_source(sources("collector"))
+
+
+def test_a_metric_that_appears_or_vanishes_changes_the_page() -> None:
+    one = "# HELP watchbook_z A.\n# TYPE watchbook_z gauge\nwatchbook_z 1.0\n"
+    two = '# HELP watchbook_b_total B.\n# TYPE watchbook_b_total counter\nwatchbook_b_total{x="1"} 1.0\n'
+    began = '# HELP watchbook_b_created B.\n# TYPE watchbook_b_created gauge\nwatchbook_b_created{x="1"} 1.0\n'
+    assert [metric.name for metric in metrics_of(one + two + began)] == ["watchbook_b_total", "watchbook_z"]
+    path = ROOT / "docs" / "metrics.md"
+    assert "watchbook_z" not in path.read_text()
+    assert "watchbook_z" in regenerated(path, lambda: one)
+    assert "watchbook_store_events" not in regenerated(path, lambda: one)
+
+
+def test_every_word_shows_its_help_in_one_place() -> None:
+    shown = [fence.name for fence in all_fences("help")]
+    assert sorted(shown) == sorted(all_words())
+
+
+@pytest.mark.parametrize("settings", [AgentSettings, CollectorSettings])
+def test_every_setting_says_in_a_sentence_what_it_is_for(settings: type) -> None:
+    for option in options_of(settings):
+        assert re.fullmatch(r"[A-Z].*[^.]\.", option.doc), option.name
+
+
+def test_every_environment_variable_is_documented() -> None:
+    named = set(re.findall(r"\bWATCHBOOK_[A-Z_]+\b", sources("agent", "collector", "watchbook")))
+    assert named
+    assert without_a_word("docs/settings.md", named) == []
+
+
+def test_every_counter_of_an_input_is_documented(stand: Stand) -> None:
+    counted = set(re.findall(r'ounters\[[\w.]+, "(\w+)"\]', page("agent/pump.py")))
+    assert {"lines", "bytes_lost"} <= counted
+    assert set(stand.agent_status()["counters"]["app"]) <= counted
+    assert without_a_word("docs/metrics.md", counted) == []
+
+
+def test_every_part_of_the_agents_status_is_documented(stand: Stand) -> None:
+    report = stand.agent_status()
+    parts = [report, report["agent"], report["spool"], report["files"][0], report["agent"]["ship"]]
+    assert report["agent"]["ship"].keys() == ShipState.__dataclass_fields__.keys()
+    assert without_a_word("docs/metrics.md", {key for part in parts for key in part} - {"ship"}) == []
+
+
+def test_everything_that_a_rule_counts_is_documented() -> None:
+    assert without_a_word("docs/metrics.md", RuleCounters.__dataclass_fields__) == []
+
+
+def test_the_whole_language_of_profiles_is_documented() -> None:
+    from agent.profile import reading
+
+    words = {*reading._TOP, *reading._SOURCE, *CASTS, VERB, *TIME_FORMATS, *FORMATS}
+    assert without_a_word("docs/profiles.md", words) == []
+
+
+def test_the_whole_language_of_rules_is_documented() -> None:
+    from collector.detect import extension
+
+    times = {"minute", "hour", "day", "week", "month", "year"}
+    longer = {"i", "m", "s", "ignorecase", "multiline", "dotall", "utf16le"}
+    assert without_a_word("docs/rules.md", {*extension._KNOWN, *modifier_mapping} - times - longer) == []
+
+
+def test_the_short_names_of_the_query_language_are_documented() -> None:
+    assert without_a_word("docs/cli.md", {*ALIASES, "actor", "resource", "changed"}) == []

@@ -1,0 +1,87 @@
+"""A collector and an agent that have been used: every metric with labels has a value, every word finds something."""
+
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from tests.stand import Stand, wait_for
+
+#: Failures of one actor: more than the shipped failure spike needs.
+FAILURES: Final = 12
+
+#: A webhook that nobody answers, and a query budget so small that a search over two blocks must go on in a second page.
+_EXTRA: Final = """\
+query: {scanned_events_max: 1}
+notify:
+  - name: on-call
+    webhook:
+      url: http://127.0.0.1:9/
+      secret: whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s=
+"""
+
+
+def used_stand(folder: Path) -> Stand:
+    """Return both programs running in a folder, after some traffic; the caller closes the stand."""
+    stand = Stand(folder, collector_extra=_EXTRA)
+    try:
+        _use(stand)
+    except BaseException:
+        stand.close()
+        raise
+    return stand
+
+
+def exposition_of(stand: Stand) -> str:
+    """Return what the collector answers Prometheus."""
+    return _request(stand, "/metrics")
+
+
+def _use(stand: Stand) -> None:
+    stand.collector.start()
+    stand.wait_until_up()
+    _post_twice(stand)
+    with (stand.logs / "app.log").open("a") as log:
+        log.writelines(_failure(number) for number in range(FAILURES))
+        log.write("no JSON\n\n")
+    stand.agent.start()
+    wait_for("the events", lambda: stand.stored_events() >= FAILURES + 2, 60, stand.evidence)
+    wait_for("the alert", lambda: stand.get("/v1/alerts")["alerts"], 30, stand.evidence)
+    assert "incomplete" in stand.get("/v1/events?limit=1000")
+    _request(stand, "/v1/events")  # without a token
+    _request(stand, "/v1/events?q=nosuchfield:1", stand.token)
+    _request(stand, "/v1/events", _ingest_token(stand), body=b"[", kind="application/json")
+    wait_for("the agent's status", lambda: stand.agent_status().get("running"), 30, stand.evidence)
+
+
+def _post_twice(stand: Stand) -> None:
+    event = {"time": "2026-11-21T09:00:00Z", "actor": {"type": "user", "id": "bob"}, "action": "login"}
+    event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 600))
+    for _ in range(2):
+        answer = _request(
+            stand, "/v1/events", _ingest_token(stand), body=json.dumps(event).encode(), kind="application/json"
+        )
+        assert json.loads(answer)["accepted"] == 1
+
+
+def _failure(number: int) -> str:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = {"ts": now, "user": "alice", "action": "login", "status": "failed", "resource": {"type": "user", "id": "u1"}}
+    return json.dumps({**line, "error": "wrong password", "attempt": number}) + "\n"
+
+
+def _ingest_token(stand: Stand) -> str:
+    return (stand.folder / "agent.token").read_text()
+
+
+def _request(stand: Stand, path: str, token: str | None = None, *, body: bytes | None = None, kind: str = "") -> str:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if body is not None:
+        headers |= {"Content-Type": kind, "Idempotency-Key": str(hash(body))}
+    request = urllib.request.Request(f"{stand.url}{path}", data=body, headers=headers)
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=30) as answer:
+        return str(answer.read().decode())
+    return ""
