@@ -52,7 +52,10 @@ def run(path: Path) -> None:
 @agent.command()
 @_config_option
 def check(path: Path) -> None:
-    """Check the configuration, the files, the state folder and the collector; exit 78 or 1 when something is wrong."""
+    """Check the configuration, the files, the state folder and the collector.
+
+    Exits with 78 when the configuration is wrong, with 1 when anything else is.
+    """
     from agent.check import check_host
 
     settings, _ = load_settings(path)
@@ -92,7 +95,10 @@ def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) ->
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON.")
 def status(path: Path, as_json: bool) -> None:
-    """Show the agent's files, positions and backlog on one screen; exit 1 when something is wrong."""
+    """Show the agent's files, positions and backlog on one screen.
+
+    Exits with 1 when something is wrong, so that it can be used for monitoring.
+    """
     from agent.status import encode_report, read_status, render_status
 
     settings, _ = load_settings(path)

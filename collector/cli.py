@@ -57,7 +57,10 @@ def run(path: Path) -> None:
 @collector.command()
 @_config_option
 def check(path: Path) -> None:
-    """Check the configuration, the rules, the folder and the address; exit 78 or 1 when something is wrong."""
+    """Check the configuration, the rules, the folder and the address.
+
+    Exits with 78 when the configuration or a rule is wrong, with 1 when anything else is.
+    """
     from collector.check import check_host
 
     settings = load_settings(path)
