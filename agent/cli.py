@@ -10,20 +10,10 @@ import click
 from agent.config import DEFAULT_PATH, load_settings
 from watchbook.clock import now_us
 from watchbook.database import EX_DATA, NewerDatabaseError
+from watchbook.options import config_option
 from watchbook.shipped import shipped_folder
 
-
-def _config_option(command: Any) -> Any:
-    option = click.option(
-        "--config",
-        "path",
-        type=click.Path(path_type=Path),
-        default=DEFAULT_PATH,
-        show_default=True,
-        envvar="WATCHBOOK_AGENT_CONFIG",
-        help="The agent's configuration file.",
-    )
-    return option(command)
+_config_option = config_option("agent", DEFAULT_PATH)
 
 
 @click.group()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,20 +16,10 @@ from collector.state import COMPATIBILITY, open_state
 from collector.store import FolderInUseError
 from watchbook.clock import SECOND_US
 from watchbook.database import EX_DATA, NewerDatabaseError
+from watchbook.options import config_option
 from watchbook.shipped import shipped_folder
 
-
-def _config_option(command: Any) -> Any:
-    option = click.option(
-        "--config",
-        "path",
-        type=click.Path(path_type=Path),
-        default=DEFAULT_PATH,
-        show_default=True,
-        envvar="WATCHBOOK_COLLECTOR_CONFIG",
-        help="The collector's configuration file.",
-    )
-    return option(command)
+_config_option = config_option("collector", DEFAULT_PATH)
 
 
 @click.group()

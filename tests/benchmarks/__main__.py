@@ -5,11 +5,10 @@ Prints figures; no figure makes it fail.  ``--quick`` is a small run that shows 
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 
 from tests.benchmarks.latency import Latency, measure_latency
 from tests.benchmarks.throughput import Cost, Throughput, machine, measure_throughput
+from tests.progress import clear, progress
 
 
 def main() -> int:
@@ -22,14 +21,14 @@ def main() -> int:
     lines = arguments.lines or (20_000 if arguments.quick else 400_000)
     seconds = arguments.seconds or (5 if arguments.quick else 30)
     print(f"machine: {machine()}")
-    _show_latency(measure_latency(1000, seconds, _progress()))
-    _show_throughput("shipped rules on", measure_throughput(lines, _progress()))
-    _show_throughput("rules off", measure_throughput(lines, _progress(), rules_off=True))
+    _show_latency(measure_latency(1000, seconds, progress()))
+    _show_throughput("shipped rules on", measure_throughput(lines, progress()))
+    _show_throughput("rules off", measure_throughput(lines, progress(), rules_off=True))
     return 0
 
 
 def _show_latency(latency: Latency) -> None:
-    _clear()
+    clear()
     arrived = f"{len(latency.seconds)} of {latency.probes} alerts arrived"
     print(f"append of a line -> webhook, {latency.rate} lines a second, {arrived}:")
     if latency.seconds:
@@ -39,7 +38,7 @@ def _show_latency(latency: Latency) -> None:
 
 
 def _show_throughput(title: str, found: Throughput) -> None:
-    _clear()
+    clear()
     print(f"{found.lines:,} JSON lines of {found.line_bytes} bytes, {title}:")
     print(f"  {'':<10} {'CPU s per million':>18} {'peak memory':>12} {'before':>8}")
     for name, cost in (("agent", found.agent), ("collector", found.collector)):
@@ -55,22 +54,6 @@ def _per_million(cost: Cost, lines: int) -> float:
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:.0f} MiB"
-
-
-def _clear() -> None:
-    if sys.stdout.isatty():
-        print("\r\033[K", end="")
-
-
-def _progress() -> Callable[[str], None]:
-    last = [0.0]
-
-    def tell(text: str) -> None:
-        if sys.stdout.isatty() and time.monotonic() - last[0] > 0.2:
-            last[0] = time.monotonic()
-            print(f"\r\033[K{text}", end="", flush=True)
-
-    return tell
 
 
 if __name__ == "__main__":

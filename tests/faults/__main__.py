@@ -7,9 +7,9 @@ collector's sequence guard away and must show doubled lines, or the test itself 
 import argparse
 import sys
 import time
-from collections.abc import Callable
 
 from tests.faults.scenario import SCENARIOS, Result, run_scenario
+from tests.progress import progress
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     for scenario in chosen:
         result = run_scenario(
             scenario, lines=arguments.lines, rate=arguments.rate, seed=seed, guarded=not arguments.break_guard,
-            progress=_progress(),
+            progress=progress(),
         )  # fmt: skip
         _show(result)
         perfect = perfect and result.is_perfect
@@ -39,23 +39,12 @@ def main() -> int:
 
 def _show_that_it_can_fail(seed: int) -> bool:
     result = run_scenario(
-        SCENARIOS[0], lines=60_000, rate=20_000, seed=seed, guarded=False, progress=_progress()
+        SCENARIOS[0], lines=60_000, rate=20_000, seed=seed, guarded=False, progress=progress()
     )  # fmt: skip
     print(
         f"without the sequence guard  lost {result.lost} doubled {result.doubled}  (must be doubled: the test can fail)"
     )
     return result.doubled > 0
-
-
-def _progress() -> Callable[[str], None]:
-    last = [0.0]
-
-    def tell(text: str) -> None:
-        if sys.stdout.isatty() and time.monotonic() - last[0] > 0.2:
-            last[0] = time.monotonic()
-            print(f"\r\033[K{text}", end="", flush=True)
-
-    return tell
 
 
 def _show(result: Result) -> None:
