@@ -28,6 +28,10 @@ class Claims:
         """Note that a file belongs to a track now."""
         self._claimed.add(found.identity)
 
+    def has(self, found: Found) -> bool:
+        """Return whether a file, under this name or another, belongs to a track."""
+        return found.identity in self._claimed
+
     def unclaimed(self) -> Iterator[Found]:
         """Yield the files that no track claims, each under all of its names; claims made meanwhile count."""
         for identity, names in self._by_identity.items():

@@ -8,32 +8,42 @@ from agent.tail.listing import Found
 from agent.tail.track import Track
 
 
+class UnreadableError(Exception):
+    """A file cannot be looked into just now: that says nothing of its content."""
+
+
 class Contents(Protocol):
-    """The port through which decisions look into files.  Bytes that cannot be read come back as shorter or empty."""
+    """The port through which decisions look into files."""
 
     def read(self, found: Found, offset: int, size: int) -> bytes:
-        """Return up to ``size`` bytes from ``offset`` of a file, if it still is the file that was found."""
+        """Return up to ``size`` bytes from ``offset`` of a file, fewer at its end.
+
+        Raises UnreadableError when it cannot be read, or is no longer the file that was found.
+        """
         ...
 
 
 class DiskContents:
-    """Reads files on disk."""
+    """Reads files on disk.  ``errors``: by path, why a file could not be read; whoever reports them empties it."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, str] = {}
 
     def read(self, found: Found, offset: int, size: int) -> bytes:
         """See :class:`Contents`."""
         try:
             descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return b""
-        try:
-            status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != found.identity:
-                return b""
-            return os.pread(descriptor, size, offset)
-        except OSError:
-            return b""
-        finally:
-            os.close(descriptor)
+            try:
+                status = os.fstat(descriptor)
+                if (status.st_dev, status.st_ino) != found.identity:
+                    raise UnreadableError(f"{found.path} is another file now")
+                return os.pread(descriptor, size, offset)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self.errors[found.path] = error.strerror or str(error)
+            raise UnreadableError(f"{found.path}: {error}") from error
 
 
 def hash_head(head: bytes) -> bytes:

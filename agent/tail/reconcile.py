@@ -14,15 +14,29 @@ Rotated files that were there before a pattern was first started are noted as ig
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import PurePath
 from typing import NamedTuple
 
 from agent.tail.claims import Claims, Kin, kin_keys
-from agent.tail.contents import Contents, continues, has_head_of, hash_head, same_start
+from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, hash_head, same_start
 from agent.tail.listing import Found
 from agent.tail.names import is_rotated_form, live_names, matches
 from agent.tail.settings import InputFiles
 from agent.tail.track import ANCHOR_BYTES, State, Track
+
+
+class _Judgement(Enum):
+    """What a file that nobody claims is: something new, a copy of something known, or not to be told yet."""
+
+    NEW = 1
+    COPY = 2
+    WAIT = 3
+
+
+_NEW, _COPY, _WAIT = _Judgement
+#: A copy that has not grown for so long is not being made any more.
+_COPYING_NS_MAX = 60 * 10**9
 
 
 class Lost(NamedTuple):
@@ -108,13 +122,18 @@ class Reconciler:
     ) -> bool:
         found = claims.at(track)
         if found is None:
+            if str(PurePath(track.path).parent) in view.unreadable:
+                return True
             if is_open(track):
                 self._set_state(track, "rotated", outcome)
-                return True
-            return str(PurePath(track.path).parent) in view.unreadable
+            return is_open(track)
         if self._verified.get(track.id) != found:
-            if not self._holds(found, track):
-                return False
+            try:
+                if not self._holds(found, track):
+                    return False
+            except UnreadableError:  # nothing is known of it: neither is it given up nor begun anew
+                claims.claim(found)
+                return True
             self._verified[track.id] = found
         claims.claim(found)
         self._note(track, found, view, outcome)
@@ -139,7 +158,10 @@ class Reconciler:
     def _grow_head(self, track: Track, found: Found, outcome: Outcome) -> None:
         if track.head_bytes >= min(found.size, self._fingerprint_bytes):
             return
-        head = self._contents.read(found, 0, self._fingerprint_bytes)
+        try:
+            head = self._contents.read(found, 0, self._fingerprint_bytes)
+        except UnreadableError:
+            return
         # The file may have been rewritten a moment ago: the head grows only out of the head that is known.
         known = not track.head_bytes or hash_head(head[: track.head_bytes]) == track.head_hash
         if known and len(head) > track.head_bytes:
@@ -163,6 +185,8 @@ class Reconciler:
             return
         claims.claim(copy)
         track.device, track.inode, track.path, track.size = copy.device, copy.inode, copy.path, copy.size
+        if copy.size < track.offset:  # lines that came after the copy was made were read before the truncation
+            track.offset, track.anchor = copy.size, b""
         self._set_state(track, "rotated" if copy.size > track.offset else "finished", outcome)
         outcome.changed.add(track.id)
         outcome.moved.add(track.id)
@@ -170,16 +194,20 @@ class Reconciler:
     def _find_copy(self, track: Track, claims: Claims) -> Found | None:
         """Return the file that holds a track's content now: whole, or cut short below what was read of it."""
         keys = kin_keys(track.path)
-        candidates = [
-            found
-            for found in claims.unclaimed()
-            if found.identity != track.identity
-            and not keys.isdisjoint(kin_keys(found.path))
-            and has_head_of(self._contents, found, track)
-        ]
-        whole = (found for found in candidates if continues(self._contents, found, track))
-        cut = (f for f in candidates if f.size < track.offset and live_names(PurePath(f.path).name))
-        return next(whole, None) or next(cut, None)
+        cut: Found | None = None
+        for found in claims.unclaimed():
+            if found.identity == track.identity or keys.isdisjoint(kin_keys(found.path)):
+                continue
+            try:
+                if not has_head_of(self._contents, found, track):
+                    continue
+                if continues(self._contents, found, track):
+                    return found
+            except UnreadableError:
+                continue
+            if found.size < track.offset and live_names(PurePath(found.path).name):
+                cut = cut or found
+        return cut
 
     def _miss(self, track: Track, view: View, outcome: Outcome) -> None:
         if track.state != "missing":
@@ -196,16 +224,47 @@ class Reconciler:
 
     def _begin_tracks(self, view: View, claims: Claims, outcome: Outcome) -> None:
         kin: Kin | None = None
-        for found in claims.unclaimed():
+        # Where applications write comes first: beside it, a copy that is being made is known for one.
+        unclaimed = sorted(claims.unclaimed(), key=lambda found: not _is_written(found.path, view))
+        for found in unclaimed:
+            if claims.has(found):
+                continue
             files = self._input_of(found, view)
             if files is None:
                 continue
             kin = kin or Kin(self.tracks.values())
-            owner = next((t for t in kin.of(found.path) if self._is_copy(found, t, view)), None)
-            if owner is not None and owner.is_read:
-                continue  # a copy that is just being made, or one that its owner may yet need
+            try:
+                judgement = self._judge(found, kin, view)
+                if judgement is not _WAIT:
+                    track = self._begin(found, files, view, judgement)
+            except UnreadableError:  # what it is can be told when it can be read
+                continue
+            if judgement is _WAIT:
+                continue
             claims.claim(found)
-            kin.add(self._begin(found, files, view, outcome, is_copy=owner is not None))
+            self.tracks[track.id] = track
+            outcome.changed.add(track.id)
+            self._grow_head(track, found, outcome)
+            kin.add(track)
+
+    def _judge(self, found: Found, kin: Kin, view: View) -> "Track | _Judgement":
+        """Return what a file that nobody claims is; the track whose content it goes on with, if it is such a copy."""
+        for owner in kin.of(found.path):
+            if not self._is_copy(found, owner, view):
+                continue
+            if _is_written(found.path, view):
+                # An application writes here: some first bytes in common with an older file prove nothing.
+                known = owner.state in ("finished", "ignored") and owner.offset >= self._fingerprint_bytes
+                if known and continues(self._contents, found, owner):
+                    return owner
+            elif owner.is_read or found.size < owner.offset:
+                # A copy that is being made, or one that its owner may yet need; or a file that is just like another
+                # so far.  Which of them shows when it goes on, or does not for a while.
+                quiet = view.now_us * 1000 - found.modified > _COPYING_NS_MAX
+                return _NEW if quiet and not owner.is_read else _WAIT
+            else:
+                return _COPY
+        return _NEW
 
     def _input_of(self, found: Found, view: View) -> InputFiles | None:
         name = view.live.get(found.path)
@@ -238,25 +297,24 @@ class Reconciler:
         read = self._contents.read
         return read(one, shared - size, size) == read(two, shared - size, size)
 
-    def _begin(self, found: Found, files: InputFiles, view: View, outcome: Outcome, *, is_copy: bool) -> Track:
+    def _begin(self, found: Found, files: InputFiles, view: View, judgement: "Track | _Judgement") -> Track:
         track = Track(
             id=self._next_id, input=files.name, path=found.path, device=found.device, inode=found.inode, size=found.size
         )
-        self._next_id += 1
         first_start = self._is_first_start(found.path, files)
         is_live = found.path in view.live
-        if is_copy or (first_start and not is_live and self._is_from_before(found, files)):
+        if judgement is _COPY or (first_start and not is_live and self._is_from_before(found, files)):
             track.state, track.offset = "ignored", found.size
         else:
             track.state = "live" if _is_written(found.path, view) else "rotated"
-            if first_start and files.read_from == "end":
+            if isinstance(judgement, Track):
+                track.offset, track.anchor = judgement.offset, judgement.anchor
+            elif first_start and files.read_from == "end":
                 track.offset = found.size
                 size = min(found.size, ANCHOR_BYTES)
                 track.anchor = self._contents.read(found, found.size - size, size)
                 track.skipping = size > 0 and not track.anchor.endswith(b"\n")
-        self.tracks[track.id] = track
-        outcome.changed.add(track.id)
-        self._grow_head(track, found, outcome)
+        self._next_id += 1
         return track
 
     def _is_from_before(self, found: Found, files: InputFiles) -> bool:

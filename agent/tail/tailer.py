@@ -62,9 +62,10 @@ class Tailer:
         self._inputs = list(inputs)
         self._settings = settings
         self._clock = clock
+        self._contents = DiskContents()
         self._reconciler = Reconciler(
             self._inputs,
-            DiskContents(),
+            self._contents,
             fingerprint_bytes=settings.fingerprint_bytes,
             forget_after_us=int(settings.forget_after * SECOND_US),
             since_us=since_us,
@@ -86,7 +87,7 @@ class Tailer:
     @property
     def errors(self) -> dict[str, str]:
         """What cannot be read just now, and why, by path."""
-        return {**self._folder_errors, **self._file_errors}
+        return {**self._contents.errors, **self._folder_errors, **self._file_errors}
 
     def folders(self) -> set[str]:
         """Return the folders in which something may happen."""
@@ -97,6 +98,7 @@ class Tailer:
         """Look at the folders: follow renames, notice truncations, open what is new."""
         self.needs_look = False
         view = self._view()
+        self._contents.errors = {}
         outcome = self._reconciler.reconcile(view, lambda track: track.id in self._open)
         for lost in outcome.lost:
             log.error("bytes_lost", input=lost.input, file=lost.file, bytes=lost.bytes)

@@ -71,13 +71,15 @@ class TailerMachine(RuleBasedStateMachine):
             for _ in range(count):
                 file.write(self._line(size) + b"\n")
 
-    @rule()
-    def append_in_two_pieces_with_a_read_between(self) -> None:
+    @rule(first=st.integers(1, 30), looks=st.booleans())
+    def append_in_two_pieces_with_a_read_between(self, first: int, looks: bool) -> None:
         line = self._line(50)
         with self.log.open("ab", buffering=0) as file:
-            file.write(line[:20])
+            file.write(line[:first])
+            if looks:
+                self.tailer.look()
             self.read(2)
-            file.write(line[20:] + b"\n")
+            file.write(line[first:] + b"\n")
 
     def _shift(self) -> None:
         for number in range(8, 0, -1):

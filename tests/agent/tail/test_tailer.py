@@ -1,11 +1,15 @@
 """The tailer on single happenings that the model does not have."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from agent.tail import InputFiles, Tailer, TailSettings
+from agent.tail.contents import DiskContents, UnreadableError
+from agent.tail.listing import Found, look_at
+from agent.tail.reconcile import Reconciler, View
 from watchbook.units import Bytes, Seconds
 
 NOW_US = 1_763_733_909_000_000
@@ -113,3 +117,77 @@ def test_offsets_are_where_the_lines_begin(tmp_path: Path) -> None:
     for chunk in reader.read():
         for line, offset in zip(chunk.lines, chunk.offsets, strict=True):
             assert content[offset : offset + len(line) + 1] == line + b"\n"
+
+
+def test_a_new_file_that_begins_like_an_old_one_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"2026-11-21 first\n")
+    reader = tailer(tmp_path)
+    assert lines(reader) == [b"2026-11-21 first"]
+    log.rename(tmp_path / "app.log.1")
+    assert lines(reader) + lines(reader) == []
+    log.write_bytes(b"2026-")
+    assert lines(reader) == []
+    with log.open("ab") as file:
+        file.write(b"11-22 second\n")
+    assert lines(reader) == [b"2026-11-22 second"]
+
+
+def test_lines_read_between_the_copy_and_the_truncation_are_not_read_again(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"".join(b"line %d\n" % number for number in range(500)))
+    reader = tailer(tmp_path)
+    assert len(lines(reader)) == 500
+    shutil.copyfile(log, tmp_path / "app.log.1")
+    with log.open("ab") as file:
+        file.write(b"between\n")
+    assert lines(reader) == [b"between"]
+    os.truncate(log, 0)
+    assert lines(reader) + lines(reader) + lines(reader) == []
+    assert reader.lost == []
+
+
+def test_a_folder_that_comes_back_is_read_on_where_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "app.log"
+    log.write_bytes(b"a\nhalf ")
+    reader = tailer(folder)
+    assert lines(reader) == [b"a"]
+    folder.rename(tmp_path / "away")
+    assert lines(reader) == []
+    (tmp_path / "away").rename(folder)
+    with log.open("ab") as file:
+        file.write(b"a line\n")
+    assert lines(reader) == [b"half a line"]
+    assert reader.lost == []
+
+
+class FailingContents(DiskContents):
+    """A disk that answers EIO while ``fails``."""
+
+    fails = False
+
+    def read(self, found: Found, offset: int, size: int) -> bytes:
+        """See :class:`agent.tail.contents.Contents`."""
+        if self.fails:
+            raise UnreadableError("EIO")
+        return super().read(found, offset, size)
+
+
+def test_a_file_that_cannot_be_looked_into_is_neither_given_up_nor_begun_anew(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"a\n")
+    found = look_at(str(log))
+    assert found is not None
+    contents = FailingContents()
+    files = InputFiles("app", (str(log),))
+    reconciler = Reconciler([files], contents, fingerprint_bytes=1024, forget_after_us=0, since_us=0)
+    view = View({str(log): found}, {str(log): "app"}, frozenset(), NOW_US)
+    reconciler.reconcile(view, lambda track: False)
+    (track,) = reconciler.tracks.values()
+    track.offset, track.anchor = 2, b"a\n"
+    reconciler.distrust(track)
+    contents.fails = True
+    outcome = reconciler.reconcile(view, lambda track: False)
+    assert (list(reconciler.tracks.values()), track.state, outcome.lost) == ([track], "live", [])
