@@ -1,11 +1,10 @@
 """Reads the few bytes that tell contents apart: the head of a file, and the anchor before an offset.  I/O only."""
 
-import hashlib
 import os
 from typing import Protocol
 
 from agent.tail.listing import Found
-from agent.tail.track import Track
+from agent.tail.track import Track, hash_bytes
 
 
 class UnreadableError(Exception):
@@ -46,23 +45,18 @@ class DiskContents:
             raise UnreadableError(f"{found.path}: {error}") from error
 
 
-def hash_head(head: bytes) -> bytes:
-    """Return the fingerprint of a head."""
-    return hashlib.blake2b(head, digest_size=16).digest()
-
-
 def has_head_of(contents: Contents, found: Found, track: Track) -> bool:
     """Return whether a file begins like a track's content; False when the track has no head yet."""
     if not track.head_bytes or found.size < track.head_bytes:
         return False
     head = contents.read(found, 0, track.head_bytes)
-    return len(head) == track.head_bytes and hash_head(head) == track.head_hash
+    return len(head) == track.head_bytes and hash_bytes(head) == track.head_hash
 
 
 def has_anchor_of(contents: Contents, found: Found, track: Track) -> bool:
     """Return whether a file has, just before the track's offset, the bytes that the track read there."""
-    size = len(track.anchor)
-    return contents.read(found, track.offset - size, size) == track.anchor
+    size = track.anchor_bytes
+    return not size or hash_bytes(contents.read(found, track.offset - size, size)) == track.anchor_hash
 
 
 def continues(contents: Contents, found: Found, track: Track) -> bool:

@@ -19,11 +19,11 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from agent.tail.claims import Claims, Kin, kin_keys
-from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, hash_head, same_start
+from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, same_start
 from agent.tail.listing import Found
 from agent.tail.names import is_rotated_form, live_names, matches
 from agent.tail.settings import InputFiles
-from agent.tail.track import ANCHOR_BYTES, State, Track
+from agent.tail.track import ANCHOR_BYTES, State, Track, hash_bytes
 
 
 class _Judgement(Enum):
@@ -104,7 +104,9 @@ class Reconciler:
         """
         outcome = Outcome()
         claims = Claims(view.files.values())
-        displaced = [t for t in self.tracks.values() if not self._stays(t, view, is_open, claims, outcome)]
+        # What is nowhere to be found takes no file from a track that lives in it.
+        ordered = sorted(self.tracks.values(), key=lambda track: track.state == "missing")
+        displaced = [track for track in ordered if not self._stays(track, view, is_open, claims, outcome)]
         for track in displaced:
             self._move_or_miss(track, view, claims, outcome)
         self._begin_tracks(view, claims, outcome)
@@ -124,9 +126,10 @@ class Reconciler:
         if found is None:
             if str(PurePath(track.path).parent) in view.unreadable:
                 return True
-            if is_open(track):
-                self._set_state(track, "rotated", outcome)
-            return is_open(track)
+            if not is_open(track) or self._is_replaced(track, view):
+                return False
+            self._set_state(track, "rotated", outcome)
+            return True
         if self._verified.get(track.id) != found:
             try:
                 if not self._holds(found, track):
@@ -138,6 +141,16 @@ class Reconciler:
         claims.claim(found)
         self._note(track, found, view, outcome)
         return True
+
+    def _is_replaced(self, track: Track, view: View) -> bool:
+        """Return whether a copy of a track's content took its place and goes on there (rsync, ``sed -i``)."""
+        heir = view.files.get(track.path)
+        if heir is None or not track.head_bytes or not track.offset:
+            return False
+        try:
+            return continues(self._contents, heir, track)
+        except UnreadableError:
+            return False
 
     def _holds(self, found: Found, track: Track) -> bool:
         """Return whether a file still has a track's content up to its offset."""
@@ -151,7 +164,7 @@ class Reconciler:
             outcome.changed.add(track.id)
         if track.state == "finished":
             self._set_state(track, "rotated" if found.size > track.offset else "finished", outcome)
-        elif track.state != "ignored":
+        elif track.state != "ignored" or found.size > track.offset:
             self._set_state(track, "live" if _is_written(found.path, view) else "rotated", outcome)
         self._grow_head(track, found, outcome)
 
@@ -163,9 +176,9 @@ class Reconciler:
         except UnreadableError:
             return
         # The file may have been rewritten a moment ago: the head grows only out of the head that is known.
-        known = not track.head_bytes or hash_head(head[: track.head_bytes]) == track.head_hash
+        known = not track.head_bytes or hash_bytes(head[: track.head_bytes]) == track.head_hash
         if known and len(head) > track.head_bytes:
-            track.head_bytes, track.head_hash = len(head), hash_head(head)
+            track.head_bytes, track.head_hash = len(head), hash_bytes(head)
             outcome.changed.add(track.id)
 
     def _set_state(self, track: Track, state: State, outcome: Outcome) -> None:
@@ -186,7 +199,7 @@ class Reconciler:
         claims.claim(copy)
         track.device, track.inode, track.path, track.size = copy.device, copy.inode, copy.path, copy.size
         if copy.size < track.offset:  # lines that came after the copy was made were read before the truncation
-            track.offset, track.anchor = copy.size, b""
+            track.offset, track.anchor_bytes, track.skipping = copy.size, 0, False
         self._set_state(track, "rotated" if copy.size > track.offset else "finished", outcome)
         outcome.changed.add(track.id)
         outcome.moved.add(track.id)
@@ -283,7 +296,9 @@ class Reconciler:
         if original is not None and original.identity == found.identity:
             return False
         if original is not None and original.identity == track.identity and self._holds(original, track):
-            return self._are_equal(found, original)
+            # Nothing is longer than what it was copied from (asked now: that may have grown since it was listed).
+            whole = found.size <= original.size or self._contents.read(original, found.size - 1, 1)
+            return bool(whole) and self._are_equal(found, original)
         if found.size < track.offset:
             return has_head_of(self._contents, found, track)
         return track.head_bytes > 0 and continues(self._contents, found, track)
@@ -308,12 +323,14 @@ class Reconciler:
         else:
             track.state = "live" if _is_written(found.path, view) else "rotated"
             if isinstance(judgement, Track):
-                track.offset, track.anchor = judgement.offset, judgement.anchor
+                track.offset = judgement.offset
+                track.anchor_bytes, track.anchor_hash = judgement.anchor_bytes, judgement.anchor_hash
             elif first_start and files.read_from == "end":
                 track.offset = found.size
                 size = min(found.size, ANCHOR_BYTES)
-                track.anchor = self._contents.read(found, found.size - size, size)
-                track.skipping = size > 0 and not track.anchor.endswith(b"\n")
+                before = self._contents.read(found, found.size - size, size)
+                track.set_anchor(before)
+                track.skipping = size > 0 and not before.endswith(b"\n")
         self._next_id += 1
         return track
 

@@ -11,12 +11,12 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from agent.records import Chunk
-from agent.tail.contents import DiskContents, hash_head
+from agent.tail.contents import DiskContents
 from agent.tail.framing import Framed, frame
 from agent.tail.listing import expand, list_folders, look_at
 from agent.tail.reconcile import Lost, Reconciler, View
 from agent.tail.settings import InputFiles, TailSettings
-from agent.tail.track import ANCHOR_BYTES, Track, decode_track, encode_track
+from agent.tail.track import Track, decode_track, encode_track, hash_bytes
 from watchbook.clock import SECOND_US, Clock
 from watchbook.logs import get_logger
 
@@ -78,6 +78,7 @@ class Tailer:
         self._file_errors: dict[str, str] = {}
         self._folder_errors: dict[str, str] = {}
         self.needs_look = True
+        self._folders = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
 
     @property
     def tracks(self) -> Mapping[int, Track]:
@@ -90,9 +91,8 @@ class Tailer:
         return {**self._contents.errors, **self._folder_errors, **self._file_errors}
 
     def folders(self) -> set[str]:
-        """Return the folders in which something may happen."""
-        patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
-        return patterns | {str(PurePath(track.path).parent) for track in self.tracks.values() if track.is_read}
+        """Return the folders in which something may happen, as of the last look; may be asked during the next."""
+        return self._folders
 
     def look(self) -> None:
         """Look at the folders: follow renames, notice truncations, open what is new."""
@@ -108,6 +108,8 @@ class Tailer:
             self._close(identifier)
         self._dirty.update(dict.fromkeys(outcome.changed | outcome.removed))
         self._open_files()
+        patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
+        self._folders = patterns | {str(PurePath(t.path).parent) for t in self.tracks.values() if t.is_read}
 
     def read(self) -> Iterator[Chunk]:
         """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
@@ -202,9 +204,10 @@ class Tailer:
             return self._rest(track, held)
         wanted = int(self._settings.chunk_bytes)
         while True:
-            data = self._pread(track, held, wanted)
-            if data is None:
+            read = self._pread(track, held, wanted)
+            if read is None:
                 return None
+            before, data = read
             framed = self._frame(data, track)
             if framed.used or len(data) < wanted:
                 break
@@ -212,34 +215,34 @@ class Tailer:
         if not framed.used:
             return self._rest(track, held)
         held.quiet_since = None
-        track.anchor = (track.anchor + data[: framed.used])[-ANCHOR_BYTES:]
+        track.set_anchor(before + data[: framed.used])
         if track.offset == 0 and track.head_bytes < self._settings.fingerprint_bytes:
             head = data[: self._settings.fingerprint_bytes]
-            track.head_bytes, track.head_hash = len(head), hash_head(head)
+            track.head_bytes, track.head_hash = len(head), hash_bytes(head)
         return framed
 
     def _frame(self, data: bytes, track: Track, *, last: bool = False) -> Framed:
         limit = self._settings.max_line_bytes
         return frame(data, track.offset, max_line_bytes=limit, skipping=track.skipping, last=last)
 
-    def _pread(self, track: Track, held: _OpenFile, size: int) -> bytes | None:
-        """Read from the offset on; None when the content is not what it was.
+    def _pread(self, track: Track, held: _OpenFile, size: int) -> tuple[bytes, bytes] | None:
+        """Return the anchor and what follows it from the offset on; None when the content is not what it was.
 
         What is known of it is read again in the same call: the anchor before the offset, at offset 0 the head.
         """
-        anchor = track.anchor
+        before = track.anchor_bytes
         if track.offset == 0:
             size = max(size, track.head_bytes)
-        data = os.pread(held.descriptor, len(anchor) + size, track.offset - len(anchor))
-        known = data.startswith(anchor)
+        data = os.pread(held.descriptor, before + size, track.offset - before)
+        known = not before or hash_bytes(data[:before]) == track.anchor_hash
         if track.offset == 0 and track.head_bytes:
-            known = hash_head(data[: track.head_bytes]) == track.head_hash
+            known = hash_bytes(data[: track.head_bytes]) == track.head_hash
         if not known:
             held.suspect = True
             self._reconciler.distrust(track)
             self.needs_look = True
             return None
-        return data[len(anchor) :]
+        return data[:before], data[before:]
 
     def _rest(self, track: Track, held: _OpenFile) -> Framed | None:
         """At the end of what is there: when a rotated file has been quiet for long enough, finish it."""
@@ -250,12 +253,13 @@ class Tailer:
             held.quiet_since = now
         if now - held.quiet_since < self._settings.rotated_hold:
             return None
-        data = self._pread(track, held, self._settings.max_line_bytes)
-        if data is None:
+        read = self._pread(track, held, self._settings.max_line_bytes)
+        if read is None:
             return None
+        before, data = read
         framed = self._frame(data, track, last=True)
         track.state = "finished"
-        track.anchor = (track.anchor + data[: framed.used])[-ANCHOR_BYTES:]
+        track.set_anchor(before + data[: framed.used])
         self._dirty[track.id] = None
         self._close(track.id)
         return framed if framed.used else None

@@ -1,17 +1,19 @@
 """What the agent remembers of one file's content, from start to start.
 
 A track follows content, not a name: it is known again by device and inode together with the head of the content
-(``head_hash`` over the first ``head_bytes``), and by the ``anchor``, the last bytes before ``offset``.  The head grows
-with the file until it is long enough, so that short files are told apart too.  A track is stored as a JSON document in
+(``head_hash`` over the first ``head_bytes``), and by the anchor (``anchor_hash`` over the last ``anchor_bytes`` before
+``offset``).  Hashes, because the bytes themselves may hold what redaction keeps out of the spool.  The head grows with
+the file until it is long enough, so that short files are told apart too.  A track is stored as a JSON document in
 the same transaction as the batch that holds the lines up to its ``offset``.
 """
 
+import hashlib
 from typing import Final, Literal
 
 import msgspec
 
 #: How many bytes before the offset are compared on every read.
-ANCHOR_BYTES: Final = 64
+ANCHOR_BYTES: Final = 1024
 
 #: live: under a name that its input names.  rotated: no longer, being read to its end.  finished: read to its end, kept
 #: so that it is known when it is met again.  ignored: was there before the input was first started; never read.
@@ -36,7 +38,8 @@ class Track(msgspec.Struct, kw_only=True):
     size: int = 0
     head_bytes: int = 0
     head_hash: bytes = b""
-    anchor: bytes = b""
+    anchor_bytes: int = 0
+    anchor_hash: bytes = b""
     skipping: bool = False
     lines: int = 0
     bytes_read: int = 0
@@ -48,10 +51,20 @@ class Track(msgspec.Struct, kw_only=True):
         """Device and inode."""
         return self.device, self.inode
 
+    def set_anchor(self, before: bytes) -> None:
+        """Note the bytes that stand before the offset; the last of them become the anchor."""
+        anchor = before[-ANCHOR_BYTES:]
+        self.anchor_bytes, self.anchor_hash = len(anchor), hash_bytes(anchor)
+
     @property
     def is_read(self) -> bool:
         """Whether lines are read from it."""
         return self.state in ("live", "rotated")
+
+
+def hash_bytes(data: bytes) -> bytes:
+    """Return the fingerprint of a head or an anchor."""
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def encode_track(track: Track) -> bytes:

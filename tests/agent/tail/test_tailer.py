@@ -186,7 +186,8 @@ def test_a_file_that_cannot_be_looked_into_is_neither_given_up_nor_begun_anew(tm
     view = View({str(log): found}, {str(log): "app"}, frozenset(), NOW_US)
     reconciler.reconcile(view, lambda track: False)
     (track,) = reconciler.tracks.values()
-    track.offset, track.anchor = 2, b"a\n"
+    track.offset = 2
+    track.set_anchor(b"a\n")
     reconciler.distrust(track)
     contents.fails = True
     outcome = reconciler.reconcile(view, lambda track: False)
