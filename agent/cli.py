@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from agent.config import DEFAULT_PATH, load_settings
+from agent.spool import FolderInUseError
 from watchbook.clock import now_us
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_option
@@ -33,7 +34,7 @@ def run(path: Path) -> None:
     configure_logs(settings.log_level)
     try:
         code = run_daemon(lambda stop: run_agent(settings, profiles, stop), settings.drain_timeout)
-    except (NewerDatabaseError, sqlite3.Error) as error:
+    except (NewerDatabaseError, FolderInUseError, sqlite3.Error) as error:
         click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
         sys.exit(EX_DATA)
     sys.exit(code)

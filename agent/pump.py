@@ -95,6 +95,9 @@ class Pump:
                 await self._wait_for_room(stop)
             if stop.asked.is_set():
                 break
+            if self._loop.time() - self._looked >= self._tail.rescan_interval:
+                # Files are rotated and removed while a backlog is read; what is held open cannot be lost.
+                await self._look()
         self._take_own_events()
         if self._builder.n or self._tailer.has_changes or self._backlog.acknowledged != self._dropped:
             await self._flush(stop)
@@ -202,6 +205,8 @@ class Pump:
             if not said:
                 log.warning("spool_full", bytes=self._spool.bytes, bytes_max=self._spool_bytes_max)
                 said = True
+            if self._is_time_to_look():
+                await self._look()
             self.paused = "the spool is full ('spool.bytes_max'); reading goes on when the collector takes events"
             await stop.wait(_RETRY_S)
         if said:

@@ -31,6 +31,8 @@ from watchbook.logs import get_logger
 
 log = get_logger("collector")
 _BELL_S = 5
+#: Whatever 'receive.batch_bytes_max' says today, what was taken under a larger limit stays readable.
+_STORED_BATCH_BYTES_MAX = 1 << 30
 
 
 async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop, clock: Clock = now_us) -> None:
@@ -47,7 +49,7 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
         store = await Store.open(
             settings.segments,
             settings.store,
-            batch_bytes_max=settings.receive.batch_bytes_max,
+            batch_bytes_max=_STORED_BATCH_BYTES_MAX,
             clock=clock,
             on_committed=on_committed,
         )
@@ -152,6 +154,12 @@ def _add_metrics(
         "watchbook_rules_behind_events",
         "Stored events that the rules have not read yet.",
         lambda: max(0, store.last_number - watch.read_up_to),
+    )
+    add_gauge(
+        registry,
+        "watchbook_rules_failed_blocks",
+        "Blocks since the start that the rules could not read or evaluate; their events raise no alerts.",
+        lambda: watch.failed_blocks,
     )
     add_gauge(
         registry, "watchbook_rules_state_events", "Events in the windows of all rules.", lambda: engine.state_events

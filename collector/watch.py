@@ -17,7 +17,7 @@ from collector.finding import AlertChange
 from watchbook.clock import TIME_MAX_US, Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
-from watchbook.wire import EVENTS_MAX
+from watchbook.wire import EVENTS_MAX, WireError
 
 log = get_logger("watch")
 _RECENT_BLOCKS = 64
@@ -44,6 +44,7 @@ class Watch:
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
         self.read_up_to = 0
+        self.failed_blocks = 0
 
     def committed(self, blocks: Sequence[DecodedBlock]) -> None:
         """Take note of blocks that were just stored."""
@@ -99,10 +100,10 @@ class Watch:
             self._unwritten = (self._engine.tick(self._clock()), self._mark)
             self._write()
         changes: list[AlertChange] = []
-        for block in blocks:
-            changes.extend(self._engine.process(block))
-            self.read_up_to = block.info.number + block.info.n - 1
-            self._mark = Watermark(self.read_up_to, block.info.received)
+        for info, block in blocks:
+            changes.extend(self._evaluated(info, block))
+            self.read_up_to = info.number + info.n - 1
+            self._mark = Watermark(self.read_up_to, info.received)
         if changes:
             self._unwritten = (changes, self._mark)
             self._write()
@@ -114,9 +115,32 @@ class Watch:
             self._alerts.apply(*self._unwritten)
             self._unwritten = None
 
-    def _next_blocks(self) -> list[DecodedBlock]:
+    def _evaluated(self, info: BlockInfo, block: DecodedBlock | None) -> list[AlertChange]:
+        """Return what the rules say about a block; nothing, loudly and counted, when that fails.
+
+        A block that stops the rules would stop them after every restart, and with them every alert after it.
+        """
+        if block is None:
+            return []
+        try:
+            return self._engine.process(block)
+        except Exception:  # whatever it is, it is said and counted
+            self.failed_blocks += 1
+            log.exception("rules_failed", block=info.number, segment=info.segment, next_step="report this block")
+            return []
+
+    def _read(self, info: BlockInfo) -> DecodedBlock | None:
+        """Return a stored block, None when it is gone or damaged; errors of the disk are raised."""
+        try:
+            return self._source.read(info)
+        except (KeyError, WireError) as error:
+            self.failed_blocks += 1
+            log.error("block_unreadable", block=info.number, segment=info.segment, error=str(error))  # noqa: TRY400
+            return None
+
+    def _next_blocks(self) -> list[tuple[BlockInfo, DecodedBlock | None]]:
         """Return blocks that follow what was read: those just stored if they follow on, else from the files."""
-        recent: list[DecodedBlock] = []
+        recent: list[tuple[BlockInfo, DecodedBlock | None]] = []
         expected = self.read_up_to + 1
         while self._recent:
             block = self._recent[0]
@@ -124,17 +148,19 @@ class Watch:
                 break
             self._recent.popleft()
             if block.info.number == expected:
-                recent.append(block)
+                recent.append((block.info, block))
                 expected += block.info.n
         if recent:
             return recent
-        return [self._source.read(info) for info in self._source.arrived_after(self.read_up_to, _AT_ONCE)]
+        return [(info, self._read(info)) for info in self._source.arrived_after(self.read_up_to, _AT_ONCE)]
 
     def _rebuild(self) -> None:
         self._mark = mark = self._alerts.watermark()
         if mark is not None:
             for info in self._blocks_before(mark):
-                self._engine.replay(self._source.read(info))
+                block = self._read(info)
+                if block is not None:
+                    self._engine.replay(block)
             self.read_up_to = mark.number
         self._unwritten = (self._engine.restore(self._alerts.open_alerts()), mark)
         self._write()

@@ -156,7 +156,7 @@ class Shipper:
 
     def _judge(self, answer: aiohttp.ClientResponse, body: bytes) -> Verdict:
         decoded = None
-        with contextlib.suppress(msgspec.DecodeError):
+        with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
             decoded = msgspec.json.decode(body)
         if answer.status == 200:
             if not isinstance(decoded, dict) or "sequence" not in decoded:
@@ -168,7 +168,11 @@ class Shipper:
         if self._settings.token_file is None:
             return self._settings.token
         try:
-            return self._settings.token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            log.warning("token_unreadable", file=str(self._settings.token_file), error=error.strerror)
+            token = self._settings.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("token_unreadable", file=str(self._settings.token_file), error=str(error))
             return None
+        if token.isascii() and token.isprintable() and " " not in token:
+            return token
+        log.warning("token_malformed", file=str(self._settings.token_file), expected="one word on one line")
+        return None

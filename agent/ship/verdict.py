@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from agent.ship.settings import ShipSettings
 
+_OURS = "urn:watchbook:problem:"
+
 
 class Kind(Enum):
     """What to do after an answer."""
@@ -41,7 +43,7 @@ def judge(status: int, headers: Mapping[str, str], body: Any) -> Verdict:
         expected = problem.get("expected")
         return Verdict(Kind.GAP, reason, expected) if isinstance(expected, int) else Verdict(Kind.CONFLICT, reason)
     # Only a Watchbook problem says that the batch is at fault: a proxy's 413 page must not cost an event.
-    if status in (400, 413, 422) and problem.get("title"):
+    if status in (400, 413, 422) and str(problem.get("type")).startswith(_OURS):
         errors = [error for error in problem.get("errors") or () if isinstance(error, Mapping)]
         places = tuple(error["index"] for error in errors if isinstance(error.get("index"), int))
         return Verdict(Kind.POISON, reason, indexes=places or None)

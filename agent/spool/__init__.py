@@ -2,6 +2,6 @@
 
 from agent.spool.backlog import Backlog
 from agent.spool.settings import SpoolSettings
-from agent.spool.spool import Group, Mark, Spool, SpoolError, StoredBatch
+from agent.spool.spool import FolderInUseError, Group, Mark, Spool, SpoolError, StoredBatch
 
-__all__ = ["Backlog", "Group", "Mark", "Spool", "SpoolError", "SpoolSettings", "StoredBatch"]
+__all__ = ["Backlog", "FolderInUseError", "Group", "Mark", "Spool", "SpoolError", "SpoolSettings", "StoredBatch"]

@@ -10,7 +10,9 @@ SQLite, WAL, ``synchronous=FULL``:
 - ``meta``: ``stream`` (uuid), ``started`` (JSON), ``first_start`` (microseconds since the epoch).
 """
 
+import fcntl
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +37,10 @@ PRAGMA user_version={COMPATIBILITY};
 COMMIT;
 """
 FILE_NAME: Final = "spool.db"
+
+
+class FolderInUseError(Exception):
+    """Another agent works in this folder."""
 
 
 class Mark(NamedTuple):
@@ -74,6 +80,14 @@ class Spool:
 
     def __init__(self, folder: Path, clock: Clock, process_start: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise FolderInUseError(
+                f"{folder} is in use by another agent; stop it, or give this one another 'state'"
+            ) from error
         self._clock = clock
         self._connection = connect(folder / FILE_NAME, compatibility=COMPATIBILITY)
         execute = self._connection.execute
@@ -171,7 +185,10 @@ class Spool:
         row = execute("SELECT created, n, data FROM batch WHERE sequence = ?", (sequence,)).fetchone()
         if row is None:
             return None
-        batch = wire.decode_batch(row[2], bytes_max=bytes_max)
+        try:
+            batch = wire.decode_batch(row[2], bytes_max=bytes_max)
+        except wire.WireError as error:
+            return self._reject_undecodable(sequence, row, f"{reason}; here: {error}")
         bad = set(range(batch.n)) if indexes is None else set(indexes)
         kept = [batch.event(index) for index in range(batch.n) if index not in bad]
         data = wire.encode_batch(len(kept), wire.columns_of(kept))
@@ -191,6 +208,25 @@ class Spool:
         self.bytes += len(data) - len(row[2])
         return StoredBatch(self.stream, sequence, row[0], len(kept), data)
 
+    def _reject_undecodable(self, sequence: int, row: tuple[int, int, bytes], reason: str) -> StoredBatch:
+        """Set a batch aside whose bytes were damaged in the spool, as they are."""
+        created, _, damaged = row
+        data = wire.encode_batch(0, {})
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            document = json.dumps({"damaged_batch_hex": damaged.hex()})
+            execute(
+                "INSERT INTO rejected(created, reason, document) VALUES (?, ?, ?)", (self._clock(), reason, document)
+            )
+            execute("UPDATE batch SET n = 0, data = ? WHERE sequence = ?", (data, sequence))
+            execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self.bytes += len(data) - len(damaged)
+        return StoredBatch(self.stream, sequence, created, 0, data)
+
     def renew_stream(self, acknowledged: Mark) -> Mark:
         """Begin a new stream and number what is unsent in it from 1; return the place of its last batch."""
         execute = self._connection.execute
@@ -198,10 +234,10 @@ class Spool:
         execute("BEGIN IMMEDIATE")
         try:
             freed = self._drop(acknowledged)
-            # Negative in between: the numbers of the old and the new order overlap.
-            execute("UPDATE batch SET sequence = -(SELECT count(*) FROM batch b WHERE b.sequence <= batch.sequence)")
+            # Sequences have no holes.  Negative in between: the numbers of the old and the new order overlap.
+            (first, count) = execute("SELECT coalesce(min(sequence), 1), count(*) FROM batch").fetchone()
+            execute("UPDATE batch SET sequence = -(sequence - ?)", (first - 1,))
             execute("UPDATE batch SET sequence = -sequence")
-            (count,) = execute("SELECT count(*) FROM batch").fetchone()
             execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'batch'", (count,))
             execute("UPDATE meta SET value = ? WHERE key = 'stream'", (stream,))
             execute("COMMIT")
@@ -218,8 +254,9 @@ class Spool:
         return int(self._connection.execute("SELECT count(*) FROM rejected").fetchone()[0])
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file and give the folder free."""
         self._connection.close()
+        os.close(self._lock)
 
 
 class SpoolView(NamedTuple):

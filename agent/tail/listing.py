@@ -24,33 +24,50 @@ class Found(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """``files`` by path; ``unreadable``: folder -> why it could not be listed."""
+    """``files`` by path; by folder, why it could not be listed (``unreadable``), what was left out (``strange``)."""
 
     files: dict[str, Found]
     unreadable: dict[str, str]
+    strange: dict[str, str]
 
 
 def expand(patterns: Iterable[str]) -> list[str]:
     """Return the paths that glob patterns match, each once, sorted within a pattern."""
     found = (sorted(glob.glob(pattern, recursive=True)) for pattern in patterns)  # noqa: PTH207  # absolute patterns
-    return list(dict.fromkeys(path for paths in found for path in paths))
+    return list(dict.fromkeys(path for paths in found for path in paths if _is_text(path)))
 
 
 def list_folders(folders: Iterable[str]) -> Listing:
     """Return every regular file in the folders; symbolic links are followed to the file they lead to."""
     files: dict[str, Found] = {}
     unreadable: dict[str, str] = {}
+    strange: dict[str, str] = {}
     for folder in folders:
+        unreadable_names = 0
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if found := look_at(entry.path):
+                    if not _is_text(entry.name):
+                        unreadable_names += 1
+                    elif found := look_at(entry.path):
                         files[entry.path] = found
+            if unreadable_names:
+                unreadable_words = f"{unreadable_names} names of files in it are not UTF-8; those files are not read"
+                strange[folder] = unreadable_words
         except FileNotFoundError:
             continue
         except OSError as error:
             unreadable[folder] = error.strerror or str(error)
-    return Listing(files, unreadable)
+    return Listing(files, unreadable, strange)
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is UTF-8: no other can be stored or sent."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def look_at(path: str) -> Found | None:

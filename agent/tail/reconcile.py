@@ -159,6 +159,10 @@ class Reconciler:
         return continues(self._contents, found, track)
 
     def _note(self, track: Track, found: Found, view: View, outcome: Outcome) -> None:
+        files = self._input_of(found, view)
+        if files is not None and track.input != files.name:  # renamed in the configuration
+            track.input = files.name
+            outcome.changed.add(track.id)
         if (track.path, track.size) != (found.path, found.size):
             track.path, track.size = found.path, found.size
             outcome.changed.add(track.id)

@@ -113,7 +113,10 @@ class Tailer:
 
     def read(self) -> Iterator[Chunk]:
         """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
-        reading = sorted((t for t in self.tracks.values() if t.id in self._open), key=lambda t: t.state == "live")
+        # Files of an input that was taken out of the configuration stay known, unread.
+        configured = {files.name for files in self._inputs}
+        reading = [t for t in self.tracks.values() if t.id in self._open and t.input in configured]
+        reading.sort(key=lambda track: track.state == "live")
         while reading:
             going_on = []
             for track in reading:
@@ -152,7 +155,7 @@ class Tailer:
         for path in live:
             if path not in listing.files and (found := look_at(path)):
                 listing.files[path] = found
-        self._folder_errors = listing.unreadable
+        self._folder_errors = {**listing.strange, **listing.unreadable}
         absent = {folder for folder in folders if not os.path.isdir(folder)}  # noqa: PTH112
         return View(listing.files, live, frozenset({*listing.unreadable, *absent}), self._clock())
 

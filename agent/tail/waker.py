@@ -62,7 +62,7 @@ class Waker:
                 if any(change is not Change.modified for change, _ in changes):
                     self.names_changed = True
                 self._changed.set()
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001  # a hint only, and watchfiles raises its own kinds
             # No inotify watches left, or a folder that went away: the rescans go on, only latency is lost.
             log.warning("watch_failed", error=str(error), next_step="raise fs.inotify.max_user_watches")
             await asyncio.sleep(self._settings.rescan_interval)

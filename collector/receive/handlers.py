@@ -111,8 +111,8 @@ class Receiver:
         if request.content_type not in ("application/json", "application/x-ndjson"):
             raise self._refused(415, "media-type", "expected Content-Type application/json or application/x-ndjson")
         key = request.headers.get("Idempotency-Key")
-        if key is not None and not 0 < len(key) <= 255:
-            raise self._refused(400, "idempotency-key", "an Idempotency-Key has 1 to 255 characters")
+        if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
+            raise self._refused(400, "idempotency-key", "an Idempotency-Key has 1 to 255 printable ASCII characters")
         body = await self._body(request)
         events = self._posted(body, request.content_type)
         if not events:

@@ -136,6 +136,8 @@ class Segment:
     def commit(self, blocks: Sequence[NewBlock], sequences: dict[str, int], requests: Iterable[Request]) -> None:
         """Write blocks, the sequences they move on and the requests they answer, in one durable transaction."""
         execute = self._connection.execute
+        if self._connection.in_transaction:  # a rollback that failed
+            execute("ROLLBACK")
         execute("BEGIN IMMEDIATE")
         try:
             for name, sequence in sequences.items():

@@ -131,8 +131,10 @@ class Writer:
                 self._files.current.commit(work.blocks, work.moved, work.requests)
                 self._files.heads = work.heads
                 self._files.remember(work.requests)
-        except (sqlite3.Error, OSError) as error:
-            self._failure.failed(str(error), batches=len(appends), next_step="free space or repair the disk")
+        except Exception as error:  # noqa: BLE001  # answered and said: a writer that dies would leave every sender waiting
+            disk = isinstance(error, sqlite3.Error | OSError)
+            next_step = "free space or repair the disk" if disk else "report this"
+            self._failure.failed(str(error) or repr(error), batches=len(appends), next_step=next_step)
             unavailable = StoreUnavailableError(f"the store cannot write: {error}")
             for append in appends:
                 append.answer(append, unavailable)

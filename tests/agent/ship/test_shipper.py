@@ -80,7 +80,8 @@ class Bench:
 
 
 def problem(status: int, **members: Any) -> web.Response:
-    return web.json_response({"title": "t", "status": status, **members}, status=status)
+    document = {"type": "urn:watchbook:problem:test", "title": "t", "status": status, **members}
+    return web.json_response(document, status=status)
 
 
 async def test_a_server_that_fails_gets_every_batch_all_the_same(aiohttp_server: AiohttpServer) -> None:
@@ -124,7 +125,16 @@ async def test_the_event_at_fault_is_set_aside_and_the_rest_is_sent(aiohttp_serv
 
 
 async def test_a_proxy_that_says_413_costs_no_event(aiohttp_server: AiohttpServer) -> None:
-    bench, pages = Bench(), iter([web.Response(status=413, text="<html>too large</html>")])
+    bench, pages = (
+        Bench(),
+        iter(
+            [
+                web.Response(status=413, text="<html>too large</html>"),
+                web.json_response({"title": "Bad Request"}, status=400),
+                web.Response(status=422, body=b'{"title":"\xe9"}'),
+            ]
+        ),
+    )
     await bench.run(aiohttp_server, lambda request, body: next(pages, None))
     assert bench.rejected == []
     assert len(bench.received) == 3

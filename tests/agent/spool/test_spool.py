@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.spool import Group, Mark, Spool
+from agent.spool import FolderInUseError, Group, Mark, Spool
 from agent.spool.spool import look_into
 from watchbook import wire
 from watchbook.database import NewerDatabaseError, connect
@@ -96,3 +96,19 @@ def test_a_spool_of_a_newer_version_is_refused(tmp_path: Path, spool: Spool) -> 
     connection.close()
     with pytest.raises(NewerDatabaseError, match=r"spool\.db: written by a newer Watchbook \(format 9"):
         Spool(tmp_path, lambda: 7)
+
+
+def test_two_agents_cannot_share_a_folder(tmp_path: Path, spool: Spool) -> None:
+    with pytest.raises(FolderInUseError, match="in use by another agent"):
+        Spool(tmp_path, lambda: 7)
+    spool.close()
+    Spool(tmp_path, lambda: 7).close()
+
+
+def test_a_batch_damaged_in_the_spool_is_set_aside_as_it_is(tmp_path: Path, spool: Spool) -> None:
+    spool.commit(group("a"), NOTHING)
+    spool._connection.execute("UPDATE batch SET data = x'00ff'")
+    replaced = spool.reject(1, None, "422", 1 << 20)
+    assert replaced is not None
+    assert (replaced.sequence, replaced.n, spool.rejected()) == (1, 0, 1)
+    assert wire.decode_batch(replaced.data, bytes_max=1000).n == 0

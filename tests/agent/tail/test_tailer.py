@@ -192,3 +192,33 @@ def test_a_file_that_cannot_be_looked_into_is_neither_given_up_nor_begun_anew(tm
     contents.fails = True
     outcome = reconciler.reconcile(view, lambda track: False)
     assert (list(reconciler.tracks.values()), track.state, outcome.lost) == ([track], "live", [])
+
+
+def test_a_renamed_input_goes_on_where_it_was_and_a_removed_one_is_not_read(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"a\n")
+    reader = tailer(tmp_path)
+    assert lines(reader) == [b"a"]
+    documents = [document for document in reader.take_changes().tracks.values() if document]
+    reader.close()
+    log.write_bytes(b"a\nb\n")
+    for files, expected in (
+        (InputFiles("other", (str(tmp_path / "x"),)), []),
+        (InputFiles("web", (str(log),)), [b"b"]),
+    ):
+        again = Tailer(
+            [files], TailSettings(), clock=lambda: NOW_US, since_us=0, documents=documents, started=[str(log)]
+        )
+        again.look()
+        chunks = list(again.read())
+        assert [line for chunk in chunks for line in chunk.lines] == expected
+        assert {chunk.input for chunk in chunks} <= {"web"}
+        again.close()
+
+
+def test_a_name_that_is_no_utf8_is_left_out_and_said(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(b"a\n")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.log")).write_bytes(b"b\n")
+    reader = tailer(tmp_path, "*.log")
+    assert lines(reader) == [b"a"]
+    assert "not UTF-8" in reader.errors[str(tmp_path)]

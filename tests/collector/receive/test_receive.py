@@ -15,7 +15,7 @@ from pytest_aiohttp import AiohttpClient
 from collector.problem import ApiProblem
 from collector.receive import Receiver, ReceiveSettings
 from collector.refusals import problem_of
-from collector.store import Store, StoreSettings
+from collector.store import Store, StoreSettings, StoreUnavailableError
 from collector.web import make_application
 from tests.collector.store.batches import batch_of
 from watchbook import wire
@@ -225,3 +225,19 @@ async def test_a_request_sent_again_with_its_key_is_stored_once(client: Client, 
 async def test_a_media_type_that_is_not_ours_is_refused(client: Client) -> None:
     assert (await post_events(client, b"a=b", **{"Content-Type": "text/plain"}))[0] == 415
     assert (await post_batch(client, 1, b"", **{"Content-Type": "application/json"}))[0] == 415
+
+
+@pytest.mark.parametrize("key", ["\udcff", "a\tb", "x" * 256])
+async def test_a_key_that_is_no_plain_text_is_refused_and_the_writer_goes_on(client: Client, key: str) -> None:
+    try:
+        status, _ = await post_events(client, [GOOD], **{"Idempotency-Key": key})
+    except (UnicodeEncodeError, ValueError):  # a header that the client itself refuses to send
+        status = 400
+    assert status == 400
+    assert (await post_events(client, [GOOD]))[0] == 200
+
+
+async def test_an_append_that_cannot_be_bound_is_answered_and_the_writer_goes_on(store: Store) -> None:
+    with pytest.raises(StoreUnavailableError):
+        await store.append(store.own_stream, None, *batch_of("a"), key=("\udcff", b"1"))
+    assert not (await store.append(store.own_stream, None, *batch_of("b"))).repeat

@@ -1,0 +1,86 @@
+"""The watch over a real store and real alerts: each block once, whatever becomes of a block or of the disk."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from collector.alert import AlertSettings, AlertStore
+from collector.block import DecodedBlock
+from collector.detect import DetectSettings, Engine, load_rules
+from collector.state import open_state
+from collector.store import Store, StoreSettings
+from collector.watch import Watch
+from watchbook import wire
+from watchbook.daemon import Stop
+from watchbook.shipped import shipped_folder
+
+NOW = 1_763_733_909_000_000
+STREAM = "a" * 32
+RULES = shipped_folder("rules")
+
+
+class FailingEngine(Engine):
+    """An engine that one block stops."""
+
+    def process(self, block: DecodedBlock) -> list[Any]:
+        """See :class:`collector.detect.Engine`."""
+        if block.info.sequence == 2:
+            raise RuntimeError("a bug")
+        return super().process(block)
+
+
+def grant(actor: str, sequence: int) -> tuple[bytes, wire.Batch]:
+    events = [
+        {"time": NOW + sequence, "actor.type": "user", "actor.id": actor, "action": "grant", "category": "permission"}
+    ]
+    data = wire.encode_batch(1, wire.columns_of(events))
+    return data, wire.decode_batch(data, bytes_max=1 << 20)
+
+
+async def run(
+    folder: Path, batches: Sequence[tuple[int, str]], engine_type: type[Engine] = Engine
+) -> tuple[Any, Watch]:
+    """Store batches under the eyes of a watch, as the daemon does, and return the alerts in the end."""
+    watches: list[Watch] = []
+
+    def on_committed(blocks: Sequence[DecodedBlock]) -> None:
+        for watch in watches:
+            watch.committed(blocks)
+
+    store = await Store.open(
+        folder / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=on_committed
+    )
+    alerts = AlertStore(await asyncio.to_thread(open_state, folder / "state.db"), AlertSettings(), lambda _: None)
+    engine = engine_type(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
+    watch = Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None)
+    watches.append(watch)
+    stop = Stop()
+    await watch.start()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watch.run(stop))
+        for sequence, actor in batches:
+            await store.append(STREAM, sequence, *grant(actor, sequence))
+        stop.asked.set()
+        watch.ring()
+        await running
+    await watch.close()
+    page = await asyncio.to_thread(alerts.page)
+    await asyncio.to_thread(alerts.close)
+    await store.close()
+    return page["alerts"], watch
+
+
+async def test_alerts_are_neither_missed_nor_repeated_over_restarts(tmp_path: Path) -> None:
+    await run(tmp_path, [(1, "alice"), (2, "bob")])
+    await run(tmp_path, [(1, "alice"), (3, "bob"), (4, "carol")])
+    alerts, watch = await run(tmp_path, [])
+    counts = {alert["group"]["actor.id"]: alert["count"] for alert in alerts}
+    assert counts == {"alice": 1, "bob": 2, "carol": 1}
+    assert watch.read_up_to == 4
+
+
+async def test_a_block_that_the_rules_cannot_take_does_not_stop_them(tmp_path: Path) -> None:
+    alerts, watch = await run(tmp_path, [(1, "alice"), (2, "bob"), (3, "carol")], FailingEngine)
+    assert sorted(alert["group"]["actor.id"] for alert in alerts) == ["alice", "carol"]
+    assert (watch.failed_blocks, watch.read_up_to) == (1, 3)
