@@ -15,7 +15,8 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -125,23 +126,25 @@ class Spool:
         """
         created = self._clock()
         compressed = [(n, wire.compress(data)) for n, data in group.batches]
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             freed = self._drop(acknowledged)
             stored = [self._insert(created, n, data) for n, data in compressed]
             self._write_positions(group)
-            execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
         self.bytes += sum(len(batch.data) for batch in stored) - freed[0]
         self.batches += len(stored) - freed[1]
         return stored
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit what is done within, or nothing of it."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _drop(self, acknowledged: Mark) -> tuple[int, int]:
         if acknowledged.stream != self.stream:
@@ -185,54 +188,32 @@ class Spool:
         row = execute("SELECT created, n, data FROM batch WHERE sequence = ?", (sequence,)).fetchone()
         if row is None:
             return None
+        created, _, data = row
+        kept: list[dict[str, Any]] = []
         try:
-            batch = wire.decode_batch(row[2], bytes_max=bytes_max)
-        except wire.WireError as error:
-            return self._reject_undecodable(sequence, row, f"{reason}; here: {error}")
-        bad = set(range(batch.n)) if indexes is None else set(indexes)
-        kept = [batch.event(index) for index in range(batch.n) if index not in bad]
-        data = wire.encode_batch(len(kept), wire.columns_of(kept))
-        execute("BEGIN IMMEDIATE")
-        try:
-            for index in sorted(bad & set(range(batch.n))):
-                document = json.dumps(batch.event(index), ensure_ascii=False)
-                execute(
-                    "INSERT INTO rejected(created, reason, document) VALUES (?, ?, ?)",
-                    (self._clock(), reason, document),
-                )
-            execute("UPDATE batch SET n = ?, data = ? WHERE sequence = ?", (len(kept), data, sequence))
-            execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
-        self.bytes += len(data) - len(row[2])
-        return StoredBatch(self.stream, sequence, row[0], len(kept), data)
-
-    def _reject_undecodable(self, sequence: int, row: tuple[int, int, bytes], reason: str) -> StoredBatch:
-        """Set a batch aside whose bytes were damaged in the spool, as they are."""
-        created, _, damaged = row
-        data = wire.encode_batch(0, {})
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        try:
-            document = json.dumps({"damaged_batch_hex": damaged.hex()})
-            execute(
-                "INSERT INTO rejected(created, reason, document) VALUES (?, ?, ?)", (self._clock(), reason, document)
+            batch = wire.decode_batch(data, bytes_max=bytes_max)
+        except wire.WireError as error:  # damaged in the spool: it is set aside as it is
+            aside, reason = [{"damaged_batch_hex": data.hex()}], f"{reason}; here: {error}"
+        else:
+            bad = set(range(batch.n)) if indexes is None else set(indexes)
+            kept = [batch.event(index) for index in range(batch.n) if index not in bad]
+            aside = [batch.event(index) for index in range(batch.n) if index in bad]
+        replacement = wire.encode_batch(len(kept), wire.columns_of(kept))
+        now = self._clock()
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT INTO rejected(created, reason, document) VALUES (?, ?, ?)",
+                [(now, reason, json.dumps(event, ensure_ascii=False)) for event in aside],
             )
-            execute("UPDATE batch SET n = 0, data = ? WHERE sequence = ?", (data, sequence))
-            execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
-        self.bytes += len(data) - len(damaged)
-        return StoredBatch(self.stream, sequence, created, 0, data)
+            execute("UPDATE batch SET n = ?, data = ? WHERE sequence = ?", (len(kept), replacement, sequence))
+        self.bytes += len(replacement) - len(data)
+        return StoredBatch(self.stream, sequence, created, len(kept), replacement)
 
     def renew_stream(self, acknowledged: Mark) -> Mark:
         """Begin a new stream and number what is unsent in it from 1; return the place of its last batch."""
         execute = self._connection.execute
         stream = uuid.uuid4().hex
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             freed = self._drop(acknowledged)
             # Sequences have no holes.  Negative in between: the numbers of the old and the new order overlap.
             (first, count) = execute("SELECT coalesce(min(sequence), 1), count(*) FROM batch").fetchone()
@@ -240,10 +221,6 @@ class Spool:
             execute("UPDATE batch SET sequence = -sequence")
             execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'batch'", (count,))
             execute("UPDATE meta SET value = ? WHERE key = 'stream'", (stream,))
-            execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
         self.stream = stream
         self.bytes -= freed[0]
         self.batches -= freed[1]
