@@ -1,24 +1,27 @@
 """The batch: the bytes that are the spool row, the request body, the unit of de-duplication and the stored block.
 
-Format, version 1.  One zstd frame (RFC 8878) with its content size in the frame header; in it one JSON object::
+Format, version 2.  One zstd frame (RFC 8878) with its content size in the frame header; in it one JSON object::
 
-    {"v": 1, "n": 3, "c": {"time": [1763733909123456, 1200, 0],
+    {"v": 2, "n": 3, "c": {"time": [1763733909123456, 1200, 0],
                            "actor.type": "user",
                            "actor.id": ["alice", null, "bob"],
-                           "details": [{"k": 1}, null, null], …}}
+                           "outcome": {"d": ["success", "failure"], "i": "##$"},
+                           "details": {"d": [{"k": 1}], "i": "#!!"}, …}}
 
 - ``n``: how many events, 0 to :data:`EVENTS_MAX`.  A batch of 0 moves its stream's sequence on and stores nothing.
 - ``c``: one column a field of :mod:`watchbook.event`, in any order.  A column is an array of ``n`` values, null where
-  the event has no such field.  A text column may be one string instead: every event has that value.  A missing column:
-  no event has the field.
+  the event has no such field.  A text column may be one string instead: every event has that value.  Any column but
+  those of numbers may be coded instead: its distinct values and one character an event (:mod:`watchbook.coded`).  A
+  missing column: no event has the field.
 - ``time`` and ``origin.offset`` hold their first value, then differences: each number is added to the last one that was
   not null.
 - ``time``, ``actor.type`` and ``action`` are there for every event.
 
-Columns, constants and differences were measured against rows: 72 against 82 bytes an event, 3.1 against 3.9 us CPU for
-both ends together (docs/decisions/001-batch.md).
+Version 1 had no coded columns; it is read as well.  Columns, constants, differences and codes were measured:
+docs/decisions/001-batch.md and 005-coded-columns.md.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from operator import sub
@@ -28,19 +31,23 @@ import msgspec
 import zstandard
 
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
-from watchbook.event import FIELDS, REQUIRED, Field
+from watchbook.coded import Coded, has_absent, read_coded, write_coded, write_sparse
+from watchbook.columns import Batch, Column, Columns, decode_raw
+from watchbook.event import FIELD_BY_NAME, FIELDS, REQUIRED, Field
 
-VERSION: Final = 1
+__all__ = ["Batch", "Column", "WireError", "decode_raw"]
+
+VERSION: Final = 2
 CONTENT_TYPE: Final = "application/vnd.watchbook.batch.v1+zstd"
 STREAM_HEADER: Final = "Watchbook-Stream"
 SEQUENCE_HEADER: Final = "Watchbook-Sequence"
 EVENTS_MAX: Final = 4096
 ZSTD_LEVEL: Final = 1
 
-Column = Sequence[Any] | str
 _DIFFERENCES: Final = ("time", "origin.offset")
-_RAW_KINDS: Final = {"object": ord("{"), "changes": ord("[")}
-_NULL: Final = ord("n")
+_RAW_KINDS: Final = {"object": b"\0{", "changes": b"\0["}
+_NULL: Final = b"\0n"
+_local: Final = threading.local()
 
 
 class WireError(ValueError):
@@ -58,55 +65,6 @@ class WireError(ValueError):
         self.too_large = too_large
 
 
-class Batch:
-    """A decoded batch: ``n`` events as columns, with times and offsets as absolute numbers.
-
-    ``columns`` maps a field name to a list of ``n`` values or to the one text that all events share.  Values of
-    ``details`` and ``changes`` are ``msgspec.Raw`` until asked for through :meth:`event` or :meth:`value`.
-    """
-
-    __slots__ = ("columns", "n")
-
-    def __init__(self, n: int, columns: Mapping[str, Column]) -> None:
-        self.n = n
-        self.columns = columns
-
-    @property
-    def times(self) -> Sequence[int]:
-        """The event times, microseconds since the epoch."""
-        return self.columns.get("time", ())  # type: ignore[return-value]
-
-    def column(self, name: str) -> Sequence[Any] | None:
-        """Return ``n`` values, or None when no event has the field."""
-        column = self.columns.get(name)
-        return [column] * self.n if isinstance(column, str) else column
-
-    def value(self, name: str, index: int) -> Any:
-        """Return one field of one event, or None when it is absent."""
-        column = self.columns.get(name)
-        if column is None or isinstance(column, str):
-            return column
-        value = column[index]
-        return decode_raw(value) if isinstance(value, msgspec.Raw) else value
-
-    def event(self, index: int) -> dict[str, Any]:
-        """Return one event in flat form, without the fields it lacks."""
-        flat = {name: self.value(name, index) for name in self.columns}
-        return {name: value for name, value in flat.items() if value is not None}
-
-
-def decode_raw(raw: msgspec.Raw) -> Any:
-    """Return the value of an untouched piece of JSON.
-
-    Its text when it nests deeper than this call can follow, or holds a number that Python cannot: an event that was
-    accepted can always be read.
-    """
-    try:
-        return msgspec.json.decode(raw)
-    except (RecursionError, msgspec.MsgspecError):
-        return bytes(raw).decode()
-
-
 def encode_batch(n: int, columns: Mapping[str, Column]) -> bytes:
     """Return the bytes of a batch of ``n`` events given as columns with absolute times and offsets."""
     return compress(encode_json(n, columns))
@@ -114,12 +72,28 @@ def encode_batch(n: int, columns: Mapping[str, Column]) -> bytes:
 
 def encode_json(n: int, columns: Mapping[str, Column]) -> bytes:
     """Return a batch before compression (kept apart so that compression can run in another thread)."""
-    wired: dict[str, Any] = dict(columns)
-    for name in _DIFFERENCES:
-        column = wired.get(name)
-        if column:
-            wired[name] = _differences(column)
+    wired: dict[str, Any] = {}
+    for name, column in columns.items():
+        if name in _DIFFERENCES:
+            wired[name] = _differences(column) if column else column
+        else:
+            wired[name] = column if isinstance(column, str) or not n else _shortest(name, column)
     return _encoder.encode({"v": VERSION, "n": n, "c": wired})
+
+
+def _shortest(name: str, column: Sequence[Any]) -> Any:
+    kind = FIELD_BY_NAME[name].kind
+    if kind in ("integer", "number"):
+        return column
+    if kind == "text":
+        return write_coded(column) or column
+    if 2 * column.count(None) >= len(column):
+        return write_sparse(column)
+    pieces = [None if value is None else _encoder.encode(value) for value in column]
+    coded = write_coded(pieces)
+    if coded is None:
+        return [None if piece is None else msgspec.Raw(piece) for piece in pieces]
+    return coded | {"d": [msgspec.Raw(piece) for piece in coded["d"]]}
 
 
 def compress(data: bytes) -> bytes:
@@ -156,7 +130,7 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
             raise WireError("the zstd frame does not say its content size; compress the batch in one call")
         if size > bytes_max:
             raise WireError(f"the batch decompresses to {size} bytes, the limit is {bytes_max}", too_large=True)
-        content = zstandard.ZstdDecompressor().decompress(data, max_output_size=bytes_max, allow_extra_data=False)
+        content = _decompressor().decompress(data, max_output_size=bytes_max, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError(f"the body is no zstd frame: {error}") from error
     return content
@@ -171,17 +145,32 @@ def decode_json(data: bytes) -> Batch:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise _wire_error(error) from error
     n = wired.n
-    columns: dict[str, Column] = {}
+    names: list[str] = []
+    plain: dict[str, Column] = {}
+    coded: dict[str, Coded] = {}
     for attribute, field in _ATTRIBUTES:
         column = getattr(wired.c, attribute)
-        if column is not None:
-            columns[field.name] = _checked_column(field, column, n)
+        if column is None:
+            continue
+        names.append(field.name)
+        if isinstance(column, list | str):
+            plain[field.name] = _checked_column(field, column, n)
+        else:
+            coded[field.name] = _checked_coded(field, column, n)
     if n:
-        _check_required(columns)
-    return Batch(n, columns)
+        _check_required(plain, coded)
+    return Batch(n, Columns(names, plain, coded))
 
 
-def _checked_column(field: Field, column: Any, n: int) -> Column:
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor: making one costs as much as a small batch."""
+    found = getattr(_local, "decompressor", None)
+    if found is None:
+        found = _local.decompressor = zstandard.ZstdDecompressor()
+    return found
+
+
+def _checked_column(field: Field, column: list[Any] | str, n: int) -> Column:
     if isinstance(column, str):
         if field.values is not None and column not in field.values:
             raise WireError(_not_allowed(field, column), index=0, field=field.name)
@@ -194,7 +183,31 @@ def _checked_column(field: Field, column: Any, n: int) -> Column:
         _check_values(field, column)
     elif field.kind in _RAW_KINDS:
         return _checked_raw(field, column)
-    return column  # type: ignore[no-any-return]
+    return column
+
+
+def _checked_coded(field: Field, column: Any, n: int) -> Coded:
+    try:
+        coded = read_coded(column.d, column.i, n)
+    except ValueError as error:
+        raise WireError(f"column {field.name!r}: {error}", field=field.name) from error
+    try:
+        if field.values is not None:
+            _check_values(field, coded.values)
+        elif field.kind in _RAW_KINDS and None in _checked_raw(field, column.d):
+            raise WireError("a coded column holds no nulls", field=field.name)
+    except WireError as error:
+        raise _of_event(error, coded, among_values=field.values is None) from error
+    return coded
+
+
+def _of_event(error: WireError, coded: Coded, *, among_values: bool) -> WireError:
+    """Return an error about a value of ``d`` as one about the first event that has it."""
+    if error.index is None:
+        return error
+    code = error.index + 1 if among_values else error.index
+    index = coded.first(code) if code in coded.codes() else None
+    return WireError(str(error), index=index, field=error.field)
 
 
 def _check_values(field: Field, column: Sequence[str | None]) -> None:
@@ -209,19 +222,18 @@ def _not_allowed(field: Field, value: Any) -> str:
 
 
 def _checked_raw(field: Field, column: Sequence[Any]) -> Column:
-    opening = _RAW_KINDS[field.kind]
-    firsts = [memoryview(raw)[0] for raw in column]
-    kinds = set(firsts)
-    if not kinds <= {opening, _NULL}:
-        index = next(index for index, first in enumerate(firsts) if first not in (opening, _NULL))
+    # Joined, the first bytes of all values are seen by two searches; JSON text never holds a NUL.
+    joined = b"\0" + b"\0".join(column)
+    nulls = joined.count(_NULL)
+    if column and nulls + joined.count(_RAW_KINDS[field.kind]) < len(column):
+        index = next(i for i, raw in enumerate(column) if bytes(raw)[:1] not in (_NULL[1:], _RAW_KINDS[field.kind][1:]))
         raise WireError(f"expected {field.kind}, found {bytes(column[index])[:40]!r}", index=index, field=field.name)
+    checked = column if not nulls else [None if bytes(raw) == b"null" else raw for raw in column]
     if field.kind == "changes":
-        for index, (raw, first) in enumerate(zip(column, firsts, strict=True)):
-            if first == opening:
+        for index, raw in enumerate(checked):
+            if raw is not None:
                 _check_changes(field, raw, index)
-    if _NULL not in kinds:
-        return column
-    return [raw if first == opening else None for raw, first in zip(column, firsts, strict=True)]
+    return checked
 
 
 def _check_changes(field: Field, raw: msgspec.Raw, index: int) -> None:
@@ -231,12 +243,14 @@ def _check_changes(field: Field, raw: msgspec.Raw, index: int) -> None:
         raise WireError(f"expected a list of {{field, old, new}}: {error}", index=index, field=field.name) from error
 
 
-def _check_required(columns: Mapping[str, Column]) -> None:
+def _check_required(columns: Mapping[str, Column], coded: Mapping[str, Coded]) -> None:
     for name in REQUIRED:
         column = columns.get(name)
-        if column is None:
+        if column is None and name not in coded:
             raise WireError(f"no event has {name!r}, which every event must have", index=0, field=name)
-        if not isinstance(column, str) and None in column:
+        if name in coded and has_absent(coded[name]):
+            raise WireError(f"the event has no {name!r}", index=coded[name].first(0), field=name)
+        if column is not None and not isinstance(column, str) and None in column:
             raise WireError(f"the event has no {name!r}", index=list(column).index(None), field=name)
     times: Any = columns["time"]
     if min(times) < TIME_MIN_US or max(times) > TIME_MAX_US:
@@ -278,22 +292,29 @@ def _wire_error(error: Exception) -> WireError:
     path = place.rstrip("`")
     name, _, rest = path.removeprefix("$.c.").partition("[")
     index = rest.split("]")[0]
+    among_values = (
+        name.endswith(".d") and name not in FIELD_BY_NAME
+    )  # the place is one among the values of a coded column
     return WireError(
         text or type(error).__name__,
-        index=int(index) if index.isdecimal() else None,
-        field=name if path.startswith("$.c.") else None,
+        index=int(index) if index.isdecimal() and not among_values else None,
+        field=name.removesuffix(".d") if among_values else name if path.startswith("$.c.") else None,
     )
+
+
+def _coded_type(name: str, value: Any) -> Any:
+    return msgspec.defstruct(name, [("d", list[value]), ("i", str)], forbid_unknown_fields=True, gc=False)
 
 
 _COLUMN_TYPES: Final[dict[str, Any]] = {
     "time": list[int],
-    "text": list[str | None] | str,
+    "text": list[str | None] | str | _coded_type("CodedTexts", str),
     "integer": list[int | None],
     "number": list[int | float | None],
-    "numbers": list[dict[str, int | float] | None],
-    "texts": list[list[str] | None],
-    "object": list[msgspec.Raw],
-    "changes": list[msgspec.Raw],
+    "numbers": list[dict[str, int | float] | None] | _coded_type("CodedNumbers", dict[str, int | float]),
+    "texts": list[list[str] | None] | _coded_type("CodedLists", list[str]),
+    "object": list[msgspec.Raw] | _coded_type("CodedObjects", msgspec.Raw),
+    "changes": list[msgspec.Raw] | _coded_type("CodedChanges", msgspec.Raw),
 }
 _ATTRIBUTES: Final = tuple((field.name.replace(".", "_"), field) for field in FIELDS)
 _Columns: Any = msgspec.defstruct(
@@ -306,7 +327,7 @@ _Columns: Any = msgspec.defstruct(
 _Wired: Any = msgspec.defstruct(
     "Wired",
     [
-        ("v", Literal[1]),
+        ("v", Literal[1, 2]),
         ("n", Annotated[int, msgspec.Meta(ge=0, le=EVENTS_MAX)]),
         ("c", _Columns),
     ],

@@ -70,6 +70,10 @@ def body(n: int = 2, **columns: Any) -> bytes:
     return msgspec.json.encode({"v": 1, "n": n, "c": kept})
 
 
+def coded(values: list[Any], codes: str) -> dict[str, Any]:
+    return {"d": values, "i": codes}
+
+
 def refusal(data: bytes) -> WireError:
     with pytest.raises(WireError) as caught:
         wire.decode_json(data)
@@ -78,17 +82,18 @@ def refusal(data: bytes) -> WireError:
 
 def test_the_bytes_before_compression_are_the_golden_ones() -> None:
     encoded = wire.encode_json(len(EVENTS), wire.columns_of(EVENTS))
-    assert encoded == (GOLDEN / "batch-v1.json").read_bytes()
+    assert encoded == (GOLDEN / "batch-v2.json").read_bytes()
 
 
-def test_the_golden_bytes_can_be_read_for_ever() -> None:
-    batch = wire.decode_batch((GOLDEN / "batch-v1.zst").read_bytes(), bytes_max=BYTES_MAX)
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_golden_bytes_can_be_read_for_ever(version: int) -> None:
+    batch = wire.decode_batch((GOLDEN / f"batch-v{version}.zst").read_bytes(), bytes_max=BYTES_MAX)
     assert events_of(batch) == EVENTS
 
 
 def test_a_batch_is_one_zstd_frame_that_says_its_content_size() -> None:
     data = wire.encode_batch(len(EVENTS), wire.columns_of(EVENTS))
-    content = (GOLDEN / "batch-v1.json").read_bytes()
+    content = (GOLDEN / "batch-v2.json").read_bytes()
     assert zstandard.get_frame_parameters(data).content_size == len(content)
     assert zstandard.ZstdDecompressor().decompress(data) == content
 
@@ -106,7 +111,7 @@ def test_a_batch_of_no_events_holds_nothing() -> None:
 
 
 def test_columns_values_and_times_of_a_batch_can_be_asked_for_one_by_one() -> None:
-    batch = wire.decode_batch((GOLDEN / "batch-v1.zst").read_bytes(), bytes_max=BYTES_MAX)
+    batch = wire.decode_batch((GOLDEN / "batch-v2.zst").read_bytes(), bytes_max=BYTES_MAX)
     assert batch.times == [event["time"] for event in EVENTS]
     assert batch.column("origin.file") == ["/var/log/app.log"] * 3
     assert batch.column("actor.id") == ["alice", None, "bob"]
@@ -152,12 +157,31 @@ def test_every_list_of_events_comes_back_as_it_went(events: list[dict[str, Any]]
     assert events_of(wire.decode_batch(data, bytes_max=BYTES_MAX)) == events
 
 
+@given(st.lists(ANY_EVENT, min_size=1, max_size=4), st.lists(st.integers(0, 3), min_size=1, max_size=600))
+def test_events_that_repeat_values_come_back_as_they_went(pool: list[dict[str, Any]], picks: list[int]) -> None:
+    events = [pool[pick % len(pool)] for pick in picks]
+    batch = wire.decode_batch(wire.encode_batch(len(events), wire.columns_of(events)), bytes_max=1 << 26)
+    assert [batch.event(index) for index in range(batch.n)] == events  # one by one, before a column is written out
+    assert wire.encode_json(batch.n, dict(batch.columns)) == wire.encode_json(batch.n, wire.columns_of(events))
+
+
+def test_a_column_of_few_values_comes_as_values_and_codes() -> None:
+    events = [{"time": 1, "actor.type": "user", "action": "read", "org": f"org-{n % 3}"} for n in range(300)]
+    batch = wire.decode_batch(wire.encode_batch(300, wire.columns_of(events)), bytes_max=BYTES_MAX)
+    found = batch.coded("org")
+    assert found is not None
+    assert list(found.values) == [None, "org-0", "org-1", "org-2"]
+    assert found.codes()[:4] == bytes([1, 2, 3, 1])
+    assert batch.column("org") == [event["org"] for event in events]
+    assert batch.coded("actor.type") is None  # one text for all
+
+
 @pytest.mark.parametrize(
     ("data", "message", "index", "field"),
     [
         (body(actor__id=["a", 5]), "Expected `str | null`, got `int`", 1, "actor.id"),
         (body(actor__id=["a"]), "column 'actor.id' has 1 values, the batch has 2 events", None, "actor.id"),
-        (body(actor__id=7), "Expected `str | array | null`, got `int`", None, "actor.id"),
+        (body(actor__id=7), "Expected `str | object | array | null`, got `int`", None, "actor.id"),
         (body(actor__type=["user", "bot"]), "'bot' is not one of anonymous, api_key, service, system", 1, "actor.type"),
         (body(actor__type="robot"), "'robot' is not one of", 0, "actor.type"),
         (body(outcome=["success", "maybe"]), "'maybe' is not one of failure, in_progress, pending", 1, "outcome"),
@@ -173,7 +197,7 @@ def test_every_list_of_events_comes_back_as_it_went(events: list[dict[str, Any]]
         (body(origin__offset=[5, -6]), "the offset is negative or too large", 1, "origin.offset"),
         (body(origin__offset=[None, 2**63]), "the offset is negative or too large", 1, "origin.offset"),
         (body(details=[{}, [1]]), "expected object, found b'[1]'", 1, "details"),
-        (body(details="x"), "Expected `array | null`, got `str`", None, "details"),
+        (body(details="x"), "Expected `object | array | null`, got `str`", None, "details"),
         (body(changes=[None, {}]), "expected changes, found b'{}'", 1, "changes"),
         (body(changes=[[], [1]]), "expected a list of {field, old, new}", 1, "changes"),
         (body(changes=[[], [{"old": 1}]]), "Object missing required field `field`", 1, "changes"),
@@ -183,7 +207,18 @@ def test_every_list_of_events_comes_back_as_it_went(events: list[dict[str, Any]]
         (body(n=3), "has 2 values, the batch has 3 events", None, "time"),
         (body(n=-1), "Expected `int` >= 0", None, None),
         (body(n=4097), "Expected `int` <= 4096", None, None),
-        (b'{"v":2,"n":0,"c":{}}', "Invalid enum value 2", None, None),
+        (body(outcome=coded(["success", "maybe"], "#$")), "'maybe' is not one of", 1, "outcome"),
+        (body(outcome=coded(["success"], "#")), "1 characters of codes, expected 1 for each of 2", None, "outcome"),
+        (body(outcome=coded(["success"], "#$")), "a code is no digit or above 1", None, "outcome"),
+        (body(outcome=coded(["success"], "#é")), "0 characters of codes, expected 1", None, "outcome"),
+        (body(outcome=coded(["success", None], "##")), "Expected `str`, got `null`", None, "outcome"),
+        (body(action=coded(["read"], "#!")), "the event has no 'action'", 1, "action"),
+        (body(details=coded([{}, [1]], "#$")), "expected object, found b'[1]'", 1, "details"),
+        (body(details=coded([{}, None], "#$")), "a coded column holds no nulls", None, "details"),
+        (body(changes=coded([[{"old": 1}]], "!#")), "Object missing required field `field`", 1, "changes"),
+        (body(measures=coded([{"rows": "10"}], "!#")), "Expected `int | float`, got `str`", None, "measures"),
+        (body(time=coded([1], "##")), "Expected `array | null`, got `object`", None, "time"),
+        (b'{"v":3,"n":0,"c":{}}', "Invalid enum value 3", None, None),
         (b'{"v":1,"c":{}}', "Object missing required field `n`", None, None),
         (b'{"v":1,"n":0,"c":{},"x":1}', "Object contains unknown field `x`", None, None),
         (b"[]", "Expected `object`, got `array`", None, None),

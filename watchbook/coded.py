@@ -1,0 +1,133 @@
+"""Coded columns: a column as its distinct values and one small number an event.  Pure; no I/O.
+
+Most columns of a batch hold few distinct values (who, what kind of thing, how it ended) or hardly any.  Such a column
+is written ``{"d": [values], "i": "codes"}``: ``d`` are the values without nulls, and ``i`` has one character an event,
+or, when there are more than 91 values, a plane of ``n`` characters with the higher digits and behind it a plane with
+the lower ones.  Digits are of base 92: the printable ASCII characters without ``"`` and ``\\``, in order (``!`` is 0).
+Code 0 stands for "absent", code ``k`` for ``d[k - 1]``.  A value may stand in ``d`` more than once.
+
+Whoever asks a question of such a column asks it of the distinct values first, and then of the codes.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Final, NamedTuple
+
+#: Characters of the codes, and what a code's higher digit counts for.
+DIGITS: Final = bytes(code for code in range(0x21, 0x7F) if code not in b'"\\')
+BASE: Final = len(DIGITS)
+
+_TO_TEXT: Final = DIGITS + bytes(256 - BASE)
+_FROM_TEXT: Final = bytes(max(0, DIGITS.find(code)) for code in range(256))
+_ALL: Final = bytes(range(256))
+_HIGH: Final = [code // BASE for code in range(BASE * BASE)]
+_LOW: Final = [code % BASE for code in range(BASE * BASE)]
+#: Columns whose first values are nearly all distinct are left as they are, without looking at the rest.
+_SAMPLE: Final = 64
+_SAMPLE_DISTINCT_MAX: Final = 44
+
+
+class Coded(NamedTuple):
+    """A coded column of a batch.
+
+    ``values[code]`` is what a code stands for; ``values[0]`` is None.  ``low`` has the lower digit of each event's
+    code, ``high`` the higher one (None: all are 0).  So numpy has the codes as ``high * BASE + low``.
+    """
+
+    values: Sequence[Any]
+    low: bytes
+    high: bytes | None = None
+
+    def codes(self) -> Sequence[int]:
+        """Return the code of each event."""
+        if self.high is None:
+            return self.low
+        return [high * BASE + low for high, low in zip(self.high, self.low, strict=True)]
+
+    def at(self, index: int) -> Any:
+        """Return the value of one event."""
+        high = 0 if self.high is None else self.high[index]
+        return self.values[high * BASE + self.low[index]]
+
+    def column(self) -> list[Any]:
+        """Return the value of each event."""
+        return list(map(self.values.__getitem__, self.codes()))
+
+    def first(self, code: int) -> int:
+        """Return the index of the first event with a code."""
+        return list(self.codes()).index(code)
+
+
+def read_coded(values: list[Any], text: str, n: int) -> Coded:
+    """Return the column of ``n`` events that ``d`` and ``i`` describe; raises ValueError when they do not fit."""
+    digits = text.encode() if text.isascii() else b""
+    largest = len(values)
+    planes = 1 if largest < BASE else 2
+    if len(digits) != n * planes:
+        raise ValueError(f"{len(digits)} characters of codes, expected {planes} for each of {n} events")
+    if planes == 1:
+        if digits.translate(None, DIGITS[: largest + 1]):  # whatever is left is no code
+            raise ValueError(f"a code is no digit or above {largest}, the number of values")
+        return Coded([None, *values], digits.translate(_FROM_TEXT))
+    coded = Coded([None, *values], digits[n:].translate(_FROM_TEXT), digits[:n].translate(_FROM_TEXT))
+    if digits.translate(None, DIGITS) or not _codes_reach(coded, largest):
+        raise ValueError(f"a code is no digit or above {largest}, the number of values")
+    return coded
+
+
+def has_absent(coded: Coded) -> bool:
+    """Return whether some event has no value."""
+    if coded.high is None:
+        return 0 in coded.low
+    return 0 in coded.high and 0 in coded.codes()
+
+
+def write_coded(column: Sequence[Hashable | None]) -> dict[str, Any] | None:
+    """Return the coded form of a column of hashable values, None when that would not be shorter."""
+    sample = column[:_SAMPLE]
+    if len(sample) == _SAMPLE and len(set(sample)) > _SAMPLE_DISTINCT_MAX:
+        return None
+    known = _Codes()
+    codes = list(map(known.__getitem__, column))
+    if 2 * len(known) > len(column) and len(known) > 2:
+        return None
+    return {"d": list(known)[1:], "i": _text(codes, len(known) - 1)}
+
+
+class _Codes(dict[Any, int]):
+    """Gives each new value the next code."""
+
+    def __init__(self) -> None:
+        super().__init__({None: 0})
+
+    def __missing__(self, value: Any) -> int:
+        code = self[value] = len(self)
+        return code
+
+
+def write_sparse(column: Sequence[Any]) -> dict[str, Any]:
+    """Return the coded form of a column of which most values are None: every value stands for itself."""
+    values: list[Any] = []
+    codes: list[int] = []
+    for value in column:
+        if value is not None:
+            values.append(value)
+        codes.append(0 if value is None else len(values))
+    return {"d": values, "i": _text(codes, len(values))}
+
+
+def _text(codes: list[int], values: int) -> str:
+    if values < BASE:
+        return bytes(codes).translate(_TO_TEXT).decode("ascii")
+    high, low = bytes(map(_HIGH.__getitem__, codes)), bytes(map(_LOW.__getitem__, codes))
+    return (high + low).translate(_TO_TEXT).decode("ascii")
+
+
+def _codes_reach(coded: Coded, largest: int) -> bool:
+    """Return whether no code of two digits is above ``largest``; on whole planes, as numbers, for speed."""
+    assert coded.high is not None
+    high, low = divmod(largest, BASE)
+    if coded.high.translate(None, _ALL[: high + 1]):
+        return False
+    at_top = coded.high.translate(bytes(high) + b"\xff" + bytes(255 - high))
+    lows = int.from_bytes(at_top) & int.from_bytes(coded.low)
+    return not lows.to_bytes(len(coded.low)).translate(None, _ALL[: low + 1])
