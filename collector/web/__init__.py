@@ -1,24 +1,29 @@
 """The HTTP face: routes, parameters, errors, the description of them all.
 
 - ``application`` makes the aiohttp application and adds the routes; ``middleware`` is what every request goes through.
-- ``events``, ``alerts`` and ``health`` hold the handlers; they ask the rooms behind ``ports``.
-- ``parameters`` declares query parameters once: for reading them and for the description.
+- ``events``, ``tail``, ``export``, ``filters``, ``alerts`` and ``health`` hold the handlers; they ask the rooms behind
+  ``ports``, and the query processes through :class:`collector.block.Answerer`.
+- ``vocabulary`` declares query parameters once, for reading them (``parameters``, ``asking``) and for the description.
+- ``representation`` and ``coding``: entity tags and compression; ``stream``: the frames of a tail.
 - ``openapi``, ``operations`` and ``schemas`` are the description (OpenAPI 3.1), tested against the handlers.
 
 Invariants: every error is a problem (RFC 9457); a parameter that is not known is refused and never ignored; handlers
-never block the loop.
+never block the loop; an answer that cannot be finished is broken off and never ends early.
 """
 
 from collector.web.application import add_routes, make_application, runner_options
 from collector.web.openapi import openapi_document
-from collector.web.ports import AlertReader, Authorise, EventSearcher, ReadinessCheck
+from collector.web.ports import AlertReader, Authorise, Caller, FilterKeeper, News, ReadinessCheck, RunAlone
 from collector.web.settings import WebSettings
 
 __all__ = [
     "AlertReader",
     "Authorise",
-    "EventSearcher",
+    "Caller",
+    "FilterKeeper",
+    "News",
     "ReadinessCheck",
+    "RunAlone",
     "WebSettings",
     "add_routes",
     "make_application",

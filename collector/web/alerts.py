@@ -5,9 +5,10 @@ import asyncio
 from aiohttp import web
 
 from collector.problem import ApiProblem
-from collector.web.middleware import json_response
-from collector.web.parameters import ALERTS, one, parameter_problem, read_limit, read_parameters
+from collector.web.parameters import one, parameter_problem, read_number, read_parameters
 from collector.web.ports import AlertReader, Authorise
+from collector.web.representation import json_response
+from collector.web.vocabulary import ALERTS, LIMIT
 
 
 class AlertHandlers:
@@ -21,7 +22,7 @@ class AlertHandlers:
         """Answer with a page of alerts, newest first."""
         self._authorise(request, "read")
         values = read_parameters(request, ALERTS)
-        limit = read_limit(values)
+        limit = read_number(values, LIMIT)
         status, rule, level, cursor = (one(values, name) for name in ("status", "rule", "level", "cursor"))
         try:
             page = await asyncio.to_thread(

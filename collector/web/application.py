@@ -1,25 +1,39 @@
 """Makes the aiohttp application: what every request goes through, and the routes of the reading side."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 
+from collector.block import Answerer
 from collector.web.alerts import AlertHandlers
 from collector.web.events import EventHandlers
+from collector.web.export import ExportHandlers
+from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
+from collector.web.interim import SearcherAnswers
 from collector.web.middleware import add_security_headers, counting, problems
-from collector.web.ports import AlertReader, Authorise, EventSearcher, ReadinessCheck
+from collector.web.ports import AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.representation import representing
 from collector.web.settings import WebSettings
+from collector.web.tail import TailHandlers
 
 
 def make_application(
-    registry: CollectorRegistry, *, body_bytes_max: int, middlewares: Sequence[Middleware] = ()
+    registry: CollectorRegistry,
+    *,
+    body_bytes_max: int,
+    middlewares: Sequence[Middleware] = (),
+    settings: WebSettings | None = None,
 ) -> web.Application:
     """Return an application without routes; ``middlewares`` of other rooms run inside the one that makes problems."""
-    app = web.Application(middlewares=[counting(registry), problems, *middlewares], client_max_size=body_bytes_max)
+    represent = representing((settings or WebSettings()).compress_from)
+    app = web.Application(
+        middlewares=[counting(registry), problems, *middlewares, represent], client_max_size=body_bytes_max
+    )
     app.on_response_prepare.append(add_security_headers)
     return app
 
@@ -28,23 +42,38 @@ def add_routes(
     app: web.Application,
     settings: WebSettings,
     *,
-    searcher: EventSearcher,
+    answerer: Answerer | None = None,
+    news: News | None = None,
+    run_alone: RunAlone | None = None,
+    scratch: Path | None = None,
+    filters: FilterKeeper | None = None,
+    searcher: Any = None,
     alerts: AlertReader,
     authorise: Authorise,
     registry: CollectorRegistry,
     readiness: Mapping[str, ReadinessCheck],
 ) -> None:
-    """Add the routes of the reading side."""
-    events = EventHandlers(searcher, authorise)
-    alert_handlers = AlertHandlers(alerts, authorise)
+    """Add the routes of the reading side.
+
+    ``scratch`` is a folder for exports that are built as files; the face makes it, and empties it at the start.
+    """
     health = HealthHandlers(registry, readiness, authorise, open_metrics=settings.open_metrics)
     app.router.add_get("/", health.root)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.metrics)
     app.router.add_get("/v1/openapi.json", health.openapi)
-    app.router.add_get("/v1/events", events.search)
-    app.router.add_get("/v1/events/{id}", events.get)
+    answerer = answerer or SearcherAnswers(searcher)
+    _add_events(app, EventHandlers(answerer, authorise))
+    if news is not None and run_alone is not None and scratch is not None:
+        _add_streams(
+            app,
+            TailHandlers(answerer, news, authorise, settings, registry),
+            ExportHandlers(answerer, run_alone, scratch, authorise, settings, registry),
+        )
+    if filters is not None:
+        _add_filters(app, FilterHandlers(filters, answerer, authorise))
+    alert_handlers = AlertHandlers(alerts, authorise)
     app.router.add_get("/v1/alerts", alert_handlers.list)
     app.router.add_get("/v1/alerts/{id}", alert_handlers.get)
 
@@ -57,3 +86,28 @@ def runner_options(settings: WebSettings) -> dict[str, Any]:
         "max_line_size": settings.request_line_bytes_max,
         "max_field_size": settings.request_line_bytes_max,
     }
+
+
+def _add_events(app: web.Application, events: EventHandlers) -> None:
+    app.router.add_get("/v1/events", events.search)
+    app.router.add_get("/v1/events/{id}", events.get)
+    app.router.add_get("/v1/facets", events.facets)
+    app.router.add_get("/v1/histogram", events.histogram)
+    app.router.add_get("/v1/values", events.values)
+    app.router.add_get("/v1/query/explain", events.explain)
+
+
+def _add_streams(app: web.Application, tails: TailHandlers, exports: ExportHandlers) -> None:
+    # Without HEAD: it would take a place, and a tail has no end.
+    app.router.add_get("/v1/tail", tails.tail, allow_head=False)
+    app.router.add_get("/v1/export", exports.export, allow_head=False)
+    app.on_startup.append(exports.startup)
+    app.on_shutdown.extend((tails.shutdown, exports.shutdown))
+
+
+def _add_filters(app: web.Application, filters: FilterHandlers) -> None:
+    app.router.add_get("/v1/filters", filters.list)
+    app.router.add_post("/v1/filters", filters.create)
+    app.router.add_get("/v1/filters/{id}", filters.get)
+    app.router.add_put("/v1/filters/{id}", filters.change)
+    app.router.add_delete("/v1/filters/{id}", filters.remove)

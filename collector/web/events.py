@@ -1,46 +1,61 @@
-"""``GET /v1/events`` and ``GET /v1/events/{id}``."""
+"""``GET /v1/events``, ``/v1/events/{id}``, and what is counted over events: facets, histogram, values, explain."""
+
+from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from collector.block import Answerer
 from collector.problem import ApiProblem
-from collector.web.middleware import json_response
-from collector.web.parameters import EVENTS, FILTERS, one, read_after, read_limit, read_parameters
-from collector.web.ports import Authorise, EventSearcher
+from collector.web.asking import (
+    Asked,
+    arrived_asked,
+    facets_asked,
+    histogram_asked,
+    ranged,
+    search_asked,
+    values_asked,
+)
+from collector.web.parameters import Parameter, Values, read_parameters
+from collector.web.ports import Authorise
+from collector.web.representation import passed_on
+from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, VALUES
+
+_NOTHING = b"null"
 
 
 class EventHandlers:
-    """Answers what is asked about events."""
+    """Puts the questions of requests to the answerer and passes its JSON on, untouched."""
 
-    def __init__(self, searcher: EventSearcher, authorise: Authorise) -> None:
-        self._searcher = searcher
+    def __init__(self, answerer: Answerer, authorise: Authorise) -> None:
+        self._answerer = answerer
         self._authorise = authorise
+        self.facets = self._asking("facets", FACETS, facets_asked)
+        self.histogram = self._asking("histogram", HISTOGRAM, histogram_asked)
+        self.values = self._asking("values", VALUES, values_asked)
+        self.explain = self._asking("explain", EXPLAIN, ranged)
 
     async def search(self, request: web.Request) -> web.Response:
         """Answer with a page of events: newest first, or with ``after`` in order of arrival."""
-        self._authorise(request, "read")
+        caller = self._authorise(request, "read").name
         values = read_parameters(request, EVENTS)
-        filters = {parameter.name: values[parameter.name] for parameter in FILTERS if parameter.name in values}
-        limit = read_limit(values)
-        q = one(values, "q")
         if "after" in values:
-            after = read_after(values)
-            return json_response(await self._searcher.arrived(filters=filters, q=q, after=after, limit=limit))
-        page = await self._searcher.search(
-            filters=filters,
-            q=q,
-            time_from=one(values, "from"),
-            time_to=one(values, "to"),
-            limit=limit,
-            cursor=one(values, "cursor"),
-        )
-        return json_response(page)
+            return passed_on(await self._answerer.ask("arrived", arrived_asked(values, caller)))
+        return passed_on(await self._answerer.ask("search", search_asked(values, caller)))
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer with one event."""
         self._authorise(request, "read")
         read_parameters(request, ())
         event_id = request.match_info["id"]
-        event = await self._searcher.event(event_id)
-        if event is None:
-            raise ApiProblem(404, "not-found", f"there is no event {event_id}; retention may have removed it")
-        return json_response(event)
+        event = await self._answerer.ask("event", {"id": event_id})
+        if event == _NOTHING:
+            raise ApiProblem(404, "not-found", f"there is no event {event_id[:80]}; retention may have removed it")
+        return passed_on(event)
+
+    def _asking(self, question: str, known: tuple[Parameter, ...], asked: Callable[[Values, str], Asked]) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            caller = self._authorise(request, "read").name
+            return passed_on(await self._answerer.ask(question, asked(read_parameters(request, known), caller)))
+
+        return handle

@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from collector.problem import ApiProblem, ErrorEntry
-from collector.web.middleware import json_response
 from collector.web.openapi import openapi_document
 from collector.web.ports import Authorise, ReadinessCheck
+from collector.web.representation import json_response
 from watchbook import __version__
 
 

@@ -3,7 +3,7 @@
 import secrets
 import time
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -84,11 +84,6 @@ def problem_response(problem: ApiProblem) -> web.Response:
         body=msgspec.json.encode(problem.document()),
         headers={**problem.headers, "Content-Type": CONTENT_TYPE},
     )
-
-
-def json_response(document: Any) -> web.Response:
-    """Return a document as an answer; ``msgspec.Raw`` within it goes out as it is."""
-    return web.Response(body=msgspec.json.encode(document), content_type="application/json")
 
 
 def _http_problem(request: web.Request, error: web.HTTPException) -> ApiProblem:

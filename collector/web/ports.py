@@ -1,36 +1,9 @@
 """What the HTTP face needs from the other rooms; ``app.py`` hands it in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
-
-
-class EventSearcher(Protocol):
-    """Finds events.  Raises :class:`collector.problem.ApiProblem` for what is wrong with a request."""
-
-    async def search(
-        self,
-        *,
-        filters: Mapping[str, Sequence[str]],
-        q: str | None,
-        time_from: str | None,
-        time_to: str | None,
-        limit: int,
-        cursor: str | None,
-    ) -> Mapping[str, Any]:
-        """Return ``{events, next_cursor, range, last_number, incomplete?}``, newest first."""
-        ...
-
-    async def arrived(
-        self, *, filters: Mapping[str, Sequence[str]], q: str | None, after: int | None, limit: int
-    ) -> Mapping[str, Any]:
-        """Return ``{events, last_number}`` in order of arrival; without ``after`` only the newest number."""
-        ...
-
-    async def event(self, event_id: str) -> Mapping[str, Any] | None:
-        """Return one event, None when there is none with this id."""
-        ...
 
 
 class AlertReader(Protocol):
@@ -53,8 +26,61 @@ class AlertReader(Protocol):
         ...
 
 
-#: Lets a request with this scope through, or raises the problem that answers it.
-Authorise = Callable[[web.Request, str], object]
+class News(Protocol):
+    """Tells that events were stored.  Belongs to the event loop; any number may wait; a wait may be cancelled."""
+
+    async def wait(self, after: int) -> int:
+        """Return the arrival number of the newest event as soon as it is above ``after``."""
+        ...
+
+
+class Caller(Protocol):
+    """Who sent a request."""
+
+    @property
+    def name(self) -> str:
+        """The name of their token."""
+        ...
+
+    def may(self, scope: str) -> bool:
+        """Return whether a scope is theirs."""
+        ...
+
+
+class FilterKeeper(Protocol):
+    """Keeps saved filters.  Called in worker threads, several at once.  Raises ApiProblem 403, 404, 409, 412 and 422.
+
+    ``version`` is what an ``If-Match`` names: a change of another version of the filter is refused.
+    """
+
+    def visible(self, caller: str) -> list[Mapping[str, Any]]:
+        """Return the filters that a caller may see, by name."""
+        ...
+
+    def get(self, filter_id: str, caller: str) -> Mapping[str, Any]:
+        """Return one of them."""
+        ...
+
+    def create(self, document: Mapping[str, Any], caller: str) -> Mapping[str, Any]:
+        """Save a new one and return it."""
+        ...
+
+    def change(
+        self, filter_id: str, document: Mapping[str, Any], caller: str, version: int | None
+    ) -> Mapping[str, Any]:
+        """Replace one and return it; ``version`` None: whichever there is."""
+        ...
+
+    def remove(self, filter_id: str, caller: str, version: int | None, *, any_owner: bool) -> None:
+        """Remove one; ``any_owner``: also somebody else's that everyone sees."""
+        ...
+
+
+#: Lets a request with this scope through and says who sent it, or raises the problem that answers it.
+Authorise = Callable[[web.Request, str], Caller]
 
 #: Returns why the collector is not ready, None when it is.  Called in a worker thread.
 ReadinessCheck = Callable[[], str | None]
+
+#: Answers a question in a process that does nothing else and ends with it; raises ApiProblem.
+RunAlone = Callable[[str, Mapping[str, object]], Awaitable[bytes]]

@@ -3,6 +3,8 @@
 from typing import Any, Final
 
 from collector.finding import LEVELS
+from collector.web.count_schemas import TOTAL, count_schemas
+from collector.web.filter_schemas import filter_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
 
 Schema = dict[str, Any]
@@ -60,6 +62,8 @@ def schemas() -> dict[str, Schema]:
             },
         ),
         "Problem": _PROBLEM,
+        **count_schemas(_RANGE, _INCOMPLETE),
+        **filter_schemas(),
     }
 
 
@@ -154,6 +158,7 @@ _EVENT_PAGE: Final = _object(
     },
     next_cursor=_CURSOR,
     range=_RANGE,
+    total=TOTAL,
     incomplete=_INCOMPLETE,
 )
 _ALERT: Final[Schema] = {

@@ -2,19 +2,43 @@
 
 from dataclasses import dataclass
 
-from watchbook.configfile import setting
-from watchbook.units import Bytes
+from watchbook.configfile import positive, setting
+from watchbook.units import Bytes, Seconds
 
 
 def _line_bytes(value: int) -> str | None:
     return None if 1024 <= value <= 1 << 20 else "1KiB to 1MiB"
 
 
+def _page_events(value: int) -> str | None:
+    return None if 1 <= value <= 100_000 else "1 to 100000"
+
+
 @dataclass(frozen=True)
 class WebSettings:
-    """What the HTTP face shows without a token, and what a request's head may hold."""
+    """What the HTTP face shows without a token, and what requests, tails and exports may take."""
 
     open_metrics: bool = setting("Whether /metrics needs no token; if not, it needs one with the scope 'read'.", True)
     request_line_bytes_max: Bytes = setting(
         "Longest request line and header; a long query needs room here.", Bytes(32 << 10), check=_line_bytes
+    )
+    compress_from: Bytes = setting("Smaller answers are sent as they are.", Bytes(1 << 10), check=positive)
+    tails_max: int = setting("Most tails that are open at the same time; above it clients get 503.", 64, check=positive)
+    tail_heartbeat: Seconds = setting(
+        "How often a tail says that it is still there when nothing arrives.", Seconds(15.0), check=positive
+    )
+    tail_interval: Seconds = setting(
+        "Least time between two looks of one tail for what arrived.", Seconds(0.1), check=positive
+    )
+    tail_behind_max: int = setting(
+        "A tail that is more events behind is told of a gap and goes on from the newest.", 1_000_000, check=positive
+    )
+    tail_write_timeout: Seconds = setting(
+        "A tail whose client reads nothing for so long is ended.", Seconds(30.0), check=positive
+    )
+    exports_max: int = setting(
+        "Most exports that are under way at the same time; above it clients get 503.", 4, check=positive
+    )
+    export_page_events: int = setting(
+        "Most events that an export asks a query worker for at once.", 5_000, check=_page_events
     )

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
+from collector.access.tokens import Principal
 from collector.problem import ApiProblem
 from collector.query import QuerySettings, Searcher
 from collector.web import WebSettings, add_routes, make_application
@@ -32,10 +33,11 @@ class Face:
         self.app = make_application(self.registry, body_bytes_max=1000)
         self.client: TestClient[web.Request, web.Application]
 
-    def authorise(self, request: web.Request, scope: str) -> None:
+    def authorise(self, request: web.Request, scope: str) -> Principal:
         self.asked.append(scope)
         if self.refused:
             raise self.refused
+        return Principal(1, request.headers.get("X-Caller", "alice"), frozenset({"read"}))
 
     async def get(self, path: str, expect: int = 200, /, **parameters: Any) -> Any:
         async with self.client.get(path, params=parameters) as response:

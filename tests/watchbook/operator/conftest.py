@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 
+from collector.access.tokens import Principal
 from collector.problem import ApiProblem
 from collector.query import QuerySettings, Searcher
 from collector.web import WebSettings, add_routes, make_application
@@ -23,10 +24,11 @@ NOW = parse_rfc3339("2026-11-21T12:00:00Z")
 TOKEN = "wb_of_the_test"
 
 
-def authorise(request: web.Request, scope: str) -> None:
+def authorise(request: web.Request, scope: str) -> Principal:
     """Let in who holds the test's token."""
     if request.headers.get("Authorization") != f"Bearer {TOKEN}":
         raise ApiProblem(401, "token-missing", "this needs a token")
+    return Principal(1, "operator", frozenset({"read"}))
 
 
 class Desk:
