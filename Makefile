@@ -18,7 +18,7 @@ endef
 
 .PHONY: help
 help:  ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 .PHONY: demo
 demo: $(INSTALLED)  ## see the whole of Watchbook at work in a throw-away folder (ARGS="--seconds 20")
@@ -47,6 +47,10 @@ docs: $(INSTALLED)  ## rewrite the parts of the documentation that are made from
 .PHONY: bench
 bench: $(INSTALLED)  ## measure latency, CPU and memory (ARGS="--quick")
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+.PHONY: bench-store
+bench-store: $(INSTALLED)  ## measure the store: ingest, bytes, queries (EVENTS=1000000 for fewer than ten million)
+	@$(BIN)/python -m tests.benchmarks.store $(if $(EVENTS),--events $(EVENTS)) $(ARGS)
 
 .PHONY: faults
 faults: $(INSTALLED)  ## kill, rotate and cut off real processes; compare line by line
