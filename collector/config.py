@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from collector.access import AccessSettings
 from collector.alert import AlertLimits, ChannelSettings, channel_problems
 from collector.detect import DetectSettings
+from collector.processes import ProcessSettings
 from collector.query import QuerySettings
 from collector.receive import ReceiveSettings
 from collector.store import StoreSettings
@@ -51,6 +54,7 @@ class CollectorSettings:
     detect: DetectSettings = setting("Limits of the rules.", default_factory=DetectSettings)
     alert: AlertLimits = setting("Limits of alerts and their sending.", default_factory=AlertLimits)
     query: QuerySettings = setting("Limits of queries.", default_factory=QuerySettings)
+    processes: ProcessSettings = setting("The processes of the collector.", default_factory=ProcessSettings)
     web: WebSettings = setting("The HTTP face.", default_factory=WebSettings)
     access: AccessSettings = setting("Tokens.", default_factory=AccessSettings)
 
@@ -73,6 +77,22 @@ def load_settings(path: Path) -> CollectorSettings:
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def encode_settings(settings: CollectorSettings) -> bytes:
+    """Return the settings as bytes for :func:`decode_settings`: what a child process is given."""
+    return msgspec.json.encode(settings, enc_hook=str)
+
+
+def decode_settings(data: bytes) -> CollectorSettings:
+    """Return the settings that were encoded."""
+    return msgspec.json.decode(data, type=CollectorSettings, dec_hook=_path)
+
+
+def _path(kind: type, value: Any) -> Path:
+    if kind is not Path:
+        raise NotImplementedError(f"settings of the type {kind} cannot be handed to a process")
+    return Path(value)
 
 
 def _problems(node: Node, settings: CollectorSettings) -> Iterator[Problem]:
