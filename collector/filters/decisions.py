@@ -56,7 +56,7 @@ def check_removal(found: SavedFilter, caller: str, version: int | None, *, any_o
     check_version(found, version)
     if found.owner != caller and not any_owner:
         detail = (
-            f"the filter {found.name!r} is {found.owner!r}'s: its owner may remove it, or a token with the scope admin"
+            f"only its owner, {found.owner!r}, or a token with the scope admin may remove the filter {found.name!r}"
         )
         raise ApiProblem(403, "not-owner", detail)
 
