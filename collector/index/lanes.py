@@ -1,0 +1,192 @@
+"""Lanes: the columns of the chunk that is being built, one a field, fed batch by batch.
+
+A lane is there from the first batch that has its field; the rows before and between are absent.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.index.addresses import Addresses
+from collector.index.dictionary import Dictionary
+from collector.index.forms import (
+    pack_addresses,
+    pack_checksums,
+    pack_codes,
+    pack_counts,
+    pack_numbers,
+    pack_presence,
+)
+from collector.index.spread import checksums_of, floats_of, mapped, presence_of, spread
+from collector.view import SEPARATOR
+from watchbook.columns import Batch, decode_raw
+
+#: Counts are kept of chunks whose largest code is below this.
+COUNTED_CODES: Final = 256
+
+
+class Lane(Protocol):
+    """What all lanes can do."""
+
+    def add(self, at: int, batch: Batch) -> None:
+        """Take the field's values of a batch whose first row is ``at``; the batch has the field."""
+        ...
+
+    def pack(self, n: int) -> bytes:
+        """Return the blob of the chunk's first ``n`` rows."""
+        ...
+
+
+class _ColumnLane:
+    """A lane with one number a row, found value by value."""
+
+    _absent: float = 0
+
+    def __init__(self, field: str, rows: int, dtype: type[np.generic]) -> None:
+        self._field = field
+        self._values: NDArray[Any] = np.full(rows, self._absent, dtype) if self._absent else np.zeros(rows, dtype)
+
+    def add(self, at: int, batch: Batch) -> None:
+        end = at + batch.n
+        if end > len(self._values):
+            larger = np.full(max(end, 2 * len(self._values)), self._absent, self._values.dtype)
+            larger[: len(self._values)] = self._values
+            self._values = larger
+        self._values[at:end] = spread(batch, self._field, self._numbers_of)
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        raise NotImplementedError
+
+
+class CodedLane(_ColumnLane):
+    """Codes of texts."""
+
+    def __init__(self, field: str, rows: int, dictionary: Dictionary) -> None:
+        super().__init__(field, rows, np.uint32)
+        self._dictionary = dictionary
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        return mapped(self._dictionary, values)
+
+    def pack(self, n: int) -> bytes:
+        return pack_codes(self._values[:n])
+
+    def pack_counts(self, n: int) -> bytes | None:
+        """Return the blob of how often each code is in the first ``n`` rows; None when there are many codes."""
+        codes = self._values[:n]
+        return pack_counts(np.bincount(codes)) if int(codes.max()) < COUNTED_CODES else None
+
+
+class ListLane(CodedLane):
+    """Codes of lists of texts, each list joined to one; an empty list is absent, as it has no value to be found."""
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        return np.array([self._code(self._texts(value)) for value in values], np.uint32)
+
+    def _texts(self, value: Any) -> Sequence[str] | None:
+        texts: Sequence[str] | None = value
+        return texts
+
+    def _code(self, texts: Sequence[str] | None) -> int:
+        if not texts:
+            return 0
+        joined = SEPARATOR.join(dict.fromkeys(texts))
+        if any(SEPARATOR in text for text in texts):
+            return self._dictionary.code_of_unkept(joined)
+        return self._dictionary[joined]
+
+
+class ChangedFieldsLane(ListLane):
+    """Codes of the names of the fields that an event's ``changes`` speak of."""
+
+    def _texts(self, value: Any) -> Sequence[str] | None:
+        # Decoded as a query decodes it, so that both agree on what cannot be read.
+        changes = decode_raw(value) if isinstance(value, msgspec.Raw) else value
+        if not isinstance(changes, list):
+            return None
+        names = (change.get("field") for change in changes if isinstance(change, dict))
+        return [name for name in names if isinstance(name, str)]
+
+
+class HashedLane(_ColumnLane):
+    """Checksums of texts."""
+
+    def __init__(self, field: str, rows: int) -> None:
+        super().__init__(field, rows, np.uint32)
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        return checksums_of(values)
+
+    def pack(self, n: int) -> bytes:
+        return pack_checksums(self._values[:n])
+
+
+class AddressLane(_ColumnLane):
+    """IP addresses: the number of an IPv4 address, or that there is something else."""
+
+    def __init__(self, field: str, rows: int, addresses: Addresses) -> None:
+        super().__init__(field, rows, np.uint64)
+        self._addresses = addresses
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        self._addresses.trim()
+        return np.fromiter(map(self._addresses.__getitem__, values), np.uint64, len(values))
+
+    def pack(self, n: int) -> bytes:
+        codes = self._values[:n]
+        return pack_addresses((codes >> np.uint64(32)).astype(np.uint8), codes.astype(np.uint32))
+
+
+class NumberLane(_ColumnLane):
+    """Numbers that most events have."""
+
+    _absent = np.nan
+
+    def __init__(self, field: str, rows: int) -> None:
+        super().__init__(field, rows, np.float64)
+        self._exact = True
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        floats, exact = floats_of(values)
+        self._exact &= exact
+        return floats
+
+    def pack(self, n: int) -> bytes:
+        present = ~np.isnan(self._values[:n])
+        return pack_numbers(present, self._values[:n][present], exact=self._exact)
+
+
+class PresenceLane(_ColumnLane):
+    """Whether there is a value."""
+
+    def __init__(self, field: str, rows: int) -> None:
+        super().__init__(field, rows, np.bool_)
+
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        return presence_of(values)
+
+    def pack(self, n: int) -> bytes:
+        return pack_presence(self._values[:n])
+
+
+class MeasureLane:
+    """Numbers of one name among the events' measures, given one by one."""
+
+    def __init__(self) -> None:
+        self._rows: list[int] = []
+        self._values: list[int | float] = []
+
+    def put(self, row: int, value: float) -> None:
+        """Take the value of a row; rows come in order, each once."""
+        self._rows.append(row)
+        self._values.append(value)
+
+    def pack(self, n: int) -> bytes:
+        """Return the blob of the chunk's first ``n`` rows."""
+        present = np.zeros(n, np.bool_)
+        present[self._rows] = True
+        values, exact = floats_of(self._values)
+        return pack_numbers(present, values, exact=exact)

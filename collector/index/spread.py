@@ -1,0 +1,84 @@
+"""From a column's values to numbers, one an event; where the wire had codes, each value is looked at once."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import is_not
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.index.forms import EXACT_MAX
+from collector.view import SEPARATOR, Mask
+from collector.words import checksum
+from watchbook.coded import BASE, Coded
+from watchbook.columns import Batch
+
+
+def spread(batch: Batch, field: str, numbers_of: Callable[[Sequence[Any]], NDArray[Any]]) -> Any:
+    """Return a number for each event (or the one that all share): ``numbers_of`` its value, None where it has none.
+
+    The batch has the field.  ``numbers_of`` gets values, perhaps with some twice, and returns as many numbers.
+    """
+    coded = batch.coded(field)
+    if coded is not None:
+        return numbers_of(coded.values)[indexes_of(coded)]
+    column = batch.columns[field]
+    return numbers_of([column])[0] if isinstance(column, str) else numbers_of(column)
+
+
+def indexes_of(coded: Coded) -> NDArray[Any]:
+    """Return which of a coded column's values each event has."""
+    low = np.frombuffer(coded.low, np.uint8)
+    return low if coded.high is None else np.frombuffer(coded.high, np.uint8).astype(np.intp) * BASE + low
+
+
+def present_values(batch: Batch, field: str) -> Iterator[tuple[int, Any]]:
+    """Yield (index, value) of the events that have a field, in order."""
+    coded = batch.coded(field)
+    if coded is None:
+        return ((index, value) for index, value in enumerate(batch.column(field) or ()) if value is not None)
+    indexes = indexes_of(coded)
+    rows = np.flatnonzero(indexes)
+    return zip(rows.tolist(), map(coded.values.__getitem__, indexes[rows].tolist()), strict=True)
+
+
+def mapped(codes: dict[Any, int], values: Iterable[Any]) -> NDArray[np.uint32]:
+    """Return the code of each value; ``codes`` may give out new ones."""
+    return np.frombuffer(array("I", map(codes.__getitem__, values)), np.uint32)
+
+
+def presence_of(values: Sequence[Any]) -> Mask:
+    """Return which values are not None."""
+    return np.frombuffer(bytes(map(is_not, values, repeat(None))), np.bool_)
+
+
+def checksums_of(texts: Sequence[str | None]) -> NDArray[np.uint32]:
+    """Return :func:`collector.words.checksum` of each text's case-folded form, 0 for None."""
+    try:
+        # All at once, as far as the texts allow it.
+        pieces = SEPARATOR.join(texts).casefold().encode("utf-8", "surrogatepass").split(b"\0")  # type: ignore[arg-type]
+    except TypeError:  # there is a None among them
+        pieces = []
+    if len(pieces) != len(texts):
+        return np.array([0 if text is None else checksum(text.casefold()) for text in texts], np.uint32)
+    return np.frombuffer(array("I", map(crc32, pieces)), np.uint32) % np.uint32(0xFFFFFF) + np.uint32(1)
+
+
+def floats_of(values: Sequence[Any]) -> tuple[NDArray[np.float64], bool]:
+    """Return numbers (None: NaN) as floats, and whether each float is exactly its number."""
+    try:
+        floats = np.array(values, np.float64)
+    except OverflowError:
+        return np.array([_float(value) for value in values], np.float64), False
+    large = np.flatnonzero(np.abs(floats) > EXACT_MAX)
+    return floats, all(floats[index] == values[index] for index in large.tolist())
+
+
+def _float(value: float | None) -> float:
+    try:
+        return np.nan if value is None else float(value)
+    except OverflowError:
+        return np.inf if value is not None and value > 0 else -np.inf
