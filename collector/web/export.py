@@ -7,7 +7,7 @@ library fails: a chunked body without its end, or less than Content-Length.  It 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final, Literal, NamedTuple
@@ -189,7 +189,7 @@ class ExportHandlers:
             file = await asyncio.to_thread(path.open, "rb")
         finally:
             # An open file goes on without its name; so nothing is left behind, whatever happens from here on.
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await asyncio.to_thread(_clear, self._scratch, f"{path.name}*")
         try:
             size = await asyncio.to_thread(file.seek, 0, 2)
             response = web.StreamResponse(headers={**_headers(kind), "X-Watchbook-Events": str(head.events)})
@@ -269,7 +269,6 @@ def _headers(kind: str) -> dict[str, str]:
     return {"Content-Type": MEDIA_TYPES[kind], "Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _clear(folder: Path) -> None:
-    with suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            path.unlink()
+def _clear(folder: Path, names: str = "*") -> None:
+    for path in folder.glob(names):
+        path.unlink(missing_ok=True)
