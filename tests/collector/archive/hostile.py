@@ -12,7 +12,7 @@ _SAMPLES = st.sampled_from(
         "",
         "\0",
         "a\0b",
-        "‮gnp.exe",
+        "\u202egnp.exe",
         "ß",
         "İ",
         "K",

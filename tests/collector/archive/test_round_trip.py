@@ -14,6 +14,7 @@ from collector.block import DecodedBlock, Identity
 from tests.collector.archive import hostile
 from tests.collector.archive.blocks import DAY, STREAM, contents, sealed_blocks
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
+from watchbook.units import Bytes
 
 ALL_TIME = (TIME_MIN_US, TIME_MAX_US + 1)
 _identities = st.builds(
@@ -62,7 +63,9 @@ def test_events_of_a_megabyte_and_of_deep_nesting_come_back(tmp_path: Path) -> N
     stored = list(sealed_blocks(events, 8))
     path = tmp_path / f"{DAY}.parquet"
 
-    outline = write_archive(stored, path, ArchiveSettings(row_group_bytes=8 << 20, memory_limit=256 << 20))
+    outline = write_archive(
+        stored, path, ArchiveSettings(row_group_bytes=Bytes(8 << 20), memory_limit=Bytes(256 << 20))
+    )
 
     assert len(outline.groups) > 1
     reader = ArchiveReader(tmp_path, ArchiveSettings())

@@ -1,0 +1,79 @@
+"""Counts by the hour: each event once, and still there when the events are gone."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.block import SegmentInfo
+from collector.lifecycle import Bucket, Rollups, document, read_buckets
+from collector.lifecycle.measure import measure
+from tests.collector.lifecycle.memory_shelf import MemoryShelf, at, event
+from watchbook.clock import TIME_MAX_US, TIME_MIN_US
+
+HOUR_US = 3_600_000_000
+DAY = at("2020-01-01")
+
+
+def _segment(shelf: MemoryShelf) -> SegmentInfo:
+    (segment,) = shelf.finished()
+    return segment
+
+
+def test_a_segment_that_is_counted_again_is_counted_once(tmp_path: Path) -> None:
+    shelf = MemoryShelf()
+    shelf.add("2020-01-01", [event(DAY + i * HOUR_US // 2, action="ab"[i % 2]) for i in range(48)])
+    rollups = Rollups(tmp_path / "rollups.db")
+    for _ in range(3):
+        measured = measure(shelf.blocks(_segment(shelf)), ("action",), 10)
+        rollups.put("2020-01-01", "g", measured, hours=True)
+    rollups.close()
+    buckets = read_buckets(tmp_path / "rollups.db", DAY, DAY + 24 * HOUR_US, field="action", interval_us=12 * HOUR_US)
+    assert buckets == [Bucket(DAY + half * HOUR_US, value, 12) for half in (0, 12) for value in ("a", "b")]
+
+
+def test_a_range_takes_the_hours_that_begin_in_it(tmp_path: Path) -> None:
+    shelf = MemoryShelf()
+    shelf.add("2020-01-01", [event(DAY + i * HOUR_US) for i in range(24)])
+    rollups = Rollups(tmp_path / "rollups.db")
+    rollups.put("2020-01-01", "g", measure(shelf.blocks(_segment(shelf)), (), 10), hours=True)
+    rollups.close()
+    assert len(read_buckets(tmp_path / "rollups.db", DAY + 5 * HOUR_US + 1, DAY + 8 * HOUR_US)) == 3
+
+
+def test_the_rarest_values_are_counted_together_and_none_is_lost(tmp_path: Path) -> None:
+    shelf = MemoryShelf()
+    shelf.add("2020-01-01", [event(DAY + i, action=f"a{i % 7}" if i < 70 else "often") for i in range(100)])
+    rollups = Rollups(tmp_path / "rollups.db")
+    rollups.put("2020-01-01", "g", measure(shelf.blocks(_segment(shelf)), ("action",), 3), hours=True)
+    rollups.close()
+    buckets = read_buckets(tmp_path / "rollups.db", DAY, DAY + HOUR_US, field="action")
+    assert {bucket.value: bucket.events for bucket in buckets} == {"often": 30, "a0": 10, "a1": 10, None: 50}
+    answer = document(buckets, HOUR_US, "action")
+    assert answer["total"] == 100
+    assert answer["buckets"] == [{"time": DAY, "count": 100, "by": {"often": 30, "a0": 10, "a1": 10}}]
+
+
+def test_hostile_values_and_times_at_both_ends_are_counted(tmp_path: Path) -> None:
+    shelf = MemoryShelf()
+    values = ["", "a\0b", "'; --", "=1", "é" * 1000]
+    shelf.add(
+        "2020-01-01",
+        [event(time, org=value, module=None) for value in values for time in (TIME_MIN_US, -1, 0, TIME_MAX_US)],
+    )
+    rollups = Rollups(tmp_path / "rollups.db")
+    rollups.put("2020-01-01", "g", measure(shelf.blocks(_segment(shelf)), ("org", "module"), 10), hours=True)
+    scopes = rollups.known()["2020-01-01"].scopes
+    rollups.close()
+    assert {span.scope.org: (span.events, span.tmin, span.tmax) for span in scopes} == dict.fromkeys(
+        values, (4, TIME_MIN_US, TIME_MAX_US)
+    )
+    for interval in (HOUR_US, 24 * HOUR_US, 1000 * HOUR_US):
+        buckets = read_buckets(tmp_path / "rollups.db", TIME_MIN_US, TIME_MAX_US + 1, field="org", interval_us=interval)
+        assert sum(bucket.events for bucket in buckets) == 20
+        assert min(bucket.time for bucket in buckets) >= TIME_MIN_US
+    assert read_buckets(tmp_path / "rollups.db", TIME_MIN_US, TIME_MAX_US, field="module") == []
+
+
+def test_without_any_counts_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_buckets(tmp_path / "rollups.db", 0, 1)
