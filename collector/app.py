@@ -1,9 +1,10 @@
 """Builds the collector and runs it: the rooms are joined here and nowhere else."""
 
 import asyncio
+import resource
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -14,107 +15,181 @@ from prometheus_client import CollectorRegistry
 from collector.access import Gate, TokenStore
 from collector.alert import AlertSettings, AlertStore, Sender
 from collector.block import DecodedBlock
-from collector.config import CollectorSettings, split_address
+from collector.config import CollectorSettings, encode_settings, split_address
 from collector.detect import Engine, RuleSet
-from collector.metrics import add_counters, add_gauge
-from collector.query import Searcher
+from collector.exposition import add_process_metrics, add_rule_metrics, add_store_metrics
+from collector.filters import FilterStore
+from collector.news import News
+from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
 from collector.refusals import problem_of
 from collector.state import COMPATIBILITY, open_state
-from collector.store import Store
+from collector.store import (
+    SequenceConflictError,
+    SequenceGapError,
+    Store,
+    StoreBusyError,
+    StoreUnavailableError,
+)
 from collector.watch import Watch
 from collector.web import add_routes, make_application, runner_options
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop, notify_systemd, settle_memory
 from watchbook.event import parse_event_id
 from watchbook.logs import get_logger
+from watchbook.wire import WireError, decode_batch
 
 log = get_logger("collector")
 _BELL_S = 5
 #: Whatever 'receive.batch_bytes_max' says today, what was taken under a larger limit stays readable.
-_STORED_BATCH_BYTES_MAX = 1 << 30
+STORED_BATCH_BYTES_MAX = 1 << 30
+
+
+@dataclass(frozen=True)
+class _Rooms:
+    """What was built, in the order in which it is closed from the end."""
+
+    store: Store
+    news: News
+    alerts: AlertStore
+    sender: Sender
+    watch: Watch
+    gate: Gate
+    pool: QueryPool
+    index: IndexProcess
+    rules: int
 
 
 async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop, clock: Clock = now_us) -> None:
     """Run until the stop; then drain: no more requests, store what waits, evaluate it, send what is due."""
+    raise_file_limit()
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
-        connection = await asyncio.to_thread(open_state, settings.state_db)
-        listeners: list[Callable[[Sequence[DecodedBlock]], None]] = []
-
-        def on_committed(blocks: Sequence[DecodedBlock]) -> None:
-            for listener in listeners:
-                listener(blocks)
-
-        store = await Store.open(
-            settings.segments,
-            settings.store,
-            batch_bytes_max=_STORED_BATCH_BYTES_MAX,
-            clock=clock,
-            on_committed=on_committed,
-        )
-        stack.push_async_callback(store.close)
-        searcher = Searcher(store.reader, settings.query, registry, clock)
-        stack.push_async_callback(searcher.close)
-        alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
-        alerts = AlertStore(connection, alerting, lambda identifier: _flat_event(store, identifier))
-        stack.callback(alerts.close)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        sender = Sender(alerts.outbox, alerting, session, clock=clock)
-        engine = Engine(rules, settings.detect)
-        watch = Watch(engine, alerts, store.reader, clock=clock, on_written=sender.wake)
-        stack.push_async_callback(watch.close)
-        listeners.append(watch.committed)
-        gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
-        stack.push_async_callback(gate.close)
-        await gate.refresh()
-        await watch.start()
-        _add_metrics(registry, store, watch, engine, alerts, sender)
-
-        app = make_application(
-            registry, body_bytes_max=settings.receive.body_bytes_max, middlewares=[gate.middleware()]
-        )
-        receiver = Receiver(
-            settings.receive,
-            append=store.append,
-            own_stream=lambda: store.own_stream,
-            authorise=lambda request: gate.authorise(request, "ingest").name,
-            translate=problem_of,
-            clock=clock,
-            registry=registry,
-        )
-        receiver.add_routes(app)
-        add_routes(
-            app,
-            settings.web,
-            searcher=searcher,
-            alerts=alerts,
-            authorise=gate.authorise,
-            registry=registry,
-            readiness={"store": lambda: _not_ready(store, settings)},
-        )
-        runner = web.AppRunner(app, **runner_options(settings.web))
+        rooms = await _build(stack, settings, rules, registry, clock)
+        runner = web.AppRunner(_face(settings, rooms, registry, clock), **runner_options(settings.web))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        await _run(stack, settings, rooms, runner, stop)
 
-        async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(watch.run(watch_stop := Stop()))
-            tasks.create_task(gate.run(stop))
-            sending = tasks.create_task(sender.run(send_stop := asyncio.Event()))
-            stack.callback(_start_bells(watch).shutdown, wait=False)
-            host, port = split_address(settings.listen)
-            await web.TCPSite(runner, host, port).start()
-            log.info("collector_started", listen=settings.listen, rules=len(rules.rules), events=store.last_number)
-            settle_memory()
-            notify_systemd("READY=1")
-            await stop.asked.wait()
-            await runner.cleanup()
-            watch_stop.asked.set()
-            watch.ring()
-            await watching
-            send_stop.set()
-            await sending
-        log.info("collector_stopped", events=store.last_number)
+
+def raise_file_limit() -> None:
+    """Raise the limit of open files to what the system allows: each connection and segment takes some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _build(
+    stack: AsyncExitStack, settings: CollectorSettings, rules: RuleSet, registry: CollectorRegistry, clock: Clock
+) -> _Rooms:
+    """Build every room; what must be closed is closed by the stack, last built first."""
+    connection = await asyncio.to_thread(open_state, settings.state_db)
+    listeners: list[Callable[[Sequence[DecodedBlock]], None]] = []
+
+    def on_committed(blocks: Sequence[DecodedBlock]) -> None:
+        for listener in listeners:
+            listener(blocks)
+
+    store = await Store.open(
+        settings.segments,
+        settings.store,
+        batch_bytes_max=STORED_BATCH_BYTES_MAX,
+        clock=clock,
+        on_committed=on_committed,
+    )
+    stack.push_async_callback(store.close)
+    alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
+    alerts = AlertStore(connection, alerting, lambda identifier: _flat_event(store, identifier))
+    stack.callback(alerts.close)
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    sender = Sender(alerts.outbox, alerting, session, clock=clock)
+    engine = Engine(rules, settings.detect)
+    watch = Watch(engine, alerts, store.reader, clock=clock, on_written=sender.wake)
+    stack.push_async_callback(watch.close)
+    gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
+    stack.push_async_callback(gate.close)
+    await gate.refresh()
+    await watch.start()
+    roster = Roster()
+    registry.register(roster)
+    recipe = Recipe(encode_settings(settings), settings.processes)
+    pool = QueryPool(recipe, roster, deadline_s=settings.query.deadline)
+    index = IndexProcess(recipe, roster, lambda frame: _serve_index(store, frame))
+    news = News(store.last_number)
+    listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
+    add_store_metrics(registry, store)
+    add_rule_metrics(registry, store, watch, engine, alerts, sender)
+    add_process_metrics(registry, store, pool, index)
+    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, len(rules.rules))
+
+
+def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistry, clock: Clock) -> web.Application:
+    """Return the application with the routes of all rooms."""
+    app = make_application(
+        registry,
+        body_bytes_max=settings.receive.body_bytes_max,
+        middlewares=[rooms.gate.middleware()],
+        settings=settings.web,
+    )
+    store = rooms.store
+    receiver = Receiver(
+        settings.receive,
+        append=store.append,
+        own_stream=lambda: store.own_stream,
+        authorise=lambda request: rooms.gate.authorise(request, "ingest").name,
+        translate=problem_of,
+        clock=clock,
+        registry=registry,
+    )
+    receiver.add_routes(app)
+    add_routes(
+        app,
+        settings.web,
+        answerer=rooms.pool,
+        news=rooms.news,
+        run_alone=rooms.pool.run_alone,
+        scratch=settings.data / "exports",
+        filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
+        alerts=rooms.alerts,
+        authorise=rooms.gate.authorise,
+        registry=registry,
+        readiness={
+            "store": lambda: _not_ready(store, settings),
+            "query": rooms.pool.not_ready,
+            "index": rooms.index.not_ready,
+        },
+    )
+    return app
+
+
+async def _run(
+    stack: AsyncExitStack, settings: CollectorSettings, rooms: _Rooms, runner: web.AppRunner, stop: Stop
+) -> None:
+    """Serve until the stop; then end one room after the other, those that others need last."""
+    store, watch, pool, index = rooms.store, rooms.watch, rooms.pool, rooms.index
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch.run(watch_stop := Stop()))
+        tasks.create_task(rooms.gate.run(stop))
+        sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
+        tasks.create_task(pool.run())
+        indexing = tasks.create_task(index.run())
+        stack.callback(_start_bells(watch).shutdown, wait=False)
+        host, port = split_address(settings.listen)
+        await web.TCPSite(runner, host, port).start()
+        log.info("collector_started", listen=settings.listen, rules=rooms.rules, events=store.last_number)
+        settle_memory()
+        notify_systemd("READY=1")
+        await stop.asked.wait()
+        await runner.cleanup()
+        pool.close()
+        index.close()
+        await indexing
+        watch_stop.asked.set()
+        watch.ring()
+        await watching
+        send_stop.set()
+        await sending
+    log.info("collector_stopped", events=store.last_number)
 
 
 def _start_bells(watch: Watch) -> AsyncIOScheduler:
@@ -127,12 +202,18 @@ def _start_bells(watch: Watch) -> AsyncIOScheduler:
 
 def _flat_event(store: Store, identifier: str) -> Mapping[str, Any] | None:
     """Return one event in flat form; blocks, for the rules' thread."""
-    stream, sequence, index = parse_event_id(identifier)
-    info = store.reader.find(stream, sequence)
+    found = store.reader.event(*parse_event_id(identifier))
+    return None if found is None else found[0].batch.event(found[1])
+
+
+async def _serve_index(store: Store, frame: Frame) -> dict[str, Any]:
+    """Do what the index process asks for: append a batch of its own stream; an error is for it to try again."""
     try:
-        return None if info is None else store.reader.read(info).batch.event(index)
-    except KeyError:
-        return None
+        batch = decode_batch(frame.body, bytes_max=STORED_BATCH_BYTES_MAX)
+        appended = await store.append(frame.head["stream"], frame.head["sequence"], frame.body, batch)
+    except (WireError, SequenceGapError, SequenceConflictError, StoreBusyError, StoreUnavailableError) as error:
+        return {"error": str(error)}
+    return {"repeat": appended.repeat}
 
 
 def _not_ready(store: Store, settings: CollectorSettings) -> str | None:
@@ -141,53 +222,3 @@ def _not_ready(store: Store, settings: CollectorSettings) -> str | None:
     if store.waiting >= settings.store.waiting_batches_max:
         return f"{store.waiting} batches wait for the disk"
     return None
-
-
-def _add_metrics(
-    registry: CollectorRegistry, store: Store, watch: Watch, engine: Engine, alerts: AlertStore, sender: Sender
-) -> None:
-    add_gauge(registry, "watchbook_store_waiting_batches", "Batches that wait for the writer.", lambda: store.waiting)
-    add_gauge(registry, "watchbook_store_failing", "1 when the last commit failed.", lambda: store.failing is not None)
-    add_gauge(registry, "watchbook_store_events", "Events ever stored.", lambda: store.last_number)
-    add_gauge(
-        registry,
-        "watchbook_rules_behind_events",
-        "Stored events that the rules have not read yet.",
-        lambda: max(0, store.last_number - watch.read_up_to),
-    )
-    add_gauge(
-        registry,
-        "watchbook_rules_failed_blocks",
-        "Blocks since the start that the rules could not read or evaluate; their events raise no alerts.",
-        lambda: watch.failed_blocks,
-    )
-    add_gauge(
-        registry, "watchbook_rules_state_events", "Events in the windows of all rules.", lambda: engine.state_events
-    )
-    add_gauge(registry, "watchbook_rules_state_groups", "Groups that rules remember.", lambda: engine.state_groups)
-    add_counters(
-        registry,
-        "watchbook_rule",
-        "What a rule did since the start: matched, missing_group, late, too_late, evicted, opened, resolved …",
-        ("rule", "what"),
-        lambda: [
-            ((rule, what), n) for rule, counters in engine.counters.items() for what, n in asdict(counters).items()
-        ],
-    )
-    add_counters(
-        registry,
-        "watchbook_notifications",
-        "Notifications since the start: sent, and attempts that failed.",
-        ("channel", "what"),
-        lambda: [
-            ((name, what), getattr(counters, what))
-            for name, counters in sender.counters.items()
-            for what in ("sent", "failed")
-        ],
-    )
-    add_gauge(
-        registry,
-        "watchbook_notifications_waiting",
-        "Notifications that wait to be sent.",
-        lambda: sum(alerts.outbox.pending().values()),
-    )

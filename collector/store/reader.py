@@ -1,115 +1,172 @@
-"""Reads segments: a read-only connection a thread and segment, every call sees what is committed."""
+"""Reads segments, from the folder alone: in the process that writes them and in any other.
+
+Every call sees what is committed at that moment.  A block that was listed while its segment was hot can still be read
+when the segment was sealed in between: its events are put together again.
+"""
 
 import sqlite3
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final, TypeVar
 
-from collector.block import BlockInfo, DecodedBlock
-from collector.store.segment import COMPATIBILITY, INFO_COLUMNS, SUFFIX
-from watchbook.database import connect_readonly
-from watchbook.wire import decode_batch
+from collector.block import BlockInfo, DecodedBlock, SegmentInfo
+from collector.store.archived import ArchivedFile
+from collector.store.catalogue import Catalogue, SegmentFile
+from collector.store.connections import Connections
+from collector.store.hot_file import HotFile
+from collector.store.layout import Form
+from collector.store.packing import PackedError
+from collector.store.remembered import Remembered
+from collector.store.sealed_file import SealedFile
+from collector.store.settings import StoreSettings
+from watchbook.clock import Clock, now_us
+from watchbook.wire import WireError
 
-_SELECT = f"SELECT {INFO_COLUMNS} FROM block JOIN stream ON stream.id = block.stream"
+AnswerT = TypeVar("AnswerT")
+_TRIES: Final = 3
 
 
 class SegmentReader:
     """Implements :class:`collector.block.BlockSource` over a folder of segments."""
 
-    def __init__(self, folder: Path, batch_bytes_max: int) -> None:
+    def __init__(
+        self, folder: Path, batch_bytes_max: int, settings: StoreSettings | None = None, *, clock: Clock = now_us
+    ) -> None:
+        settings = settings or StoreSettings()
         self._folder = folder
         self._batch_bytes_max = batch_bytes_max
-        self._lock = threading.Lock()
-        self._names: list[str] = []
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections = Connections(settings.open_segments_max)
+        self._remembered = Remembered(settings.directory_blocks_max)
+        self._catalogue = Catalogue(folder, self._opened, self._gone, clock)
 
     def add_segment(self, name: str) -> None:
-        """Make a segment known, in order of arrival."""
-        with self._lock:
-            self._names = [*self._names, name]
+        """Do nothing: segments are found in the folder."""
 
-    def segments(self) -> list[str]:
-        """Return the names of the segments, oldest first."""
-        return self._names
-
-    def blocks(self, time_from: int, time_to: int) -> list[BlockInfo]:
+    def segments(self) -> list[SegmentInfo]:
         """See :class:`collector.block.BlockSource`."""
-        found: list[BlockInfo] = []
-        for name in self._names:
-            rows = self._connection(name).execute(f"{_SELECT} WHERE tmax >= ? AND tmin < ?", (time_from, time_to))
-            found.extend(_infos(rows, name))
-        found.sort(key=lambda info: (info.tmax, info.number), reverse=True)
-        return found
+        return self._again_when_gone(lambda: [file.info() for file in self._catalogue.files()])
+
+    def blocks(self, segment: SegmentInfo, row_from: int = 0, row_to: int | None = None) -> Sequence[BlockInfo]:
+        """See :class:`collector.block.BlockSource`.  They come as :class:`collector.store.directory.Blocks`."""
+        file = self._catalogue.file(segment.name)
+        if file.key.generation != segment.generation:
+            raise KeyError(segment.name)
+        return file.blocks(row_from, row_to)
 
     def read(self, info: BlockInfo) -> DecodedBlock:
         """See :class:`collector.block.BlockSource`."""
-        if info.segment not in self._names:
-            raise KeyError(info.segment)
-        connection = self._connection(info.segment)
-        row = connection.execute("SELECT data FROM block WHERE number = ?", (info.number,)).fetchone()
-        if row is None:
-            raise KeyError(info.number)
-        return DecodedBlock(info, decode_batch(row[0], bytes_max=self._batch_bytes_max))
+        file = self._catalogue.known(info.segment) or self._catalogue.file(info.segment)
+        try:
+            return file.read(info)
+        except KeyError:
+            again = self._catalogue.file(info.segment)
+            if again is file:
+                raise
+            return again.read(info)
+        except PackedError as error:
+            raise WireError(str(error)) from error
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise WireError(f"{file.key.path.name}: {error}") from error
 
-    def find(self, stream: str, sequence: int) -> BlockInfo | None:
+    def find(self, stream: str, sequence: int) -> Sequence[BlockInfo]:
         """See :class:`collector.block.BlockSource`."""
-        for name in reversed(self._names):
-            rows = self._connection(name).execute(
-                f"{_SELECT} WHERE stream = (SELECT id FROM stream WHERE name = ?) AND block.sequence = ?",
-                (stream, sequence),
-            )
-            for info in _infos(rows, name):
-                return info
+
+        def found() -> Sequence[BlockInfo]:
+            file = self._file_of(stream, sequence)
+            return () if file is None else file.find(stream, sequence)
+
+        return self._again_when_gone(found)
+
+    def event(self, stream: str, sequence: int, index: int) -> tuple[DecodedBlock, int] | None:
+        """Return a block that holds an event, and its position there; None when it is not here (any more)."""
+        for info in self.find(stream, sequence):
+            try:
+                block = self.read(info)
+            except KeyError:
+                return None
+            position = _position(block, stream, sequence, index)
+            if position is not None:
+                return block, position
         return None
 
-    def data(self, info: BlockInfo) -> bytes:
-        """Return the stored bytes of a block."""
-        (data,) = self._connection(info.segment).execute(
-            "SELECT data FROM block WHERE number = ?", (info.number,)
-        ).fetchone()  # fmt: skip
-        return bytes(data)
+    def is_stored(self, stream: str, sequence: int, data: bytes) -> bool | None:
+        """Return whether a stream's batch was stored as these very bytes; None when it is not here (any more)."""
+
+        def found() -> bool | None:
+            file = self._file_of(stream, sequence)
+            return None if file is None else file.is_stored(stream, sequence, data)
+
+        return self._again_when_gone(found)
 
     def arrived_after(self, number: int, limit: int) -> list[BlockInfo]:
-        """See :class:`collector.block.BlockSource`."""
+        """See :class:`collector.block.BlockSource`.  What is archived is not among them."""
+        return self._again_when_gone(lambda: self._arrived_after(number, limit))
+
+    def _arrived_after(self, number: int, limit: int) -> list[BlockInfo]:
         found: list[BlockInfo] = []
-        for name in self._names:
-            rows = self._connection(name).execute(
-                f"{_SELECT} WHERE number > ? ORDER BY number LIMIT ?", (number, limit - len(found))
-            )
-            found.extend(_infos(rows, name))
+        files = self._readable()
+        for position, file in enumerate(files):
+            if position + 1 < len(files) and files[position + 1].first_number <= number + 1:
+                continue
+            found.extend(file.arrived_after(number, limit - len(found)))
             if len(found) >= limit:
                 break
         return found
 
     def last_number(self) -> int:
         """See :class:`collector.block.BlockSource`."""
-        for name in reversed(self._names):
-            row = (
-                self._connection(name)
-                .execute("SELECT number + n - 1 FROM block ORDER BY number DESC LIMIT 1")
-                .fetchone()
-            )
-            if row:
-                return int(row[0])
-        return 0
+
+        def last() -> int:
+            files = self._catalogue.files()
+            return files[-1].last_number() if files else 0
+
+        return self._again_when_gone(last)
 
     def close(self) -> None:
-        """Close the connections of all threads; no call may be under way."""
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        """Close every file; what a call under way uses is closed when it ends."""
+        self._connections.close()
 
-    def _connection(self, name: str) -> sqlite3.Connection:
-        own: dict[str, sqlite3.Connection] = self._local.__dict__.setdefault("connections", {})
-        connection = own.get(name)
-        if connection is None:
-            connection = own[name] = connect_readonly(self._folder / f"{name}{SUFFIX}", compatibility=COMPATIBILITY)
-            with self._lock:
-                self._connections.append(connection)
-        return connection
+    def _again_when_gone(self, ask: Callable[[], AnswerT]) -> AnswerT:
+        """Ask again when a file went in between: what took its place is in the folder before it goes."""
+        for _ in range(_TRIES):
+            try:
+                return ask()
+            except KeyError:
+                continue
+        return ask()
+
+    def _opened(self, form: Form) -> SegmentFile:
+        if form.tier == "archived":
+            return ArchivedFile(self._folder, form.name)
+        made = HotFile if form.tier == "hot" else SealedFile
+        return made(self._folder, form.name, self._connections, self._remembered, self._batch_bytes_max)
+
+    def _gone(self, files: Sequence[SegmentFile]) -> None:
+        keys = {file.key for file in files}
+        self._connections.forget(lambda key: key not in keys)
+        for file in files:
+            self._remembered.drop(file)
+
+    def _readable(self) -> list[SegmentFile]:
+        return [file for file in self._catalogue.files() if file.info().tier != "archived"]
+
+    def _file_of(self, stream: str, sequence: int) -> SegmentFile | None:
+        """Return the one segment that can hold a stream's batch: the first at whose end it had been committed."""
+        files = self._readable()
+        low, high = 0, len(files)
+        while low < high:
+            middle = (low + high) // 2
+            if files[middle].last_sequence(stream) >= sequence:
+                high = middle
+            else:
+                low = middle + 1
+        return files[low] if low < len(files) else None
 
 
-def _infos(rows: sqlite3.Cursor, segment: str) -> Iterator[BlockInfo]:
-    return (BlockInfo._make((*row, segment)) for row in rows)
+def _position(block: DecodedBlock, stream: str, sequence: int, index: int) -> int | None:
+    if block.identities is None:
+        return index if index < block.info.n else None
+    wanted = (stream, sequence, index)
+    return next((at for at, identity in enumerate(block.identities) if identity[:3] == wanted), None)

@@ -21,19 +21,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from collector.block import BlockInfo
+from collector.store.connections import COMPATIBILITY
+from collector.store.layout import HOT_SUFFIX
 from watchbook.database import connect
 
-COMPATIBILITY: Final = 1
-SUFFIX: Final = ".blk"
 CHAIN_ZERO: Final = bytes(32)
 _PAGE_BYTES: Final = 8192
+_BUSY_MS: Final = 10_000
+_SHRINK_WAIT_MS: Final = 200
 _SCHEMA: Final = f"""
 CREATE TABLE block(
     number INTEGER PRIMARY KEY, n INTEGER NOT NULL, tmin INTEGER NOT NULL, tmax INTEGER NOT NULL,
     received INTEGER NOT NULL, stream INTEGER NOT NULL REFERENCES stream(id), sequence INTEGER NOT NULL,
     hash BLOB NOT NULL, data BLOB NOT NULL);
 CREATE UNIQUE INDEX block_stream ON block(stream, sequence);
-CREATE INDEX block_tmax ON block(tmax);
 CREATE TABLE stream(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, sequence INTEGER NOT NULL);
 CREATE TABLE request(
     key TEXT PRIMARY KEY, digest BLOB NOT NULL, sequence INTEGER NOT NULL, n INTEGER NOT NULL,
@@ -41,7 +42,6 @@ CREATE TABLE request(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 PRAGMA user_version={COMPATIBILITY};
 """
-INFO_COLUMNS: Final = "number, n, tmin, tmax, received, name, block.sequence"
 
 
 class NewBlock(NamedTuple):
@@ -70,9 +70,11 @@ class Heads:
     chain: bytes
     sequences: dict[str, int] = field(default_factory=dict)
 
-    def copy(self) -> "Heads":
-        """Return an independent copy, for a group that may yet fail."""
-        return Heads(self.next_number, self.chain, dict(self.sequences))
+    def move_on(self, next_number: int, chain: bytes, moved: dict[str, int]) -> None:
+        """Take over what a commit changed."""
+        self.next_number = next_number
+        self.chain = chain
+        self.sequences.update(moved)
 
 
 def chain_hash(before: bytes, info: BlockInfo, data: bytes) -> bytes:
@@ -91,7 +93,7 @@ class Segment:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
-        self.name = path.name.removesuffix(SUFFIX)
+        self.name = path.name.removesuffix(HOT_SUFFIX)
         self._connection = connection
         self._stream_ids: dict[str, int] = dict(connection.execute("SELECT name, id FROM stream"))
         (self.events,) = connection.execute("SELECT coalesce(sum(n), 0) FROM block").fetchone()
@@ -108,6 +110,7 @@ class Segment:
             connection.execute("COMMIT")
         except BaseException:
             connection.close()
+            remove_hot(path)  # nothing is in it; another try must find its name free
             raise
         return cls(path, connection)
 
@@ -127,11 +130,6 @@ class Segment:
         number, chain = last or (meta["first_number"], meta["chain_start"])
         sequences = dict(self._connection.execute("SELECT name, sequence FROM stream"))
         return Heads(number, chain, sequences), meta["store"]
-
-    def requests_since(self, received: int) -> list[Request]:
-        """Return the remembered requests that came at or after a time."""
-        rows = self._connection.execute("SELECT * FROM request WHERE received >= ? ORDER BY received", (received,))
-        return [Request(*row) for row in rows]
 
     def commit(self, blocks: Sequence[NewBlock], sequences: dict[str, int], requests: Iterable[Request]) -> None:
         """Write blocks, the sequences they move on and the requests they answer, in one durable transaction."""
@@ -169,6 +167,28 @@ class Segment:
             self._stream_ids[name] = found
         return found
 
-    def close(self) -> None:
-        """Close the file; SQLite folds the WAL into it."""
+    def shrink_journal(self, bytes_max: int) -> None:
+        """Fold the journal into the file when it is larger than that.
+
+        SQLite does so by itself, but only at a moment without readers: with many of them there may be none for long.
+        """
+        journal = Path(f"{self.path}-wal")
+        if journal.exists() and journal.stat().st_size > bytes_max:
+            self._connection.execute(f"PRAGMA busy_timeout={_SHRINK_WAIT_MS}")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+
+    def finish(self) -> None:
+        """Fold the journal into the file, whoever reads it, and close it: nothing more will come."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+    def close(self) -> None:
+        """Close the file; SQLite folds the journal into it."""
+        self._connection.close()
+
+
+def remove_hot(path: Path) -> None:
+    """Remove a hot segment's file and what SQLite keeps beside it."""
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        each.unlink(missing_ok=True)

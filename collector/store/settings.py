@@ -11,7 +11,7 @@ class StoreSettings:
     """Limits of the block store."""
 
     segment_events_max: int = setting(
-        "A segment file is closed and the next begun at this many events.", 2_000_000, check=positive
+        "A segment file is closed and the next begun at this many events.", 1_000_000, check=positive
     )
     waiting_batches_max: int = setting(
         "Batches that may wait for the writer; above it senders get 503 and keep their data.", 256, check=positive
@@ -22,4 +22,18 @@ class StoreSettings:
     )
     idempotency_window: Seconds = setting(
         "How long an Idempotency-Key of POST /v1/events is remembered.", Seconds(86400.0), check=positive
+    )
+    idempotency_keys_max: int = setting(
+        "Idempotency-Keys that are remembered at most; the oldest are forgotten first.", 1_000_000, check=positive
+    )
+    journal_bytes_max: Bytes = setting(
+        "The newest segment's journal is folded into its file above this size, also while it is read.",
+        Bytes(32 << 20),
+        check=positive,
+    )
+    open_segments_max: int = setting("Segment files that a process keeps open for reading.", 64, check=positive)
+    directory_blocks_max: int = setting(
+        "Blocks whose place and span a process remembers, 48 bytes each; others are looked up again.",
+        2_000_000,
+        check=positive,
     )

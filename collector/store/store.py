@@ -29,9 +29,6 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self._files = files
         self.reader = reader
-        for name in files.names:
-            reader.add_segment(name)
-        files.on_new = reader.add_segment
         self._last_number = self._files.heads.next_number - 1
         self._tell = on_committed
         self._writer = Writer(
@@ -39,7 +36,7 @@ class Store:
             waiting_max=settings.waiting_batches_max,
             group_max=settings.group_batches_max,
             clock=clock,
-            read_data=self._stored_data,
+            is_stored=reader.is_stored,
             on_committed=self._committed_in_writer,
         )
         self._writer.start()
@@ -60,7 +57,7 @@ class Store:
         answers.  Raises FolderInUseError or NewerDatabaseError when the folder cannot be used.
         """
         files = await asyncio.to_thread(SegmentFiles, folder, settings, clock)
-        return cls(files, SegmentReader(folder, batch_bytes_max), settings, clock, on_committed)
+        return cls(files, SegmentReader(folder, batch_bytes_max, settings, clock=clock), settings, clock, on_committed)
 
     @property
     def own_stream(self) -> str:
@@ -76,6 +73,11 @@ class Store:
     def waiting(self) -> int:
         """How many batches wait for the writer."""
         return self._writer.waiting
+
+    @property
+    def keys_forgotten(self) -> int:
+        """How many Idempotency-Keys were forgotten within their window because there were too many."""
+        return self._files.keys_forgotten
 
     @property
     def failing(self) -> str | None:
@@ -114,10 +116,6 @@ class Store:
         last: BlockInfo = blocks[-1].info
         self._last_number = last.number + last.n - 1
         self._tell(blocks)
-
-    def _stored_data(self, stream: str, sequence: int) -> bytes | None:
-        info = self.reader.find(stream, sequence)
-        return None if info is None else self.reader.data(info)
 
 
 def _resolve(future: "asyncio.Future[Appended]", result: Appended | Exception) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from collector.block import BlockInfo, DecodedBlock
 from collector.store.files import SegmentFiles
 from collector.store.guard import KeyReusedError, SequenceConflictError, SequenceGapError, Verdict, judge
-from collector.store.segment import Heads, NewBlock, Request, chain_hash
+from collector.store.segment import NewBlock, Request, chain_hash
 from watchbook.clock import Clock
 from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.wire import Batch
@@ -60,13 +60,13 @@ class Writer:
         waiting_max: int,
         group_max: int,
         clock: Clock,
-        read_data: Callable[[str, int], bytes | None],
+        is_stored: Callable[[str, int, bytes], bool | None],
         on_committed: Callable[[Sequence[DecodedBlock]], None],
     ) -> None:
         self._files = files
         self._group_max = group_max
         self._clock = clock
-        self._read_data = read_data
+        self._is_stored = is_stored
         self._on_committed = on_committed
         self._waiting: queue.Queue[Append | None] = queue.Queue(waiting_max)
         self._failure = RepeatedFailure(log.error, "commit")
@@ -117,7 +117,7 @@ class Writer:
         return group
 
     def _commit(self, appends: Sequence[Append]) -> None:
-        work = _Group(self._files.heads.copy(), self._clock(), self._files, self._read_data)
+        work = _Group(self._files, self._clock(), self._is_stored)
         results: list[tuple[Append, Appended | Exception]] = []
         try:
             self._files.make_room(work.received)
@@ -129,7 +129,7 @@ class Writer:
                     results.append((append, error))
             if work.moved:
                 self._files.current.commit(work.blocks, work.moved, work.requests)
-                self._files.heads = work.heads
+                self._files.heads.move_on(work.next_number, work.chain, work.moved)
                 self._files.remember(work.requests)
         except Exception as error:  # noqa: BLE001  # answered and said: a writer that dies would leave every sender waiting
             disk = isinstance(error, sqlite3.Error | OSError)
@@ -144,15 +144,21 @@ class Writer:
             append.answer(append, result)
         if work.decoded:
             self._on_committed(work.decoded)
+        self._shrink_journal()
+
+    def _shrink_journal(self) -> None:
+        try:
+            self._files.keep_journal_small()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("journal_not_shrunk", error=str(error), segment=self._files.current.name)
 
 
 class _Group:
     """What one commit is going to write, judged batch by batch against the heads as they would then be."""
 
-    def __init__(
-        self, heads: Heads, received: int, files: SegmentFiles, read_data: Callable[[str, int], bytes | None]
-    ) -> None:
-        self.heads = heads
+    def __init__(self, files: SegmentFiles, received: int, is_stored: Callable[[str, int, bytes], bool | None]) -> None:
+        self.next_number = files.heads.next_number
+        self.chain = files.heads.chain
         self.received = received
         self.segment = ""
         self.blocks: list[NewBlock] = []
@@ -160,12 +166,12 @@ class _Group:
         self.moved: dict[str, int] = {}
         self.requests: list[Request] = []
         self._files = files
-        self._read_data = read_data
+        self._is_stored = is_stored
 
     def add(self, append: Append) -> Appended:
         if append.key is not None and (known := self._known_request(*append.key)):
             return Appended(append.stream, known.sequence, known.n, repeat=True)
-        last = self.heads.sequences.get(append.stream, 0)
+        last = self.moved.get(append.stream) or self._files.heads.sequences.get(append.stream, 0)
         sequence = last + 1 if append.sequence is None else append.sequence
         if judge(last, sequence) is Verdict.REPEAT:
             self._refuse_other_content(append, sequence)
@@ -175,18 +181,18 @@ class _Group:
 
     def _add_block(self, append: Append, sequence: int) -> None:
         n = append.batch.n
-        self.heads.sequences[append.stream] = self.moved[append.stream] = sequence
+        self.moved[append.stream] = sequence
         if append.key is not None:
             self.requests.append(Request(*append.key, sequence, n, self.received))
         if not n:
             return
         times = append.batch.times
         info = BlockInfo(
-            self.heads.next_number, n, min(times), max(times), self.received, append.stream, sequence, self.segment
+            self.next_number, n, min(times), max(times), self.received, append.stream, sequence, self.segment
         )
-        self.heads.chain = chain_hash(self.heads.chain, info, append.data)
-        self.heads.next_number += n
-        self.blocks.append(NewBlock(info, self.heads.chain, append.data))
+        self.chain = chain_hash(self.chain, info, append.data)
+        self.next_number += n
+        self.blocks.append(NewBlock(info, self.chain, append.data))
         self.decoded.append(DecodedBlock(info, append.batch))
 
     def _known_request(self, key: str, digest: bytes) -> Request | None:
@@ -199,8 +205,10 @@ class _Group:
     def _refuse_other_content(self, append: Append, sequence: int) -> None:
         """A repeat must be the same bytes, or two senders use one stream and the data of one would be lost."""
         in_group = (b.data for b in self.blocks if (b.info.stream, b.info.sequence) == (append.stream, sequence))
-        stored = next(in_group, None) or self._read_data(append.stream, sequence)
-        if stored is not None and stored != append.data:
+        known = next((data == append.data for data in in_group), None)
+        if known is None:
+            known = self._is_stored(append.stream, sequence, append.data)
+        if known is False:
             raise SequenceConflictError(
                 f"sequence {sequence} of stream {append.stream} was committed before with other content"
             )

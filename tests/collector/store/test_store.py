@@ -20,6 +20,7 @@ from collector.store import (
     StoreSettings,
     StoreUnavailableError,
 )
+from collector.store.layout import order_of
 from tests.collector.store.batches import TIME, batch_of
 from watchbook.clock import SECOND_US
 from watchbook.database import NewerDatabaseError
@@ -85,7 +86,7 @@ async def test_the_guard_survives_a_restart_and_a_new_segment(tmp_path: Path) ->
         assert (await store.append(STREAM, 2, *batch_of("b"))).repeat
         assert not (await store.append(STREAM, 3, *batch_of("d"))).repeat
         assert await actors(store) == ["a", "b", "c", "d"]
-        assert len(store.reader.segments()) > 1
+        assert len(await asyncio.to_thread(store.reader.segments)) > 1
         assert await asyncio.to_thread(store.reader.last_number) == 4
 
 
@@ -141,7 +142,7 @@ async def test_each_day_has_its_own_segment_and_a_clock_that_goes_back_reopens_n
         await store.append(STREAM, 2, *batch_of("b"))
         now[0] -= 5 * DAY_US
         await store.append(STREAM, 3, *batch_of("c"))
-        assert store.reader.segments() == ["2025-11-21", "2025-11-22"]
+        assert [segment.name for segment in await asyncio.to_thread(store.reader.segments)] == ["2025-11-21", "2025-11-22"]
         assert await actors(store) == ["a", "b", "c"]
 
 
@@ -151,7 +152,7 @@ async def test_the_chain_of_hashes_goes_over_the_border_of_segments(tmp_path: Pa
             await store.append(STREAM, sequence, *batch_of(text))
     before = bytes(32)
     blocks = 0
-    for path in sorted(tmp_path.glob("*.blk"), key=lambda path: path.name.removesuffix(".blk")):
+    for path in sorted(tmp_path.glob("*.blk"), key=lambda path: order_of(path.name.removesuffix(".blk"))):
         connection = sqlite3.connect(path)
         rows = connection.execute(
             "SELECT number, n, received, block.sequence, name, data, hash FROM block"
@@ -203,17 +204,21 @@ async def test_a_segment_whose_creation_was_cut_off_is_begun_anew(tmp_path: Path
         assert await actors(store) == ["a"]
 
 
-async def test_blocks_are_found_by_time_and_by_stream(tmp_path: Path) -> None:
+async def test_blocks_are_found_by_row_and_by_stream(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, _):
-        await store.append(STREAM, 1, *batch_of("a", time=TIME))
-        await store.append(STREAM, 2, *batch_of("b", time=TIME - DAY_US))
-        await store.append(OTHER, 1, *batch_of("c", time=TIME + DAY_US))
-        newest_first = [
-            (info.stream, info.sequence) for info in await asyncio.to_thread(store.reader.blocks, 0, TIME * 2)
-        ]
-        assert newest_first == [(OTHER, 1), (STREAM, 1), (STREAM, 2)]
-        assert [info.sequence for info in await asyncio.to_thread(store.reader.blocks, TIME, TIME + 1)] == [1]
-        found = await asyncio.to_thread(store.reader.find, STREAM, 2)
-        assert found is not None
-        assert found.number == 2
-        assert await asyncio.to_thread(store.reader.find, STREAM, 3) is None
+        await store.append(STREAM, 1, *batch_of("a", "b", time=TIME))
+        await store.append(STREAM, 2, *batch_of("c", time=TIME - DAY_US))
+        await store.append(OTHER, 1, *batch_of("d", time=TIME + DAY_US))
+        (segment,) = await asyncio.to_thread(store.reader.segments)
+        assert (segment.first_number, segment.rows) == (1, 4)
+        assert (segment.tmin, segment.tmax) == (TIME - DAY_US, TIME + DAY_US)
+
+        def sequences(*rows: int) -> list[tuple[str, int]]:
+            return [(info.stream, info.sequence) for info in store.reader.blocks(segment, *rows)]
+
+        assert await asyncio.to_thread(sequences) == [(STREAM, 1), (STREAM, 2), (OTHER, 1)]
+        assert await asyncio.to_thread(sequences, 1, 3) == [(STREAM, 1), (STREAM, 2)]
+        assert await asyncio.to_thread(sequences, 3) == [(OTHER, 1)]
+        (found,) = await asyncio.to_thread(store.reader.find, STREAM, 2)
+        assert (found.number, found.row) == (3, 2)
+        assert not await asyncio.to_thread(store.reader.find, STREAM, 3)

@@ -1,0 +1,190 @@
+"""One sealed segment file (``.sealed.blk``): what is in it and how it is read.
+
+A SQLite file that is never written again once it bears its name:
+
+- ``block``: one row for up to 512 events, in order of (time, stream, sequence, index).  ``row`` is the row of its first
+  event in the segment; ``tmin``, ``tmax`` and ``received`` (the latest) are microseconds since the epoch;
+  ``identities`` say which events of which batches these are (:mod:`collector.store.identities`); ``data`` is a batch in
+  the form of :mod:`watchbook.wire`; ``hash`` is the block's leaf (:func:`block_leaf`).
+- ``part``: ``batches``, the table of batches as they came; ``streams``, zstd JSON ``[[name, last sequence], …]``: every
+  stream known when the segment ended.
+- ``request``: answers to requests with an Idempotency-Key, as in a hot segment.
+- ``meta``: ``name``, ``store``, ``first_number``, ``numbers`` (how many arrival numbers it covers), ``events`` (how
+  many of them are still in it), ``tmin``, ``tmax``, ``received`` (the latest), ``chain_start``, ``chain_end``,
+  ``root``.
+
+``root`` is the RFC 6962 root over the leaves of the parts in order of their names, then of the blocks in order of rows.
+It stands in the ledger (:mod:`collector.store.ledger`): under its signed checkpoint nothing can be changed unseen.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from collector.block import BlockInfo, DecodedBlock
+from collector.store.directory import Directory
+from collector.store.identities import Batches, Identities, unpack_identities
+from collector.store.merkle import leaf_hash
+from collector.store.packing import Numbers, decompress
+from watchbook.wire import decode_batch
+
+SCHEMA: Final = """
+CREATE TABLE block(
+    row INTEGER PRIMARY KEY, n INTEGER NOT NULL, tmin INTEGER NOT NULL, tmax INTEGER NOT NULL,
+    received INTEGER NOT NULL, hash BLOB NOT NULL, identities BLOB NOT NULL, data BLOB NOT NULL);
+CREATE TABLE part(name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE request(
+    key TEXT PRIMARY KEY, digest BLOB NOT NULL, sequence INTEGER NOT NULL, n INTEGER NOT NULL,
+    received INTEGER NOT NULL);
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+PARTS: Final = ("batches", "streams")
+_STREAMS_BYTES_MAX: Final = 1 << 28
+_BLOCK_HEADER: Final = struct.Struct(">qqqqqq")
+
+
+class SealedMeta(NamedTuple):
+    """What a sealed segment says of itself; the same words as in the table ``meta``."""
+
+    name: str
+    store: str
+    first_number: int
+    numbers: int
+    events: int
+    tmin: int
+    tmax: int
+    received: int
+    chain_start: bytes
+    chain_end: bytes
+    root: bytes
+
+
+class Stored(NamedTuple):
+    """A block as it lies in the file."""
+
+    row: int
+    n: int
+    tmin: int
+    tmax: int
+    received: int
+    hash: bytes
+    identities: bytes
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """How the events of a sealed segment came: the streams by code, their last sequences, and the batches."""
+
+    names: Sequence[str]
+    sequences: Mapping[str, int]
+    batches: Batches
+
+    def position(self, stream: str, sequence: int) -> int | None:
+        """Return where a stream's batch stands in the table of batches, None when it is not there."""
+        if stream not in self.sequences:
+            return None
+        batches = self.batches
+        code = self.names.index(stream)
+        found = np.flatnonzero((batches.sequence == sequence) & (batches.stream == code))
+        return int(found[0]) if len(found) else None
+
+
+def part_leaf(name: str, data: bytes) -> bytes:
+    """Return the leaf of a part."""
+    return leaf_hash(b"part\0" + name.encode() + b"\0" + data)
+
+
+def block_leaf(stored: Stored) -> bytes:
+    """Return the leaf of a block: its numbers (64 bits, big-endian), the length of its identities, both its blobs."""
+    header = _BLOCK_HEADER.pack(*stored[:5], len(stored.identities))
+    return leaf_hash(b"block\0" + header + stored.identities + stored.data)
+
+
+def read_meta(connection: sqlite3.Connection) -> SealedMeta:
+    """Return what the segment says of itself."""
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    return SealedMeta(**{name: meta[name] for name in SealedMeta._fields})
+
+
+def read_part(connection: sqlite3.Connection, name: str) -> bytes:
+    """Return a part's bytes."""
+    return bytes(connection.execute("SELECT data FROM part WHERE name = ?", (name,)).fetchone()[0])
+
+
+def read_arrivals(connection: sqlite3.Connection) -> Arrivals:
+    """Return how the events came; raises PackedError or msgspec.DecodeError when that is damaged."""
+    streams = decode_streams(read_part(connection, "streams"))
+    return Arrivals(list(streams), streams, Batches.unpacked(read_part(connection, "batches")))
+
+
+def decode_streams(data: bytes) -> dict[str, int]:
+    """Return the last sequence of each stream, in the order of their codes."""
+    return dict(msgspec.json.decode(decompress(data, _STREAMS_BYTES_MAX), type=list[tuple[str, int]]))
+
+
+def read_directory(connection: sqlite3.Connection, name: str) -> Directory:
+    """Return where the blocks lie."""
+    directory = Directory(name)
+    directory.extend(
+        connection.execute("SELECT row, 0, n, tmin, tmax, received, -1, 0 FROM block ORDER BY row").fetchall()
+    )
+    return directory
+
+
+def read_stored(connection: sqlite3.Connection, row: int) -> Stored | None:
+    """Return a block as it lies in the file, None when there is none that begins at this row."""
+    found = connection.execute(
+        "SELECT row, n, tmin, tmax, received, hash, identities, data FROM block WHERE row = ?", (row,)
+    ).fetchone()
+    return None if found is None else Stored(*found)
+
+
+def read_identities(connection: sqlite3.Connection, row: int) -> bytes:
+    """Return the packed identities of the block that begins at this row; raises KeyError."""
+    found = connection.execute("SELECT identities FROM block WHERE row = ?", (row,)).fetchone()
+    if found is None:
+        raise KeyError(row)
+    return bytes(found[0])
+
+
+def decode_stored(stored: Stored, segment: str, arrivals: Arrivals, bytes_max: int) -> DecodedBlock:
+    """Return a block with its events; raises WireError or PackedError when its bytes are damaged."""
+    positions, indices = unpack_identities(stored.identities, stored.n)
+    identities = Identities(arrivals.batches, arrivals.names, positions, indices)
+    info = BlockInfo(0, stored.n, stored.tmin, stored.tmax, stored.received, "", 0, segment, stored.row)
+    return DecodedBlock(info, decode_batch(stored.data, bytes_max=bytes_max), identities)
+
+
+def batch_info(arrivals: Arrivals, position: int, segment: str, first_number: int) -> BlockInfo:
+    """Return a batch as the block that it once was; ``n`` counts the events that are still there."""
+    batches = arrivals.batches
+    number = int(batches.number[position])
+    return BlockInfo(
+        number=number,
+        n=int(batches.kept[position]),
+        tmin=int(batches.tmin[position]),
+        tmax=int(batches.tmax[position]),
+        received=int(batches.received[position]),
+        stream=arrivals.names[int(batches.stream[position])],
+        sequence=int(batches.sequence[position]),
+        segment=segment,
+        row=number - first_number,
+    )
+
+
+def events_of(block: DecodedBlock, position: int) -> tuple[Numbers, Numbers]:
+    """Return which events of a sealed block belong to a batch, and their indices in it."""
+    identities: Any = block.identities
+    found = np.flatnonzero(identities.positions == position)
+    return found, identities.indices[found]
+
+
+def batch_identities(arrivals: Arrivals, position: int, indices: Numbers) -> Identities:
+    """Return the identities of a batch's events at these indices."""
+    return Identities(arrivals.batches, arrivals.names, np.full(len(indices), position), indices)
