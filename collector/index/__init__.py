@@ -4,8 +4,11 @@ It is derived from the blocks and can be made again from them at any time; nothi
 writes (:class:`Indexer`, :func:`build_sealed_index`), any number read (:class:`IndexReader`).
 """
 
-from collector.index.build import SealedBuilder, build_sealed_index
+from collector.index.build import build_sealed_index
+from collector.index.growing import IndexCounters
+from collector.index.indexer import Indexer
 from collector.index.reader import IndexReader
+from collector.index.reindexing import reindex
 from collector.index.settings import IndexSettings
 
-__all__ = ["IndexReader", "IndexSettings", "SealedBuilder", "build_sealed_index"]
+__all__ = ["IndexCounters", "IndexReader", "IndexSettings", "Indexer", "build_sealed_index", "reindex"]

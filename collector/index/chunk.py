@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.block import BlockInfo
-from collector.index.addresses import Addresses
 from collector.index.dictionary import Dictionary
 from collector.index.fields import ADDRESS, CHANGED, CODED, HASHED, LISTS, MEASURES, NUMBERS
 from collector.index.forms import pack_times
@@ -41,7 +40,6 @@ class Vocabulary:
     def __init__(self, settings: IndexSettings) -> None:
         self._settings = settings
         self.dictionaries: dict[str, Dictionary] = {}
-        self.addresses = Addresses()
         self._measures: set[str] = set()
 
     def dictionary(self, field: str) -> Dictionary:
@@ -72,7 +70,7 @@ def _make_lane(field: str, rows: int, vocabulary: Vocabulary) -> Lane:
     if field in HASHED:
         return HashedLane(field, rows)
     if field == ADDRESS:
-        return AddressLane(field, rows, vocabulary.addresses)
+        return AddressLane(field, rows)
     return NumberLane(field, rows) if field in NUMBERS else PresenceLane(field, rows)
 
 

@@ -9,14 +9,13 @@ that is too long to keep (or could be taken for several) is represented by its 1
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
-from zlib import crc32
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.index.folding import folded_checksum, folded_texts, indexed_words, text_checksums
 from collector.index.packing import PackingError, compress, decompress
-from collector.words import words_of
 
 PAGE_TEXTS: Final = 4096
 Kept = str | bytes
@@ -29,9 +28,16 @@ class Page(NamedTuple):
     """Consecutive codes of a dictionary, as they are written: see the module."""
 
     number: int
-    texts_count: int
+    size: int
     checksums: bytes
     texts: bytes
+
+
+class Growth(NamedTuple):
+    """What has come to a dictionary: the pages to write, and (code, text with the words) of each new text."""
+
+    pages: list[Page]
+    words: list[tuple[int, str]]
 
 
 class Dictionary(dict[Kept | None, int]):
@@ -50,33 +56,29 @@ class Dictionary(dict[Kept | None, int]):
         self._written = 0
         self._tail: list[Kept] = []
         self._tail_checksums: list[int] = []
-        self._new_words: list[tuple[int, str]] = []
+        #: What would be lost of texts that are not kept: checksum and words by code.
+        self._unkept: dict[int, tuple[int, str]] = {}
         dict.__setitem__(self, None, 0)
 
     def __missing__(self, text: Kept | None) -> int:
-        assert isinstance(text, str)
-        if len(text) <= self._chars_max:
-            return self._add(text, text)
-        return self.code_of_unkept(text)
+        if len(text) > self._chars_max:  # type: ignore[arg-type]  # None is there from the beginning
+            return self.code_of_unkept(text)  # type: ignore[arg-type]
+        self.size = code = self.size + 1
+        self[text] = code
+        self._tail.append(text)  # type: ignore[arg-type]
+        return code
 
     def code_of_unkept(self, text: str) -> int:
         """Return the code of a text of which only the digest and the words are kept."""
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-        return self.get(digest) or self._add(digest, text)
-
-    def _add(self, kept: Kept, text: str) -> int:
-        if len(self) > self._remembered_max:
-            self.clear()
-            dict.__setitem__(self, None, 0)
-        self.size += 1
-        self[kept] = self.size
-        folded = text.casefold()
-        self._tail.append(kept)
-        self._tail_checksums.append(folded_checksum(folded))
-        words = " ".join(words_of(folded))
-        if words:
-            self._new_words.append((self.size, words))
-        return self.size
+        code = self.get(digest)
+        if code is None:
+            self.size = code = self.size + 1
+            self[digest] = code
+            self._tail.append(digest)
+            folded = text.casefold()
+            self._unkept[code] = folded_checksum(folded), indexed_words([folded])[0]
+        return code
 
     def restore(self, texts: Sequence[Kept], checksums: NDArray[np.uint32]) -> None:
         """Take up the next page of a dictionary that was written before."""
@@ -87,10 +89,11 @@ class Dictionary(dict[Kept | None, int]):
         self._tail, self._tail_checksums = list(texts), checksums.tolist()
         self._drop_full_pages()
 
-    def take_pages(self) -> list[Page]:
-        """Return the pages that are new or grew since the last call."""
+    def take_growth(self) -> Growth:
+        """Return what has come since the last call."""
         if self.size == self._written:
-            return []
+            return Growth([], [])
+        words = self._take_words()
         self._written = self.size
         first = (self.size - len(self._tail)) // PAGE_TEXTS
         pages = [
@@ -103,12 +106,21 @@ class Dictionary(dict[Kept | None, int]):
             for at in range(0, len(self._tail), PAGE_TEXTS)
         ]
         self._drop_full_pages()
-        return pages
+        if len(self) > self._remembered_max:
+            self.clear()
+            dict.__setitem__(self, None, 0)
+        return Growth(pages, words)
 
-    def take_words(self) -> list[tuple[int, str]]:
-        """Return (code, words separated by blanks) of the texts that are new since the last call."""
-        words, self._new_words = self._new_words, []
-        return words
+    def _take_words(self) -> list[tuple[int, str]]:
+        new = self._tail[len(self._tail_checksums) :]
+        folded = folded_texts([text if isinstance(text, str) else "" for text in new])
+        checksums, words = text_checksums(folded), indexed_words(folded)
+        for code, (checksum, unkept_words) in self._unkept.items():
+            at = code - self._written - 1
+            checksums[at], words[at] = checksum, unkept_words
+        self._unkept.clear()
+        self._tail_checksums += checksums
+        return [(code, text) for code, text in enumerate(words, self._written + 1) if text and not text.isspace()]
 
     def _drop_full_pages(self) -> None:
         full = len(self._tail) // PAGE_TEXTS * PAGE_TEXTS
@@ -116,24 +128,19 @@ class Dictionary(dict[Kept | None, int]):
         del self._tail_checksums[:full]
 
 
-def folded_checksum(folded: str) -> int:
-    """Return the checksum by which a page finds a case-folded text."""
-    return crc32(folded.encode("utf-8", "surrogatepass"))
-
-
-def unpack_checksums(data: bytes, count: int) -> NDArray[np.uint32]:
+def unpack_checksums(data: bytes, size: int) -> NDArray[np.uint32]:
     """Return the checksums of a page; raises PackingError."""
-    if len(data) != 4 * count:
-        raise PackingError(f"the page has {len(data)} bytes of checksums, {count} texts")
+    if len(data) != 4 * size:
+        raise PackingError(f"the page has {len(data)} bytes of checksums, {size} texts")
     return np.frombuffer(data, "<u4")
 
 
-def unpack_texts(data: bytes, count: int) -> list[Kept]:
+def unpack_texts(data: bytes, size: int) -> list[Kept]:
     """Return the texts of a page, digests for those that are not kept; raises PackingError."""
     try:
         texts = _decoder.decode(decompress(data))
     except msgspec.MsgspecError as error:
         raise PackingError(f"the page holds no texts: {error}") from error
-    if len(texts) != count:
-        raise PackingError(f"the page holds {len(texts)} texts, {count} were expected")
+    if len(texts) != size:
+        raise PackingError(f"the page holds {len(texts)} texts, {size} were expected")
     return texts

@@ -141,6 +141,13 @@ def remove(path: Path) -> None:
         Path(f"{path}{beside}").unlink(missing_ok=True)
 
 
+def is_damage(error: Exception) -> bool:
+    """Return whether an error means that the file's content is wrong; others (a full disk, a lock) pass."""
+    if isinstance(error, PackingError):
+        return True
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def read_stamp(path: Path) -> int:
     """Return the stamp of a file, 0 when it has none."""
     with path.open("rb") as file:

@@ -6,11 +6,10 @@ A lane is there from the first batch that has its field; the rows before and bet
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.index.addresses import Addresses
+from collector.index.addresses import address_codes
 from collector.index.dictionary import Dictionary
 from collector.index.forms import (
     pack_addresses,
@@ -20,9 +19,9 @@ from collector.index.forms import (
     pack_numbers,
     pack_presence,
 )
-from collector.index.spread import checksums_of, floats_of, mapped, presence_of, spread
+from collector.index.spread import changed_fields, checksums_of, floats_of, mapped, presence_of, spread
 from collector.view import SEPARATOR
-from watchbook.columns import Batch, decode_raw
+from watchbook.columns import Batch
 
 #: Counts are kept of chunks whose largest code is below this.
 COUNTED_CODES: Final = 256
@@ -84,17 +83,11 @@ class ListLane(CodedLane):
     """Codes of lists of texts, each list joined to one; an empty list is absent, as it has no value to be found."""
 
     def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
-        return np.array([self._code(self._texts(value)) for value in values], np.uint32)
+        return np.array([self._code(texts) if texts else 0 for texts in values], np.uint32)
 
-    def _texts(self, value: Any) -> Sequence[str] | None:
-        texts: Sequence[str] | None = value
-        return texts
-
-    def _code(self, texts: Sequence[str] | None) -> int:
-        if not texts:
-            return 0
-        joined = SEPARATOR.join(dict.fromkeys(texts))
-        if any(SEPARATOR in text for text in texts):
+    def _code(self, texts: Sequence[str]) -> int:
+        joined = texts[0] if len(texts) == 1 else SEPARATOR.join(dict.fromkeys(texts))
+        if SEPARATOR in joined and any(SEPARATOR in text for text in texts):
             return self._dictionary.code_of_unkept(joined)
         return self._dictionary[joined]
 
@@ -102,13 +95,8 @@ class ListLane(CodedLane):
 class ChangedFieldsLane(ListLane):
     """Codes of the names of the fields that an event's ``changes`` speak of."""
 
-    def _texts(self, value: Any) -> Sequence[str] | None:
-        # Decoded as a query decodes it, so that both agree on what cannot be read.
-        changes = decode_raw(value) if isinstance(value, msgspec.Raw) else value
-        if not isinstance(changes, list):
-            return None
-        names = (change.get("field") for change in changes if isinstance(change, dict))
-        return [name for name in names if isinstance(name, str)]
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        return super()._numbers_of(changed_fields(values))
 
 
 class HashedLane(_ColumnLane):
@@ -127,13 +115,11 @@ class HashedLane(_ColumnLane):
 class AddressLane(_ColumnLane):
     """IP addresses: the number of an IPv4 address, or that there is something else."""
 
-    def __init__(self, field: str, rows: int, addresses: Addresses) -> None:
+    def __init__(self, field: str, rows: int) -> None:
         super().__init__(field, rows, np.uint64)
-        self._addresses = addresses
 
     def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
-        self._addresses.trim()
-        return np.fromiter(map(self._addresses.__getitem__, values), np.uint64, len(values))
+        return address_codes(values)
 
     def pack(self, n: int) -> bytes:
         codes = self._values[:n]

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.index.dictionary import Kept, folded_checksum
+from collector.index.dictionary import Kept
+from collector.index.folding import folded_checksum
 from collector.view import SEPARATOR, Passing, Wanted, Word
 from collector.words import WORD_CHARS_MAX
 

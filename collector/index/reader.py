@@ -24,7 +24,7 @@ class IndexReader:
         self._open_files_max = open_files_max
         self._lock = threading.Lock()
         self._files: OrderedDict[Path, OpenIndex] = OrderedDict()
-        self._distrusted: dict[Path, tuple[int, int]] = {}
+        self._distrusted: dict[Path, tuple[int, ...]] = {}
 
     def view(self, name: str, generation: str, path: object) -> SegmentView | None:
         """Return the index of a segment as it is now; None: there is none, or none that can be used."""
@@ -49,10 +49,10 @@ class IndexReader:
     def _file(self, path: Path) -> OpenIndex | None:
         identity = identity_of(path)
         with self._lock:
-            if self._distrusted.get(path, identity) != identity:
-                del self._distrusted[path]
             if path in self._distrusted:
-                return None
+                if self._distrusted[path] == _state_of(path):
+                    return None
+                del self._distrusted[path]
             known = self._files.get(path)
             if known is not None and known.identity == identity:
                 self._files.move_to_end(path)
@@ -74,9 +74,15 @@ class IndexReader:
             self.damaged.add(name)
             self._files.pop(path, None)
             try:
-                self._distrusted[path] = identity_of(path)
+                self._distrusted[path] = _state_of(path)
             except FileNotFoundError:
                 self._distrusted.pop(path, None)
+
+
+def _state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written or another takes its place, though it may get the same inode."""
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def _passes_by(error: sqlite3.Error) -> bool:

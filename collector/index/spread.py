@@ -7,6 +7,7 @@ from operator import is_not
 from typing import Any
 from zlib import crc32
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +15,7 @@ from collector.index.forms import EXACT_MAX
 from collector.view import SEPARATOR, Mask
 from collector.words import checksum
 from watchbook.coded import BASE, Coded
-from watchbook.columns import Batch
+from watchbook.columns import Batch, decode_raw
 
 
 def spread(batch: Batch, field: str, numbers_of: Callable[[Sequence[Any]], NDArray[Any]]) -> Any:
@@ -65,6 +66,18 @@ def checksums_of(texts: Sequence[str | None]) -> NDArray[np.uint32]:
     if len(pieces) != len(texts):
         return np.array([0 if text is None else checksum(text.casefold()) for text in texts], np.uint32)
     return np.frombuffer(array("I", map(crc32, pieces)), np.uint32) % np.uint32(0xFFFFFF) + np.uint32(1)
+
+
+def changed_fields(values: Sequence[msgspec.Raw | None]) -> list[list[str] | None]:
+    """Return the names of the fields in each event's ``changes``; None where a query would not find any."""
+    raws = [b"null" if value is None else value for value in values]
+    try:
+        lists = msgspec.json.decode(b"[" + b",".join(raws) + b"]")
+    except (RecursionError, msgspec.MsgspecError):
+        # One of them cannot be read: told apart as a query does it.
+        lists = [None if value is None else decode_raw(value) for value in values]
+    # What is a list here was found on arrival to be one of objects with a "field".
+    return [[change["field"] for change in changes] if isinstance(changes, list) else None for changes in lists]
 
 
 def floats_of(values: Sequence[Any]) -> tuple[NDArray[np.float64], bool]:

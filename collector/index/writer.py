@@ -86,10 +86,16 @@ class IndexWriter:
                 self._write_chunk(now)
             self._write_dictionaries()
             self._remove_superseded(now)
-            self._write_head()
+            self.head.rows = self.row
+            self.head.last = self.last
+            self.flush_head()
         if self._builder.n >= self._chunk_rows_min or (last and self._builder.n):
             self._builder = self._new_builder(self.row)
             self._written_chunk = None
+
+    def flush_head(self) -> None:
+        """Make the file say what it covers, without new rows."""
+        self._connection.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (pack_head(self.head),))
 
     def optimize(self) -> None:
         """Bring the words into the form that is read fastest; for files that do not grow any more."""
@@ -122,13 +128,14 @@ class IndexWriter:
         # FTS5 wants ascending rowids within a transaction: otherwise each descent costs a write.
         for name in sorted(self._vocabulary.dictionaries, key=self._number):
             dictionary, field = self._vocabulary.dictionaries[name], self._number(name)
+            pages, words = dictionary.take_growth()
             self._connection.executemany(
                 "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?)",
-                ((field << FIELD_SHIFT | page.number, *page[1:]) for page in dictionary.take_pages()),
+                [(field << FIELD_SHIFT | page.number, *page[1:]) for page in pages],
             )
             self._connection.executemany(
                 "INSERT INTO word(rowid, t) VALUES (?, ?)",
-                ((field << FIELD_SHIFT | code, words) for code, words in dictionary.take_words()),
+                [(field << FIELD_SHIFT | code, text) for code, text in words],
             )
             self.head.sizes[field] = dictionary.size
 
@@ -141,11 +148,6 @@ class IndexWriter:
                     f"DELETE FROM {table} WHERE id BETWEEN ? AND ?",
                     (number << CHUNK_SHIFT, (number + 1 << CHUNK_SHIFT) - 1),
                 )
-
-    def _write_head(self) -> None:
-        self.head.rows = self.row
-        self.head.last = self.last
-        self._connection.execute("INSERT OR REPLACE INTO head VALUES (1, ?)", (pack_head(self.head),))
 
     def _number(self, field: str) -> int:
         number = self._field_numbers.get(field)
