@@ -15,7 +15,7 @@ from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
 from collector.web.interim import SearcherAnswers
-from collector.web.middleware import add_security_headers, counting, problems
+from collector.web.middleware import add_security_headers, counting, finish_changes, problems
 from collector.web.ports import AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
 from collector.web.representation import representing
 from collector.web.settings import WebSettings
@@ -32,7 +32,8 @@ def make_application(
     """Return an application without routes; ``middlewares`` of other rooms run inside the one that makes problems."""
     represent = representing((settings or WebSettings()).compress_from)
     app = web.Application(
-        middlewares=[counting(registry), problems, *middlewares, represent], client_max_size=body_bytes_max
+        middlewares=[counting(registry), problems, *middlewares, finish_changes, represent],
+        client_max_size=body_bytes_max,
     )
     app.on_response_prepare.append(add_security_headers)
     return app
@@ -79,9 +80,10 @@ def add_routes(
 
 
 def runner_options(settings: WebSettings) -> dict[str, Any]:
-    """Return the keywords for ``web.AppRunner`` that bound what a request's head may hold."""
+    """Return the keywords for ``web.AppRunner``: what a request's head may hold, and that a client may hang up."""
     return {
         "handle_signals": False,
+        "handler_cancellation": True,
         "access_log": None,
         "max_line_size": settings.request_line_bytes_max,
         "max_field_size": settings.request_line_bytes_max,

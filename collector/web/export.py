@@ -6,7 +6,7 @@ library fails: a chunked body without its end, or less than Content-Length.  It 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -21,7 +21,7 @@ from collector.problem import ApiProblem
 from collector.web.asking import Asked, ranged
 from collector.web.coding import Compressor, accepted_coding, compressor
 from collector.web.parameters import Values, one, parameter_problem, read_parameters
-from collector.web.ports import Authorise, RunAlone
+from collector.web.ports import CLIENT_GONE, Authorise, RunAlone
 from collector.web.settings import WebSettings
 from collector.web.vocabulary import EXPORT, FILES
 from watchbook.logs import get_logger
@@ -39,9 +39,8 @@ _SUFFIXES: Final = {"sqlite": "db"}
 #: (before the first page, between two that hold events, after the last)
 _STITCHES: Final[Mapping[str, tuple[bytes, bytes, bytes]]] = {"json": (b"[\n", b",\n", b"\n]\n")}
 _PIECE_BYTES: Final = 256 << 10
-#: How often a page is asked for when every query worker is busy, and the first of the pauses, which double.
-_TRIES: Final = 6
-_PAUSE_S: Final = 0.2
+#: How often a page is asked for when every query worker is busy.
+_TRIES: Final = 8
 
 Ended = Literal["complete", "broken", "gone"]
 
@@ -147,8 +146,7 @@ class ExportHandlers:
             response.headers["Content-Encoding"] = coding
         await response.prepare(request)
         body = _Body(response, None if coding is None else compressor(coding))
-        ended = await self._sent(request, kind, self._write_pages(body, kind, asked, page))
-        self._ended.labels(kind, ended).inc()
+        await self._finish(request, kind, self._write_pages(body, kind, asked, page))
         return response
 
     async def _write_pages(self, body: "_Body", kind: str, asked: Asked, page: Page) -> None:
@@ -169,7 +167,7 @@ class ExportHandlers:
 
     async def _page(self, asked: Asked, cursor: str | None) -> Page:
         question = {**asked, "cursor": cursor, "limit": self._settings.export_page_events}
-        pause = _PAUSE_S
+        pause = float(self._settings.busy_pause)
         for tries_left in reversed(range(_TRIES)):
             if self._stopping:
                 raise ApiProblem(503, "stopping", "the collector is stopping", headers={"Retry-After": "10"})
@@ -196,8 +194,7 @@ class ExportHandlers:
             response.content_length = size
             await response.prepare(request)
             await asyncio.to_thread(file.seek, 0)
-            ended = await self._sent(request, kind, _write_file(response, file, size))
-            self._ended.labels(kind, ended).inc()
+            await self._finish(request, kind, _write_file(response, file, size))
             return response
         finally:
             await asyncio.to_thread(file.close)
@@ -210,18 +207,21 @@ class ExportHandlers:
             raise ApiProblem(503, "export-incomplete", f"not all events could be had: {head.incomplete.get('message')}")
         return head
 
-    async def _sent(self, request: web.Request, kind: str, sending: Any) -> Ended:
+    async def _finish(self, request: web.Request, kind: str, sending: Awaitable[None]) -> None:
         """Send the rest of an answer that has begun; break the connection off when that cannot be done."""
+        ended: Ended = "gone"
         try:
             await sending
-        except ConnectionError:
-            return "gone"
+            ended = "complete"
+        except CLIENT_GONE:
+            pass
         except (BrokenExportError, ApiProblem, OSError) as error:
             log.warning("export_broken_off", format=kind, reason=str(error))
             if request.transport is not None:
                 request.transport.abort()
-            return "broken"
-        return "complete"
+            ended = "broken"
+        finally:
+            self._ended.labels(kind, ended).inc()
 
 
 class _Body:

@@ -77,8 +77,8 @@ def _answer(found: Mapping[str, Any], status: int = 200) -> web.Response:
 
 def _expected_version(request: web.Request) -> int | None:
     """Return the version that ``If-Match`` names, None for ``*``; raises ApiProblem 428 without one, 412."""
-    tags = request.if_match
-    if not tags:
+    tags = request.if_match or ()
+    if "If-Match" not in request.headers:
         raise ApiProblem(428, "precondition-missing", f"a change names the version it changes: {_NEXT_STEP}")
     if any(tag.value == "*" for tag in tags):
         return None

@@ -1,5 +1,6 @@
 """What every request goes through: counting, errors made problems, headers that keep browsers careful."""
 
+import asyncio
 import secrets
 import time
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Histogram
 
 from collector.problem import CONTENT_TYPE, ApiProblem
+from collector.web.ports import CLIENT_GONE
 from watchbook.logs import get_logger
 
 log = get_logger("web")
@@ -68,13 +70,21 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return problem_response(_http_problem(request, error))
-    except ConnectionError:
+    except CLIENT_GONE:
         raise  # the client went away: nobody is left to answer
     except Exception:  # whatever it was, the client gets an answer and the log gets the cause
         error_id = secrets.token_hex(8)
         log.exception("request_failed", error_id=error_id, method=request.method, path=request.path)
         detail = f"something went wrong here; the collector's log has the cause under error_id {error_id}"
         return problem_response(ApiProblem(500, "internal", detail, extensions={"error_id": error_id}))
+
+
+@web.middleware
+async def finish_changes(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request that changes something run to its end when its client goes away; a question ends there and then."""
+    if request.method in ("GET", "HEAD"):
+        return await handler(request)
+    return await asyncio.shield(handler(request))
 
 
 def problem_response(problem: ApiProblem) -> web.Response:

@@ -1,9 +1,9 @@
 """What the HTTP face needs from the other rooms; ``app.py`` hands it in."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from aiohttp import web
+from aiohttp import ClientConnectionError, web
 
 
 class AlertReader(Protocol):
@@ -75,6 +75,9 @@ class FilterKeeper(Protocol):
         """Remove one; ``any_owner``: also somebody else's that everyone sees."""
         ...
 
+
+#: What a write raises when the client went away: aiohttp names it by either.
+CLIENT_GONE: Final = (ConnectionError, ClientConnectionError)
 
 #: Lets a request with this scope through and says who sent it, or raises the problem that answers it.
 Authorise = Callable[[web.Request, str], Caller]

@@ -156,6 +156,12 @@ _EVENT_PAGE: Final = _object(
         "minimum": 0,
         "description": "Arrival number to follow from: the parameter `after`.",
     },
+    first_number={"type": "integer", "minimum": 0, "description": "With `after`: that of the oldest event there is."},
+    numbers={
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1},
+        "description": "With `after`: the arrival number of each event.",
+    },
     next_cursor=_CURSOR,
     range=_RANGE,
     total=TOTAL,

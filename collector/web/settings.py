@@ -36,6 +36,11 @@ class WebSettings:
     tail_write_timeout: Seconds = setting(
         "A tail whose client reads nothing for so long is ended.", Seconds(30.0), check=positive
     )
+    busy_pause: Seconds = setting(
+        "How long a tail or an export waits when no query worker is free; an export's next pauses double.",
+        Seconds(0.2),
+        check=positive,
+    )
     exports_max: int = setting(
         "Most exports that are under way at the same time; above it clients get 503.", 4, check=positive
     )

@@ -23,8 +23,8 @@ class Arrivals(msgspec.Struct):
 
     events: list[msgspec.Raw]
     last_number: int
-    numbers: list[int]
-    first_number: int
+    numbers: list[int] = []
+    first_number: int = 0
 
 
 class Gap(NamedTuple):
@@ -70,9 +70,9 @@ def heartbeat(position: int) -> bytes:
 
 def event_frames(page: Arrivals) -> bytes:
     """Return a frame for each event; the last one moves the position to the end of the page."""
+    numbers = page.numbers or [page.last_number] * len(page.events)
     frames = [
-        b"id: %d\ndata: %b\n\n" % (number, _one_line(event))
-        for number, event in zip(page.numbers, page.events, strict=True)
+        b"id: %d\ndata: %b\n\n" % (number, _one_line(event)) for number, event in zip(numbers, page.events, strict=True)
     ]
     return b"".join([*frames, b"id: %d\n\n" % page.last_number])
 

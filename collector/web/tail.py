@@ -22,16 +22,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from collector.block import Answerer
 from collector.problem import ApiProblem
-from collector.web.asking import NUMBER_MAX, Asked, read_after, selected
-from collector.web.parameters import parameter_problem, read_parameters, whole_number
-from collector.web.ports import Authorise, News
+from collector.web.asking import NUMBER_MAX, Asked, selected
+from collector.web.parameters import Values, one, parameter_problem, read_parameters, whole_number
+from collector.web.ports import CLIENT_GONE, Authorise, News
 from collector.web.settings import WebSettings
 from collector.web.stream import Arrivals, Gap, event_frames, gap_frame, gap_of, heartbeat, opening, read_arrivals
 from collector.web.vocabulary import LIMIT_MAX, TAIL
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
-#: How long a tail waits when no query worker is free.
-_BUSY_PAUSE_S: Final = 1.0
 _HEADERS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
 
 
@@ -59,9 +57,7 @@ class TailHandlers:
     async def tail(self, request: web.Request) -> web.StreamResponse:
         """Answer with events as they arrive, until the client goes."""
         asked = selected(values := read_parameters(request, TAIL), self._authorise(request, "read").name)
-        after = _position(request) if LAST_EVENT_ID in request.headers else None
-        if after is None and "after" in values:
-            after = read_after(values)
+        after = _position(request, values)
         async with self._place():
             # Before the first byte, so that a mistake in the query can still be answered as one.
             start = await self._ask(asked, after=None)
@@ -104,7 +100,7 @@ class TailHandlers:
             self._dropped.inc()
             assert request.transport is not None
             request.transport.abort()
-        except ConnectionError:
+        except CLIENT_GONE:
             pass  # the client went away: that is how a tail ends
         except ApiProblem:
             pass  # the token was revoked meanwhile: the next request says so
@@ -149,7 +145,7 @@ class TailHandlers:
         except ApiProblem as problem:
             if problem.status != 503:
                 raise
-            await asyncio.sleep(_BUSY_PAUSE_S)
+            await asyncio.sleep(self._settings.busy_pause)
             return None
 
     async def _ask(self, asked: Asked, after: int | None) -> Arrivals:
@@ -160,7 +156,11 @@ class TailHandlers:
             await response.write(frames)
 
 
-def _position(request: web.Request) -> int:
+def _position(request: web.Request, values: Values) -> int | None:
+    """Return where the client wants to go on, None: from now on.  A browser that comes back repeats ``after``."""
+    if LAST_EVENT_ID not in request.headers:
+        text = one(values, "after")
+        return None if text is None else whole_number("after", text, 0, NUMBER_MAX)
     text = request.headers[LAST_EVENT_ID]
     try:
         return whole_number(LAST_EVENT_ID, text, 0, NUMBER_MAX)

@@ -1,43 +1,100 @@
-"""A collector's face over a source in memory, behind a real aiohttp server."""
+"""A collector's face over answers in memory and saved filters on disk, behind a real aiohttp server."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+import zstandard
+from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import TestClient
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
 from collector.access.tokens import Principal
+from collector.filters import FilterSettings, FilterStore
 from collector.problem import ApiProblem
-from collector.query import QuerySettings, Searcher
+from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
-from tests.collector.query.memory_source import MemorySource
 from tests.collector.web.listed_alerts import ListedAlerts
-from watchbook.clock import parse_rfc3339
+from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
 
-NOW = parse_rfc3339("2026-11-21T12:00:00Z")
+__all__ = ["NOW", "Face", "plain"]
+
+SETTINGS = {"tail_heartbeat": 0.05, "tail_interval": 0.001, "busy_pause": 0.001}
+
+
+class Arrivals:
+    """The news: whoever waits is woken by :meth:`tell`."""
+
+    def __init__(self) -> None:
+        self._newest = 0
+        self._told = asyncio.Event()
+
+    def tell(self, newest: int) -> None:
+        """Say what the newest number is."""
+        self._newest = newest
+        self._told.set()
+        self._told = asyncio.Event()
+
+    async def wait(self, after: int) -> int:
+        while self._newest <= after:
+            await self._told.wait()
+        return self._newest
 
 
 class Face:
     """The server's parts that a test may change, and a client."""
 
-    def __init__(self) -> None:
-        self.source = MemorySource()
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.answers = MemoryAnswers()
+        self.news = Arrivals()
         self.registry = CollectorRegistry()
-        self.searcher = Searcher(self.source, QuerySettings(), self.registry, lambda: NOW)
         self.not_ready: str | None = None
         self.refused: ApiProblem | None = None
         self.asked: list[str] = []
-        self.app = make_application(self.registry, body_bytes_max=1000)
+        self.scratch = folder / "exports"
+        state = folder / "state.db"
+        open_state(state).close()
+        self.filters = FilterStore(state, COMPATIBILITY, FilterSettings(per_owner_max=50), lambda: NOW)
+        chosen = WebSettings(**{**SETTINGS, **settings})
+        self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen)
+        answerer = InProcess(self.answers)
+        add_routes(
+            self.app,
+            chosen,
+            answerer=answerer,
+            news=self.news,
+            run_alone=answerer.alone,
+            scratch=self.scratch,
+            filters=self.filters,
+            alerts=ListedAlerts(),
+            authorise=self.authorise,
+            registry=self.registry,
+            readiness={"store": lambda: self.not_ready},
+        )
+        self.app.router.add_post("/v1/batches", post)
+        self.app.router.add_post("/v1/events", post)
         self.client: TestClient[web.Request, web.Application]
 
     def authorise(self, request: web.Request, scope: str) -> Principal:
+        """Let everyone in: ``X-Caller`` is their name, ``X-Scopes`` what they may."""
         self.asked.append(scope)
         if self.refused:
             raise self.refused
-        return Principal(1, request.headers.get("X-Caller", "alice"), frozenset({"read"}))
+        scopes = frozenset(request.headers.get("X-Scopes", "read").split())
+        return Principal(1, request.headers.get("X-Caller", "alice"), scopes)
+
+    def append(self, *events: Mapping[str, Any]) -> None:
+        """Store events, and tell whoever waits for them."""
+        self.answers.append(*events)
+        self.news.tell(len(self.answers.events))
+
+    def parameters(self) -> Mapping[str, Any]:
+        """Return the parameters of the question that was asked last."""
+        return self.answers.asked[-1][1]
 
     async def get(self, path: str, expect: int = 200, /, **parameters: Any) -> Any:
         async with self.client.get(path, params=parameters) as response:
@@ -58,19 +115,26 @@ async def post(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def face(aiohttp_client: AiohttpClient) -> AsyncIterator[Face]:
-    face = Face()
-    add_routes(
-        face.app,
-        WebSettings(),
-        searcher=face.searcher,
-        alerts=ListedAlerts(),
-        authorise=face.authorise,
-        registry=face.registry,
-        readiness={"store": lambda: face.not_ready},
-    )
-    face.app.router.add_post("/v1/batches", post)
-    face.app.router.add_post("/v1/events", post)
+def settings() -> dict[str, Any]:
+    """Return the settings of the face that differ from the defaults."""
+    return {}
+
+
+@pytest.fixture
+async def face(aiohttp_client: AiohttpClient, tmp_path: Path, settings: dict[str, Any]) -> Face:
+    face = await asyncio.to_thread(Face, tmp_path, **settings)
     face.client = await aiohttp_client(face.app)
-    yield face
-    await face.searcher.close()
+    return face
+
+
+@pytest.fixture
+async def raw(face: Face) -> AsyncIterator[ClientSession]:
+    """A client that decompresses nothing by itself."""
+    async with ClientSession(face.client.make_url("/"), auto_decompress=False) as session:
+        yield session
+
+
+def plain(body: bytes, coding: str | None) -> bytes:
+    if coding == "zstd":
+        return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+    return zlib.decompress(body, 31) if coding == "gzip" else body
