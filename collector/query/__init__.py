@@ -1,16 +1,22 @@
-"""Finds stored events: one small language, one plan tree, one answer order.
+"""Finds stored events and counts them: one small language, one plan tree, one answer order.
 
-- ``language`` reads the query text into a plan (``plan``); ``fields`` knows the names, ``terms`` what a value means.
-- ``match`` compiles a plan into a selection over the columns of a decoded block.
-- ``search`` walks blocks newest first; ``arrival`` walks them in order of arrival.
-- ``searcher`` is the face: asynchronous, bounded, JSON-ready.
+- ``language`` reads the query text into a plan (``plan``), ``canonical`` writes it back; ``fields`` knows the names,
+  ``terms`` what a value means.
+- ``masks`` compiles a plan for a segment's index: for each chunk of rows, which surely and which perhaps match.
+  ``match`` compiles it for decoded blocks, and tests every event that is not sure.
+- ``search`` walks *units* (chunks, blocks no index knows yet, archived segments) newest first; ``arrival`` walks blocks
+  in order of arrival; ``counting`` counts what matches.
+- ``answers`` is the face: a question and its parameters in, JSON out, in whatever process.  ``searcher`` runs it in
+  threads.
 
 Invariants: an answer's order is total (time, stream, sequence, index; newest first) and does not depend on how events
-lie in blocks.  A page never misses a stored event that belongs on it.  When a limit stops the work the answer says so.
-The room reads through :class:`collector.block.BlockSource` only.
+lie in files.  A page never misses a stored event that belongs on it, also when files are replaced while it is made.
+When a limit stops the work the answer says so.  The room reads through :class:`collector.block.BlockSource` and
+:class:`collector.view.IndexSource` only.
 """
 
-from collector.query.searcher import Searcher
+from collector.query.answers import Answers
+from collector.query.searcher import NoIndexes, Searcher
 from collector.query.settings import QuerySettings
 
-__all__ = ["QuerySettings", "Searcher"]
+__all__ = ["Answers", "NoIndexes", "QuerySettings", "Searcher"]

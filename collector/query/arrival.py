@@ -5,65 +5,80 @@ from typing import Final, NamedTuple
 
 from collector.block import BlockInfo, BlockSource
 from collector.query.budget import Budget
+from collector.query.cache import CachedBlocks
 from collector.query.match import Select
-from collector.query.order import Event, render
-from watchbook.wire import EVENTS_MAX
+from collector.query.render import render
+from watchbook.wire import EVENTS_MAX, WireError
 
 #: Blocks asked for at a time.
 _BLOCKS: Final = 64
+#: How often a block that was moved since it was listed is looked for anew.
+_TRIES: Final = 4
 
 
 class Arrived(NamedTuple):
-    """Events in order of arrival, and the number of the last event looked at: go on after it."""
+    """Events (JSON) in order of arrival, and the number of the last event looked at: go on after it."""
 
-    events: list[Event]
+    events: list[bytes]
     last_number: int
 
 
-def arrived(source: BlockSource, select: Select, after: int, limit: int, budget: Budget) -> Arrived:
-    """Return up to ``limit`` matching events with an arrival number above ``after``."""
-    newest = source.last_number()
-    if after > newest:
-        return Arrived([], newest)  # the store is another, or was emptied
-    events: list[Event] = []
-    last = after
-    for info in _blocks_after(source, after):
-        if budget.exhausted():
-            break
-        for index in _matching(source, select, info, last, budget):
-            events.append(index.event)
-            if len(events) == limit:
-                return Arrived(events, index.number)
-        last = info.number + info.n - 1
-    return Arrived(events, last)
+class Arrivals:
+    """Reads in order of arrival for one query."""
 
+    def __init__(self, source: BlockSource, blocks: CachedBlocks, select: Select, budget: Budget) -> None:
+        self._source = source
+        self._blocks = blocks
+        self._select = select
+        self._budget = budget
+        self._generations: dict[str, str] = {}
 
-class _Numbered(NamedTuple):
-    number: int
-    event: Event
+    def after(self, number: int, limit: int) -> Arrived:
+        """Return up to ``limit`` matching events with an arrival number above ``number``."""
+        newest = self._source.last_number()
+        if number > newest:
+            return Arrived([], newest)  # the store is another, or was emptied
+        events: list[bytes] = []
+        last, moved = number, 0
+        while last < newest and len(events) < limit and not self._budget.exhausted():
+            before = last
+            for info in self._listed(last):
+                try:
+                    last = self._read(info, last, limit, events)
+                except KeyError:
+                    moved += 1  # sealed meanwhile: the same events lie elsewhere, or retention dropped them
+                    if moved >= _TRIES:
+                        last = info.number + info.n - 1
+                    break
+                moved = 0
+                if len(events) >= limit or self._budget.exhausted():
+                    break
+            else:
+                if last == before:
+                    break
+        return Arrived(events, last)
 
+    def _read(self, info: BlockInfo, after: int, limit: int, events: list[bytes]) -> int:
+        """Add the events of a block; return the number of the last one looked at.  Raises KeyError when it is gone."""
+        end = info.number + info.n - 1
+        self._budget.spend(info.n)
+        try:
+            block = self._blocks.read(info, self._generations.get(info.segment, ""))
+        except WireError:
+            return end
+        hits = self._select(block, range(max(0, after + 1 - info.number), block.batch.n))
+        room = limit - len(events)
+        events += render(block, hits[:room])
+        return info.number + hits[room - 1] if len(hits) >= room else end
 
-def _matching(source: BlockSource, select: Select, info: BlockInfo, after: int, budget: Budget) -> Iterator[_Numbered]:
-    try:
-        block = source.read(info)
-    except KeyError:
-        return  # retention dropped it since it was listed
-    budget.spend(info.n)
-    candidates = range(max(0, after + 1 - info.number), block.batch.n)
-    for index in select(block.batch, candidates):
-        yield _Numbered(info.number + index, render(block, index))
-
-
-def _blocks_after(source: BlockSource, after: int) -> Iterator[BlockInfo]:
-    infos = source.arrived_after(after, _BLOCKS)
-    if not infos or infos[0].number != after + 1:
-        yield from _rest_of_block(source, after)
-    while infos:
+    def _listed(self, after: int) -> Iterator[BlockInfo]:
+        self._generations = {segment.name: segment.generation for segment in self._source.segments()}
+        infos = self._source.arrived_after(after, _BLOCKS)
+        if not infos or infos[0].number != after + 1:
+            yield from self._rest_of_block(after)
         yield from infos
-        infos = source.arrived_after(infos[-1].number, _BLOCKS)
 
-
-def _rest_of_block(source: BlockSource, after: int) -> Sequence[BlockInfo]:
-    """Return the block that ``after`` lies in, when it is not its last event: a page ended in the middle of it."""
-    near = source.arrived_after(after - EVENTS_MAX, EVENTS_MAX)
-    return [info for info in near if info.number <= after < info.number + info.n - 1]
+    def _rest_of_block(self, after: int) -> Sequence[BlockInfo]:
+        """Return the block that ``after`` lies in, when it is not its last event: a page ended in the middle of it."""
+        near = self._source.arrived_after(max(0, after - EVENTS_MAX), EVENTS_MAX)
+        return [info for info in near if info.number <= after < info.number + info.n - 1]

@@ -38,7 +38,10 @@ class _Content(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 def digest_of(filters: Mapping[str, Sequence[str]], texts: Sequence[str | None]) -> str:
-    """Return a name for a query: the same for the same filters and texts, in whatever order the filters came."""
+    """Return a name for a query: the same for the same filters and texts, in whatever order the filters came.
+
+    Of the texts, not of the plan: what was relative to the time of the first page would be another plan on the next.
+    """
     canonical = msgspec.json.encode([sorted((name, sorted(values)) for name, values in filters.items()), list(texts)])
     return hashlib.sha256(canonical).hexdigest()[:16]
 

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from collector.problem import ApiProblem, ErrorEntry
+
 
 class QueryError(ValueError):
     """A query that cannot be understood.
@@ -24,3 +26,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was probably meant, if one is near."""
     close = difflib.get_close_matches(word.lower()[:64], list(known), n=1)
     return close[0] if close else None
+
+
+def problem_of(error: QueryError) -> ApiProblem:
+    """Return the answer to a request that cannot be understood."""
+    entry: ErrorEntry = {"parameter": error.parameter, "message": str(error)}
+    if error.position is not None:
+        entry["position"] = error.position
+    return ApiProblem(
+        400, "query", f"'{error.parameter}': {error}", title="The query was not understood", errors=[entry]
+    )

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from collector.query.errors import QueryError, nearest
-from collector.query.plan import CHANGED_FIELD
+from collector.query.plan import CHANGED_FIELD, RECEIVED
 from watchbook.event import FIELD_BY_NAME
 
-TargetKind = Literal["text", "words", "number", "address", "actor", "choice", "loose"]
+TargetKind = Literal["text", "words", "number", "duration", "time", "address", "actor", "action", "choice", "loose"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ TEXT_FIELDS: Final = (
     "resource.type", "resource.id", "resource.name", "source.ip", "message", "reason", "raw",
 )  # fmt: skip
 ACTOR_FIELDS: Final = ("actor.id", "actor.name", "actor.email", "actor.on_behalf_of")
+RESOURCE_FIELDS: Final = ("resource.id", "resource.name", "resource.type")
 #: Fields that may hold an e-mail address, whose local part names the actor too.
 ADDRESS_FIELDS: Final = ("actor.id", "actor.email", "actor.on_behalf_of")
 #: Long texts: a value is looked for as words in them.
@@ -35,24 +36,45 @@ ALIASES: Final = {
     "user": "actor",
     "status": "outcome",
     "type": "resource.type",
+    "event": "event_type",
     "ip": "source.ip",
+    "ip_address": "source.ip",
     "host": "origin.host",
     "session": "source.session_id",
     "request": "source.request_id",
+    "organization": "org",
+    "timestamp": "time",
+    "duration": "duration_ms",
+    "actor_type": "actor.type",
+    "user_type": "actor.type",
+    "resource_type": "resource.type",
+    "resource_id": "resource.id",
+    "resource_name": "resource.name",
+    "user_agent": "source.user_agent",
+    "session_id": "source.session_id",
+    "request_id": "source.request_id",
+    "email": "actor.email",
 }
 _GROUPS: Final = {
     "actor": Target("actor", ACTOR_FIELDS, "actor"),
-    "resource": Target("resource", ("resource.id", "resource.name", "resource.type"), "text"),
+    "resource": Target("resource", RESOURCE_FIELDS, "text"),
     "changed": Target("changed", (CHANGED_FIELD,), "text"),
+    RECEIVED: Target(RECEIVED, (RECEIVED,), "time"),
+}
+#: What cannot be searched by itself, but asked for with ``has:``.
+_ONLY_PRESENT: Final = {
+    "measures": Target("measures", ("measures",), "loose"),
+    "details": Target("details", ("details",), "loose"),
+    "changes": Target("changed", (CHANGED_FIELD,), "text"),
 }
 _INSTEAD: Final = {
-    "time": "times are given as a range, with 'from' and 'to' (--since and --until)",
-    "received": "times are given as a range, with 'from' and 'to' (--since and --until)",
     "measures": "name the measure: measures.rows:>1000",
     "details": "name the detail: details.plan:free",
     "changes": "name the field that changed: changed:plan",
 }
-#: The words that complete a name, for suggestions and documentation.
+#: The name that asks whether a field is there: ``has:org``.
+HAS: Final = "has"
+#: The names that complete a query, for suggestions and documentation.
 NAMES: Final = tuple(sorted({*ALIASES, *_GROUPS, *FIELD_BY_NAME} - _INSTEAD.keys()))
 _PATHS: Final[dict[str, TargetKind]] = {"measures": "number", "details": "loose"}
 #: Most dots in ``details.a.b.c``: following a path costs a level of recursion each.
@@ -72,10 +94,22 @@ def target_of(name: str, position: int | None = None) -> Target:
     if dot and path and group.lower() in _PATHS:
         if path.count(".") > PATH_DOTS_MAX:
             raise QueryError(f"the path {name[:40]!r}… has more than {PATH_DOTS_MAX} dots", position)
-        return Target(name, (f"{group.lower()}.{path}",), _PATHS[group.lower()])
-    suggestion = nearest(name, NAMES)
+        full = f"{group.lower()}.{path}"
+        return Target(full, (full,), _PATHS[group.lower()])
+    suggestion = nearest(name, (*NAMES, HAS))
     hint = "" if suggestion else f'; to search for the text, quote it: "{name[:40]}:…"'
     raise QueryError(f"there is no field {name[:80]!r}{hint}", position, suggestion=suggestion)
+
+
+def present_target(name: str, position: int | None = None) -> Target:
+    """Return what ``has:NAME`` asks for; raises QueryError when the name is unknown."""
+    return _ONLY_PRESENT.get(name.lower()) or target_of(name, position)
+
+
+def single_field(name: str) -> str:
+    """Return the one field of the event that a name stands for where one is needed (facets); raises QueryError."""
+    fields = target_of(name).fields
+    return {ACTOR_FIELDS: "actor.id", RESOURCE_FIELDS: "resource.id"}.get(fields, fields[0])
 
 
 def _plain_target(name: str) -> Target:
@@ -83,7 +117,6 @@ def _plain_target(name: str) -> Target:
     if field.values is not None:
         return Target(name, (name,), "choice", field.values)
     if field.kind in ("number", "integer"):
-        return Target(name, (name,), "number")
-    if name == "source.ip":
-        return Target(name, (name,), "address")
-    return Target(name, (name,), "words" if name in _PROSE else "text")
+        return Target(name, (name,), "duration" if name == "duration_ms" else "number")
+    special: dict[str, TargetKind] = {"time": "time", "source.ip": "address", "action": "action"}
+    return Target(name, (name,), special.get(name, "words" if name in _PROSE else "text"))

@@ -5,21 +5,25 @@
     query  = and { "OR" and }
     and    = part { [ "AND" ] part }
     part   = ( "-" | "NOT" ) part | "(" query ")" | term
-    term   = field ":" ( value { "," value } | ( ">" | ">=" | "<" | "<=" ) number ) | value
-    value  = word [ "*" ] | '"' text '"'
+    term   = field ":" ( value { "," value } | ( ">" | ">=" | "<" | "<=" ) value )
+           | "has" ":" field { "," field }
+           | value
+    value  = piece { "*" piece }
+    piece  = word | '"' text '"' | nothing
 
 Terms side by side must all hold; values in a list are alternatives.  A value without a field is free text: whole words,
-in any of the fields people read.  Quotes make everything literal, with ``\\"`` and ``\\\\`` inside.  A ``*`` stands for
-"and whatever follows" and is understood only at the end of an unquoted value.  Case never matters, except in the words
-OR, AND, NOT and in the paths of ``details`` and ``measures``.
+in any of the fields people read.  Quotes make everything literal, with ``\\"`` and ``\\\\`` inside.  A ``*`` outside of
+quotes stands for anything.  ``low..high`` is a range where the field holds numbers, durations or times, and either end
+may be missing.  Case never matters, except in the words OR, AND, NOT and in the paths of ``details`` and ``measures``.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from collector.query.errors import QueryError
-from collector.query.fields import Target, target_of
-from collector.query.plan import EVERYTHING, Not, Plan, all_of, any_of
+from collector.query.fields import HAS, Target, present_target, target_of
+from collector.query.pattern import Value, joined
+from collector.query.plan import EVERYTHING, Not, Plan, Present, Term, all_of, any_of
 from collector.query.terms import comparison_term, text_term, value_term
 
 #: Longest query that is read, in characters.
@@ -33,25 +37,22 @@ _ENDS_WORD: Final = frozenset('()"')
 _ENDS_VALUE: Final = frozenset('(),"')
 
 
-class _Value(NamedTuple):
-    position: int
-    text: str
-    open_end: bool
-    quoted: bool
+def parse_query(text: str, now: int = 0, *, chars_max: int = QUERY_CHARS_MAX) -> Plan:
+    """Return the plan of a query; the empty query asks for every event.
 
-
-def parse_query(text: str) -> Plan:
-    """Return the plan of a query; the empty query asks for every event.  Raises QueryError."""
-    if len(text) > QUERY_CHARS_MAX:
-        raise QueryError(f"the query has {len(text)} characters, the limit is {QUERY_CHARS_MAX}", QUERY_CHARS_MAX)
-    return _Parser(text).parse()
+    ``now`` (microseconds since the epoch) is what relative times count from.  Raises QueryError.
+    """
+    if len(text) > chars_max:
+        raise QueryError(f"the query has {len(text)} characters, the limit is {chars_max}", chars_max)
+    return _Parser(text, now).parse()
 
 
 class _Parser:
     """Recursive descent over the text itself; ``_at`` is the offset of the next character."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, now: int) -> None:
         self._text = text
+        self._now = now
         self._at = 0
         self._depth = 0
         self._values = 0
@@ -119,36 +120,46 @@ class _Parser:
         start = self._at
         if self._next() in ("", ")") or self._sees("OR") or self._sees("AND"):
             raise QueryError("expected a word, a field:value or a '(' here", start)
-        if self._next() == '"':
-            return text_term(self._read_value(_ENDS_WORD).text, open_end=False)
-        word = self._peek_word()
-        name, colon, _ = word.partition(":")
-        if colon:
-            if not name:
-                raise QueryError("expected the name of a field before ':'; quote it to search for it", start)
-            target = target_of(name, start)
-            self._at += len(name) + 1
-            return self._field(target)
+        if self._next() != '"':
+            name, colon, _ = self._peek_word().partition(":")
+            if colon and "*" not in name:
+                return self._named(name, start)
         value = self._read_value(_ENDS_WORD)
-        if not value.text:
+        if value.anything:
             raise QueryError("expected a word before '*'", start)
-        return text_term(value.text, open_end=value.open_end)
+        return text_term(value)
+
+    def _named(self, name: str, start: int) -> Plan:
+        if not name:
+            raise QueryError("expected the name of a field before ':'; quote it to search for it", start)
+        if name.lower() == HAS:
+            self._at += len(name) + 1
+            return self._has()
+        target = target_of(name, start)
+        self._at += len(name) + 1
+        return self._field(target)
+
+    def _has(self) -> Plan:
+        return self._list(HAS, lambda value: Term(present_target(value.text, value.position).fields, Present()))
 
     def _field(self, target: Target) -> Plan:
-        start = self._at
         if self._next() in ("<", ">"):
             return self._comparison(target)
+        return self._list(target.name, lambda value: value_term(target, value, self._now))
+
+    def _list(self, name: str, plan_of: Callable[[Value], Plan]) -> Plan:
+        start = self._at
         parts: list[Plan] = []
         while True:
             value = self._read_value(_ENDS_VALUE)
-            if not value.text and not value.quoted and not value.open_end:
-                raise QueryError(f"expected a value for {target.name!r}", value.position)
-            parts.append(value_term(target, value.text, open_end=value.open_end, position=value.position))
+            if value.plain and not value.text and not value.quoted:
+                raise QueryError(f"expected a value for {name!r}", value.position)
+            parts.append(plan_of(value))
             if self._next() != ",":
                 break
             self._at += 1
         if self._next() in ("(", '"'):
-            raise QueryError(f"expected a blank after the value of {target.name!r} that begins at {start}", self._at)
+            raise QueryError(f"expected a blank after the value of {name!r} that begins at {start}", self._at)
         return any_of(parts)
 
     def _comparison(self, target: Target) -> Plan:
@@ -158,24 +169,27 @@ class _Parser:
         value = self._read_value(_ENDS_VALUE)
         if self._next() == ",":
             raise QueryError("a comparison takes one number; write the field again for another", self._at)
-        return comparison_term(target, operator, value.text + "*" * value.open_end, start)
+        return comparison_term(target, operator, value, self._now)
 
-    def _read_value(self, ends: frozenset[str]) -> _Value:
+    def _read_value(self, ends: frozenset[str]) -> Value:
         self._values += 1
         if self._values > VALUES_MAX:
             raise QueryError(f"the query has more than {VALUES_MAX} values", self._at)
         start = self._at
-        if self._next() == '"':
-            return _Value(start, self._read_quoted(), open_end=False, quoted=True)
-        while self._next() and not self._next().isspace() and self._next() not in ends:
+        quoted = self._next() == '"'
+        pieces = [self._read_piece(ends)]
+        while self._next() == "*":
             self._at += 1
-        text = self._text[start : self._at]
-        open_end = text.endswith("*")
-        text = text.removesuffix("*")
-        if "*" in text:
-            place = start + text.index("*")
-            raise QueryError("a '*' is understood only at the end of a value; quote it to search for it", place)
-        return _Value(start, text, open_end, quoted=False)
+            pieces.append(self._read_piece(ends))
+        return Value(joined(pieces), start, quoted and len(pieces) == 1)
+
+    def _read_piece(self, ends: frozenset[str]) -> str:
+        if self._next() == '"':
+            return self._read_quoted()
+        start = self._at
+        while self._next() and not self._next().isspace() and self._next() not in ends and self._next() != "*":
+            self._at += 1
+        return self._text[start : self._at]
 
     def _read_quoted(self) -> str:
         start = self._at

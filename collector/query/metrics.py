@@ -1,6 +1,6 @@
 """What the query room counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 
 class QueryMetrics:
@@ -13,10 +13,7 @@ class QueryMetrics:
             buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
         )
-        self.under_way = Gauge("watchbook_query_under_way", "Queries that run or wait for a thread.", registry=registry)
-        self.scanned = Counter(
-            "watchbook_query_events_scanned", "Events looked at to answer queries.", registry=registry
-        )
+        self.scanned = Counter("watchbook_query_events_scanned", "Events decoded to answer queries.", registry=registry)
         self.blocks_read = Counter(
             "watchbook_query_blocks_read", "Blocks read by queries, from memory or from the store.", ["where"],
             registry=registry,
@@ -25,6 +22,12 @@ class QueryMetrics:
             "watchbook_query_incomplete",
             "Queries that answered before they were done: deadline, scan_budget, stopping.",
             ["reason"],
+            registry=registry,
+        )
+        self.begun_anew = Counter(
+            "watchbook_query_begun_anew",
+            "Queries that began anew: what they read was moved (sealed, archived), or an index was damaged.",
+            ["why"],
             registry=registry,
         )
         self.refused = Counter(

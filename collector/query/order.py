@@ -5,15 +5,10 @@ It is total and says nothing about blocks, so that events can be re-blocked with
 
 from collections.abc import Sequence
 from heapq import heappush, heappushpop
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from collector.block import DecodedBlock
-from collector.query.match import Select
-from watchbook.event import event_id, nest
-
-Event = dict[str, Any]
+from collector.query.render import render
 
 
 class Position(NamedTuple):
@@ -34,54 +29,60 @@ class Newest:
     """The newest ``size`` events offered so far, in [``time_from``, ``time_to``) and after ``before``."""
 
     def __init__(self, size: int, time_from: int, time_to: int, before: Position | None) -> None:
-        self._size = size
-        self._from = time_from
-        self._to = time_to
+        self.size = size
+        self.time_from = time_from
+        self.time_to = time_to
         self._before = before
-        self._heap: list[tuple[Position, Event]] = []
+        self._heap: list[Position] = []
+        self._shown: dict[Position, bytes] = {}
+
+    @property
+    def room(self) -> int:
+        """How many more are wanted before the oldest has to go."""
+        return self.size - len(self._heap)
+
+    @property
+    def low(self) -> int:
+        """The lowest time that can still get in."""
+        return self.time_from if self.room else max(self.time_from, self._heap[0].time)
 
     def beats(self, time: int) -> bool:
         """Return whether nothing at or before ``time`` can get in any more."""
-        return len(self._heap) == self._size and self._heap[0][0].time > time
+        return not self.room and self._heap[0].time > time
 
-    def offer(self, block: DecodedBlock, select: Select) -> None:
-        """Take those of a block's events that match and are new enough."""
-        info, times = block.info, block.batch.times
-        hits = select(block.batch, self._candidates(block))
-        for time, index in sorted(((times[index], index) for index in hits), reverse=True):
-            position = Position(time, info.stream, info.sequence, index)
-            if self._before is not None and position >= self._before:
-                continue
-            if len(self._heap) < self._size:
-                heappush(self._heap, (position, render(block, index)))
-            elif position > self._heap[0][0]:
-                heappushpop(self._heap, (position, render(block, index)))
+    def offer(self, block: DecodedBlock, indexes: Sequence[int]) -> bool:
+        """Take those of a block's events that are new enough; return whether one was refused as too old."""
+        taken: dict[Position, int] = {}
+        wanted, refused = self._newest_of(block, indexes)
+        for position, index in wanted:
+            if self.room:
+                heappush(self._heap, position)
+            elif position > self._heap[0]:
+                dropped = heappushpop(self._heap, position)
+                if taken.pop(dropped, None) is None:
+                    del self._shown[dropped]
             else:
+                refused = True
                 break
+            taken[position] = index
+        self._shown.update(zip(taken, render(block, list(taken.values())), strict=True))
+        return refused
 
-    def found(self) -> list[tuple[Position, Event]]:
-        """Return what was kept, newest first."""
-        return sorted(self._heap, key=lambda found: found[0], reverse=True)
+    def found(self) -> list[tuple[Position, bytes]]:
+        """Return what was kept, newest first, as JSON."""
+        return [(position, self._shown[position]) for position in sorted(self._heap, reverse=True)]
 
-    def _candidates(self, block: DecodedBlock) -> Sequence[int]:
-        info, times = block.info, block.batch.times
-        full = len(self._heap) == self._size
-        low = max(self._from, self._heap[0][0].time) if full else self._from
-        if low <= info.tmin and info.tmax < self._to:
-            return range(len(times))
-        return [index for index, time in enumerate(times) if low <= time < self._to]
-
-
-def render(block: DecodedBlock, index: int) -> Event:
-    """Return one event as the API shows it; ``details`` and ``changes`` stay ``msgspec.Raw``, as they were sent."""
-    info = block.info
-    flat: dict[str, Any] = {
-        "id": event_id(info.stream, info.sequence, index),
-        "time": block.batch.times[index],
-        "received": info.received,
-    }
-    for name, column in block.batch.columns.items():
-        value = column if isinstance(column, str) else column[index]
-        # A copy: the piece itself would keep the whole block in memory.
-        flat[name] = value.copy() if isinstance(value, msgspec.Raw) else value
-    return nest(flat)
+    def _newest_of(self, block: DecodedBlock, indexes: Sequence[int]) -> tuple[list[tuple[Position, int]], bool]:
+        times, low, refused = block.batch.times, self.low, False
+        found: list[tuple[Position, int]] = []
+        for index in indexes:
+            time = times[index]
+            if low <= time < self.time_to:
+                identity = block.identity(index)
+                position = Position(time, identity.stream, identity.sequence, identity.index)
+                if self._before is None or position < self._before:
+                    found.append((position, index))
+            elif time < low:
+                refused = True
+        found.sort(reverse=True)
+        return found[: self.size], refused or len(found) > self.size

@@ -1,17 +1,21 @@
-"""Walks blocks newest first until no unread one can hold anything that belongs on the page.
+"""Walks what is stored newest first until nothing unread can hold anything that belongs on the page.
 
-Blocks come sorted by their highest time.  Once the page is full and its oldest event is newer than the highest time of
-the next block, the page is right.  When the budget ends before, only what is newer than that time is certain; the page
-holds just this, and the cursor goes on from there.
+What is left to read lies in a heap by the highest time it may hold: segments first, then their units.
+Once the page is full and its oldest event is newer than the highest time left, the page is right.  When the budget ends
+before, only what is newer than that time is certain; the page holds just this, and the cursor goes on from there.
 """
 
+from heapq import heappop, heappush
+from itertools import count
 from typing import NamedTuple
 
-from collector.block import BlockSource
-from collector.query.budget import Budget, Reason
-from collector.query.match import Select
-from collector.query.order import Event, Newest, Position, first_at
+from collector.block import SegmentInfo
+from collector.query.budget import Reason
+from collector.query.order import Newest, Position, first_at
 from collector.query.ranges import TimeRange
+from collector.query.reading import Question, Reader
+from collector.query.units import Unit, expand
+from watchbook.clock import TIME_MIN_US
 
 
 class Incomplete(NamedTuple):
@@ -22,41 +26,67 @@ class Incomplete(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Events, newest first; where to go on (None: this was all, or going on would not help)."""
+    """Events as JSON, newest first; where to go on (None: this was all, or going on would not help)."""
 
-    events: list[Event]
+    events: list[bytes]
     after: Position | None
     incomplete: Incomplete | None
 
 
-def search(
-    source: BlockSource, select: Select, time_range: TimeRange, before: Position | None, limit: int, budget: Budget
-) -> Page:
-    """Return up to ``limit`` events of the range that come after ``before`` in the order of answers."""
+def search(reader: Reader, question: Question, before: Position | None, limit: int) -> Page:
+    """Return up to ``limit`` events that come after ``before`` in the order of answers; raises MovedError."""
+    time_range = question.time_range
     end = time_range.end if before is None else min(time_range.end, before.time + 1)
+    question = question.within(TimeRange(time_range.time_from, end))
     newest = Newest(limit + 1, time_range.time_from, end, before)
-    for info in source.blocks(time_range.time_from, end):
-        if newest.beats(info.tmax):
+    left = _Left(end)
+    for segment in reader.segments(question):
+        left.add(segment.tmax, segment)
+    while left:
+        tmax, work = left.take()
+        if newest.beats(tmax):
             break
-        reason = budget.exhausted()
+        reason = reader.budget.exhausted()
         if reason is not None:
-            incomplete = Incomplete(reason, min(info.tmax + 1, end))
+            incomplete = Incomplete(reason, min(tmax + 1, end))
             return _incomplete_page(newest.found(), limit, incomplete, before or first_at(end))
-        try:
-            block = source.read(info)
-        except KeyError:
-            continue  # retention dropped it since it was listed
-        budget.spend(info.n)
-        newest.offer(block, select)
+        if isinstance(work, SegmentInfo):
+            for unit in expand(reader, work, question):
+                left.add(unit.tmax, unit)
+        elif work.offer(newest, left.tmax):
+            left.add(work.tmax, work)
     return _page(newest.found(), limit)
 
 
-def _page(found: list[tuple[Position, Event]], limit: int) -> Page:
+class _Left:
+    """What is left to read, by the highest time it may hold (and that is before ``end``)."""
+
+    def __init__(self, end: int) -> None:
+        self._last = end - 1
+        self._heap: list[tuple[int, int, SegmentInfo | Unit]] = []
+        self._turn = count()
+
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    @property
+    def tmax(self) -> int:
+        return -self._heap[0][0] if self._heap else TIME_MIN_US
+
+    def add(self, tmax: int, work: SegmentInfo | Unit) -> None:
+        heappush(self._heap, (-min(tmax, self._last), next(self._turn), work))
+
+    def take(self) -> tuple[int, SegmentInfo | Unit]:
+        time, _, work = heappop(self._heap)
+        return -time, work
+
+
+def _page(found: list[tuple[Position, bytes]], limit: int) -> Page:
     after = found[limit - 1][0] if len(found) > limit else None
     return Page([event for _, event in found[:limit]], after, None)
 
 
-def _incomplete_page(found: list[tuple[Position, Event]], limit: int, incomplete: Incomplete, before: Position) -> Page:
+def _incomplete_page(found: list[tuple[Position, bytes]], limit: int, incomplete: Incomplete, before: Position) -> Page:
     certain = [(position, event) for position, event in found if position.time >= incomplete.searched_to]
     if len(certain) > limit:
         return _page(certain, limit)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from watchbook.configfile import positive, setting
-from watchbook.units import Seconds
+from watchbook.units import Bytes, Seconds
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,15 @@ class QuerySettings:
     threads: int = setting("Most queries that run at the same time.", 2, check=positive)
     waiting_max: int = setting("Queries that may wait for a thread; above it clients get 503.", 32, check=positive)
     cached_blocks: int = setting(
-        "Decoded blocks kept in memory for the next query; one takes about 0.5 MiB.", 64, check=positive
+        "Decoded blocks kept in memory for the next query; one takes about 0.5 MiB.", 128, check=positive
+    )
+    listed_blocks: int = setting(
+        "Blocks whose place is kept in memory for the next query; one takes about 0.3 KiB.", 200_000, check=positive
+    )
+    remembered_bytes: Bytes = setting(
+        "Memory for what parts of the store answered before: filters and counts that come again cost little.",
+        Bytes(32 << 20),
+        check=positive,
     )
     default_range: Seconds = setting(
         "How far back a query looks when it names no beginning.", Seconds(7 * 86400.0), check=positive

@@ -8,12 +8,16 @@ from typing import Any, Final
 from collector.query.plan import (
     CHANGED_FIELD,
     AddressPrefix,
+    Between,
     Compare,
     Equals,
+    HasLike,
     HasWords,
     InNetwork,
+    Like,
     LocalPart,
     Operator,
+    Present,
     StartsWith,
     Test,
 )
@@ -36,39 +40,49 @@ _COMPARE: Final[dict[Operator, Callable[[float, float], bool]]] = {
 def text_test(test: Test) -> Callable[[str], bool]:
     """Return the test as a function of a text."""
     match test:
+        case Present():
+            return lambda _: True
         case Equals(text):
             return lambda value: value.casefold() == text
         case StartsWith(text):
             return lambda value: value.casefold().startswith(text)
+        case Like(pieces):
+            return lambda value: _is_like(value.casefold(), pieces)
         case LocalPart(text):
             return lambda value: "@" in value and value.casefold().rpartition("@")[0] == text
-        case HasWords():
+        case HasWords() | HasLike():
             has_words = whole_words(test)
             return lambda value: has_words(value.casefold())
         case AddressPrefix(text):
             return _address_prefix(text)
         case InNetwork():
             return _in_network(test)
-        case Compare():
+        case Compare() | Between():
             return lambda _: False
 
 
 def number_test(test: Test) -> Callable[[float], bool]:
     """Return the test as a function of a number."""
     match test:
+        case Present():
+            return lambda _: True
         case Compare(operator, number):
             compare = _COMPARE[operator]
             return lambda value: compare(value, number)
+        case Between(low, high):
+            return lambda value: low <= value <= high
         case Equals(text):
-            number_text = _number(text)
+            number_text = number_of(text)
             return lambda value: number_text is not None and value == number_text
         case StartsWith(text):
             return lambda value: str(value).startswith(text)
+        case Like(pieces):
+            return lambda value: _is_like(str(value), pieces)
     return lambda _: False
 
 
 def loose_test(test: Test) -> Callable[[Any], bool]:
-    """Return the test as a function of any JSON value that is no object and no list."""
+    """Return the test as a function of any JSON value; objects and lists pass only for being present."""
     of_text, of_number = text_test(test), number_test(test)
 
     def passes(value: Any) -> bool:
@@ -78,27 +92,60 @@ def loose_test(test: Test) -> Callable[[Any], bool]:
             return of_text("true" if value else "false")
         return isinstance(value, int | float) and of_number(value)
 
-    return passes
+    return (lambda value: value is not None) if isinstance(test, Present) else passes
 
 
-def whole_words(words: HasWords) -> Callable[[str], bool]:
+def whole_words(words: HasWords | HasLike) -> Callable[[str], bool]:
     """Return a function that finds the words in a case-folded text, not as a part of longer ones."""
-    text = words.text
-    if not text:
+    pieces = _pieces_of(words)
+    if not any(pieces):
         return lambda _: True
-    begins, ends = _in_word(text[0]), _in_word(text[-1]) and not words.open_end
+    inner = [(text, False, False) for text in pieces]
+    inner[0] = (pieces[0], True, len(pieces) == 1)
+    inner[-1] = (pieces[-1], len(pieces) == 1, True)
+    wanted = [(text, begins and _in_word(text[0]), ends and _in_word(text[-1])) for text, begins, ends in inner if text]
 
     def found(value: str) -> bool:
-        start = value.find(text)
-        while start >= 0:
-            end = start + len(text)
-            free_before = not begins or start == 0 or not _in_word(value[start - 1])
-            if free_before and (not ends or end == len(value) or not _in_word(value[end])):
-                return True
-            start = value.find(text, start + 1)
-        return False
+        end = 0
+        for text, begins, ends in wanted:
+            end = _end_of(value, text, end, begins, ends)
+            if end < 0:
+                return False
+        return True
 
     return found
+
+
+def _pieces_of(words: HasWords | HasLike) -> tuple[str, ...]:
+    if isinstance(words, HasLike):
+        return words.pieces
+    return (words.text, "") if words.open_end else (words.text,)
+
+
+def _end_of(value: str, text: str, start: int, begins: bool, ends: bool) -> int:
+    """Return the end of the first ``text`` from ``start`` on that begins (ends) where a word does, else -1."""
+    start = value.find(text, start)
+    while start >= 0:
+        end = start + len(text)
+        free_before = not begins or start == 0 or not _in_word(value[start - 1])
+        if free_before and (not ends or end == len(value) or not _in_word(value[end])):
+            return end
+        start = value.find(text, start + 1)
+    return -1
+
+
+def _is_like(value: str, pieces: tuple[str, ...]) -> bool:
+    first, last = pieces[0], pieces[-1]
+    end = len(value) - len(last)
+    if end < len(first) or not value.startswith(first) or not value.endswith(last):
+        return False
+    at = len(first)
+    for piece in pieces[1:-1]:
+        at = value.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def values_at(field: str) -> Callable[[Batch], Callable[[int], Iterable[Any]] | None]:
@@ -179,7 +226,8 @@ def _in_word(character: str) -> bool:
     return character.isalnum() and character < _CJK_FROM
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
+    """Return the number that a text is, None when it is none."""
     for read in (int, float):
         try:
             return read(text)

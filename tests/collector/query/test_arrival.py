@@ -1,29 +1,33 @@
 """Reading in order of arrival: nothing twice, nothing left out, wherever a page ends."""
 
-import threading
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.query.arrival import arrived
-from collector.query.budget import Budget
+from collector.query.arrival import Arrivals, Arrived
+from collector.query.cache import CachedBlocks
 from collector.query.match import compile_plan
 from collector.query.plan import EVERYTHING, Equals, Plan, Term
 from tests.collector.query.memory_source import MemorySource, an_event
+from tests.collector.query.reading import a_budget, ids
 from watchbook.event import event_id
 
 CREATES: Plan = Term(("action",), Equals("create"))
+
+
+def a_page(
+    source: MemorySource, after: int, plan: Plan = EVERYTHING, limit: int = 10, events_max: int = 10**9
+) -> Arrived:
+    blocks = CachedBlocks(source, 2, lambda _: None)
+    return Arrivals(source, blocks, compile_plan(plan), a_budget(events_max)).after(after, limit)
 
 
 def follow(source: MemorySource, plan: Plan, limits: list[int], events_max: int = 10**9) -> list[str]:
     found: list[str] = []
     after, turn = 0, 0
     while after < source.last_number():
-        budget = Budget(1e9, events_max, threading.Event())
-        page = arrived(source, compile_plan(plan), after, limits[turn % len(limits)], budget)
+        page = a_page(source, after, plan, limits[turn % len(limits)], events_max)
         assert page.last_number > after
-        found += [event["id"] for event in page.events]
+        found += ids(page.events)
         after, turn = page.last_number, turn + 1
     return found
 
@@ -46,10 +50,6 @@ def test_every_event_is_met_once_in_order_of_arrival(
     assert follow(source, plan, limits, events_max) == expected
 
 
-def a_page(source: MemorySource, after: int) -> Any:
-    return arrived(source, compile_plan(EVERYTHING), after, 10, Budget(1e9, 10**9, threading.Event()))
-
-
 def test_a_number_above_the_newest_is_brought_back_to_it() -> None:
     source = MemorySource()
     source.append([an_event(1)])
@@ -58,7 +58,7 @@ def test_a_number_above_the_newest_is_brought_back_to_it() -> None:
 
 def test_a_block_that_retention_drops_meanwhile_is_passed_over() -> None:
     source = MemorySource()
-    source.gone.add(source.append([an_event(1), an_event(2)]).number)
+    source.drop(source.append([an_event(1), an_event(2)]))
     source.append([an_event(3)])
     page = a_page(source, 0)
     assert (len(page.events), page.last_number) == (1, 3)

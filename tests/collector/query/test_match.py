@@ -25,7 +25,7 @@ EVENTS = {
 def found(query: str) -> set[str]:
     source = MemorySource()
     block = source.read(source.append(list(EVENTS.values())))
-    hits = compile_plan(parse_query(query))(block.batch, range(block.batch.n))
+    hits = compile_plan(parse_query(query))(block, range(block.batch.n))
     assert list(hits) == sorted(hits)
     return {list(EVENTS)[index] for index in hits}
 
@@ -101,4 +101,4 @@ def test_details_that_nest_too_deeply_match_nothing_and_break_nothing() -> None:
     source = MemorySource()
     block = source.read(source.append([an_event(details={"a": deep})]))
     select = compile_plan(parse_query("details" + ".a" * 30 + ":x"))
-    assert list(select(block.batch, range(1))) == []
+    assert list(select(block, range(1))) == []
