@@ -10,13 +10,15 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
 from collector.problem import ApiProblem, ErrorEntry
-from collector.receive.posted import PostedError, flat_event, split_body
+from collector.receive.posted import NDJSON, PostedError, flat_event, split_body
+from collector.receive.quick import quick_batch
 from collector.receive.settings import ReceiveSettings
 from watchbook import wire
 from watchbook.clock import Clock
 from watchbook.event import event_id
 
 _STREAM = re.compile(r"[0-9a-f]{32}")
+_INDICES = tuple(map(str, range(wire.EVENTS_MAX)))
 
 
 class Appended(Protocol):
@@ -108,38 +110,50 @@ class Receiver:
     async def post_events(self, request: web.Request) -> web.Response:
         """Take events as JSON: one object, an array, or NDJSON."""
         holder = self._authorise(request)
-        if request.content_type not in ("application/json", "application/x-ndjson"):
+        if request.content_type not in ("application/json", NDJSON):
             raise self._refused(415, "media-type", "expected Content-Type application/json or application/x-ndjson")
         key = request.headers.get("Idempotency-Key")
         if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
             raise self._refused(400, "idempotency-key", "an Idempotency-Key has 1 to 255 printable ASCII characters")
         body = await self._body(request)
-        events = self._posted(body, request.content_type)
-        if not events:
+        batch = self._posted(body, request.content_type)
+        if not batch.n:
             return _answer({"accepted": 0, "ids": [], "duplicate": False})
-        columns = wire.columns_of(events)
-        data = wire.encode_batch(len(events), columns)
-        batch = wire.decode_batch(data, bytes_max=self._settings.batch_bytes_max)
         stream = self._own_stream()
         identity = (f"{holder}\0{key}", hashlib.sha256(body).digest()) if key else None
-        appended = await self._store(stream, None, data, batch, identity)
-        ids = [event_id(stream, appended.sequence, index) for index in range(appended.n)]
+        appended = await self._store(stream, None, self._encoded(batch), batch, identity)
+        stem = event_id(stream, appended.sequence, 0).removesuffix("0")
+        ids = [stem + index for index in _INDICES[: appended.n]]
         return _answer({"accepted": appended.n, "ids": ids, "duplicate": appended.repeat})
 
-    def _posted(self, body: bytes, content_type: str) -> Sequence[Mapping[str, Any]]:
-        settings = self._settings
+    def _posted(self, body: bytes, content_type: str) -> wire.Batch:
+        settings, lines = self._settings, content_type == NDJSON
+        n_max, depth_max = settings.post_events_max, settings.event_depth_max
+        batch = quick_batch(body, lines=lines, events_max=n_max, now=self._clock, depth_max=depth_max)
+        if batch is not None:
+            return batch
         try:
             parts = split_body(body, content_type)
-            if len(parts) > settings.post_events_max:
-                detail = f"{len(parts)} events in one request, the limit is {settings.post_events_max}; send fewer"
+            if len(parts) > n_max:
+                detail = f"{len(parts)} events in one request, the limit is {n_max}; send fewer"
                 raise self._refused(413, "too-many-events", detail)
-            return [flat_event(i, part, self._clock, settings.event_depth_max) for i, part in enumerate(parts)]
+            flat = [flat_event(index, part, self._clock, depth_max) for index, part in enumerate(parts)]
+            return wire.Batch(len(flat), wire.columns_of(flat))
         except PostedError as error:
             entry = ErrorEntry(index=error.index, message=error.message)
             if error.field:
                 entry["field"] = error.field
             detail = f"{error}; nothing of this request was stored"
             raise self._refused(422, "invalid-event", detail, errors=[entry]) from error
+
+    def _encoded(self, batch: wire.Batch) -> bytes:
+        """Return a batch made here as the bytes to store: what is stored must be readable under the same limit."""
+        data = wire.encode_json(batch.n, batch.columns)
+        limit = self._settings.batch_bytes_max
+        if len(data) > limit:
+            detail = f"the events make a batch of {len(data)} bytes, the limit is {limit}; send fewer at once"
+            raise self._refused(413, "batch-too-large", detail)
+        return wire.compress(data)
 
     def _stream_and_sequence(self, request: web.Request) -> tuple[str, int]:
         stream = request.headers.get(wire.STREAM_HEADER, "")

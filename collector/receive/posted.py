@@ -1,11 +1,15 @@
-"""Events that anybody posts as JSON: checked one by one, so that a mistake names the event and the field.  No I/O."""
+"""Events that anybody posts as JSON: checked one by one, so that a mistake names the event and the field.  No I/O.
+
+What this says is the truth; :mod:`collector.receive.quick` does the same for ordinary requests in less time.
+"""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final
 
 import msgspec
 
+from collector.receive.posted_event import OFFSET_MAX, PostedEvent
 from watchbook.changes import derive_changes
 from watchbook.clock import Clock, parse_rfc3339
 from watchbook.event import (
@@ -16,72 +20,7 @@ from watchbook.event import (
     flatten,
 )
 
-ActorType = Literal["user", "api_key", "service", "anonymous", "system"]
-
-
-class _Part(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    pass
-
-
-class _Actor(_Part):
-    type: ActorType | None = None
-    id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    on_behalf_of: str | None = None
-
-
-class _Resource(_Part):
-    type: str | None = None
-    id: str | None = None
-    name: str | None = None
-
-
-class _Source(_Part):
-    ip: str | None = None
-    user_agent: str | None = None
-    session_id: str | None = None
-    request_id: str | None = None
-
-
-class _Origin(_Part):
-    host: str | None = None
-    agent: str | None = None
-    input: str | None = None
-    profile: str | None = None
-    file: str | None = None
-    offset: int | None = None
-
-
-class _Change(_Part, kw_only=True):
-    field: str
-    old: Any = msgspec.UNSET
-    new: Any = msgspec.UNSET
-
-
-class _Event(_Part, kw_only=True):
-    action: str
-    time: str | None = None
-    actor: _Actor | None = None
-    event_type: str | None = None
-    category: str | None = None
-    resource: _Resource | None = None
-    org: str | None = None
-    project: str | None = None
-    module: str | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    duration_ms: int | float | None = None
-    measures: dict[str, int | float] | None = None
-    source: _Source | None = None
-    changes: list[_Change] | None = None
-    before: Any = None
-    after: Any = None
-    details: dict[str, Any] | None = None
-    message: str | None = None
-    flags: list[str] | None = None
-    origin: _Origin | None = None
-    raw: str | None = None
+NDJSON: Final = "application/x-ndjson"
 
 
 class PostedError(ValueError):
@@ -101,14 +40,13 @@ def flat_event(index: int, data: msgspec.Raw | bytes, clock: Clock, depth_max: i
     arrival and says so in ``flags``; one without a principal is ``anonymous``.
     """
     try:
-        event = msgspec.json.decode(data, type=_Event)
-        flat = flatten(msgspec.to_builtins(event))
+        event = msgspec.json.decode(data, type=PostedEvent)
+        return _completed(index, flatten(msgspec.to_builtins(event)), clock, depth_max)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         message, _, place = str(error).partition(" - at `$.")
         raise PostedError(index, place.rstrip("`") or None, message.split(" (byte")[0]) from error
     except RecursionError as error:
         raise PostedError(index, None, f"nests deeper than {depth_max}") from error
-    return _completed(index, flat, clock, depth_max)
 
 
 def _completed(index: int, flat: dict[str, Any], clock: Clock, depth_max: int) -> dict[str, Any]:
@@ -131,6 +69,8 @@ def _completed(index: int, flat: dict[str, Any], clock: Clock, depth_max: int) -
     if flags:
         flat["flags"] = list(dict.fromkeys(flags))
     _check_ip(index, flat)
+    if not 0 <= flat.get("origin.offset", 0) <= OFFSET_MAX:
+        raise PostedError(index, "origin.offset", f"expected a number from 0 to {OFFSET_MAX}")
     for name in ("details", "changes"):
         if depth(flat.get(name)) > depth_max:
             raise PostedError(index, name, f"nests deeper than {depth_max}")
@@ -170,7 +110,7 @@ def depth(value: Any) -> int:
 
 def split_body(body: bytes, content_type: str) -> Sequence[msgspec.Raw | bytes]:
     """Return the events of a body, still as JSON: one object, an array, or NDJSON.  Raises PostedError."""
-    if content_type == "application/x-ndjson":
+    if content_type == NDJSON:
         return [line for line in body.splitlines() if line.strip()]
     if body.lstrip()[:1] != b"[":
         return [body]

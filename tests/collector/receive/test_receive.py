@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from collector.store import Store, StoreSettings, StoreUnavailableError
 from collector.web import make_application
 from tests.collector.store.batches import batch_of
 from watchbook import wire
+from watchbook.clock import parse_rfc3339
+from watchbook.event import flatten
 from watchbook.units import Bytes
 
 STREAM = "a" * 32
@@ -35,14 +38,20 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await opened.close()
 
 
+SETTINGS = ReceiveSettings(body_bytes_max=Bytes(100_000), batch_bytes_max=Bytes(1 << 20), post_events_max=10)
+
+
 @pytest.fixture
 async def client(store: Store, aiohttp_client: AiohttpClient) -> Client:
+    return await client_of(store, aiohttp_client, SETTINGS)
+
+
+async def client_of(store: Store, aiohttp_client: AiohttpClient, settings: ReceiveSettings) -> Client:
     def authorise(request: web.Request) -> str:
         if request.headers.get("Authorization") == "Bearer wrong":
             raise ApiProblem(401, "token-unknown", "who are you?")
         return "tester"
 
-    settings = ReceiveSettings(body_bytes_max=Bytes(100_000), batch_bytes_max=Bytes(1 << 20), post_events_max=10)
     receiver = Receiver(
         settings,
         append=store.append,
@@ -52,7 +61,7 @@ async def client(store: Store, aiohttp_client: AiohttpClient) -> Client:
         clock=lambda: NOW,
         registry=CollectorRegistry(),
     )
-    app = make_application(CollectorRegistry(), body_bytes_max=100_000)
+    app = make_application(CollectorRegistry(), body_bytes_max=settings.body_bytes_max)
     receiver.add_routes(app)
     return await aiohttp_client(app)
 
@@ -178,6 +187,7 @@ async def test_ndjson_is_taken_line_by_line(client: Client, store: Store) -> Non
 
 
 GOOD = {"action": "read"}
+DEEP = b'{"a":' + b"[" * 980 + b"%b" + b"]" * 980 + b"}"
 
 
 @pytest.mark.parametrize(
@@ -196,6 +206,14 @@ GOOD = {"action": "read"}
         (b'{"action":"read","details":' + b'{"a":' * 200 + b"1" + b"}" * 200 + b"}", 0, "details"),
         (b'{"action":"read","details":' + b"[" * 20000 + b"]" * 20000 + b"}", 0, "details"),
         (b'{"action":"\xff"}', 0, None),
+        (b'{"action":"\\ud800"}', 0, None),
+        ([GOOD, {"action": "read", "origin": {"offset": -1}}], 1, "origin.offset"),
+        ([{"action": "read", "origin": {"offset": 2**63}}], 0, "origin.offset"),
+        ([{"action": "read", "details": []}], 0, "details"),
+        (b'{"action":"read","details":{"n":1e999}}', 0, "details[...]"),
+        (b'{"action":"read","details":{"n":' + b"9" * 5000 + b"}}", 0, "details[...]"),
+        (b'{"action":"read","before":' + DEEP % b"1" + b',"after":' + DEEP % b"2" + b"}", 0, None),
+        (b"[" * 10_000 + b"]" * 10_000, 0, None),
     ],
 )
 async def test_an_event_that_cannot_be_taken_is_named_and_nothing_of_its_request_is_stored(
@@ -206,6 +224,42 @@ async def test_an_event_that_cannot_be_taken_is_named_and_nothing_of_its_request
     (error,) = problem["errors"]
     assert (error["index"], error.get("field")) == (index, field)
     assert await stored(store) == []
+
+
+HOSTILE = "\0\u202e\"'\\=a:b, [{\r\n\u2028💥"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"action": "read", "time": "1970-01-01T00:00:00.000000Z"},
+        {"action": "read", "time": "2100-12-31T23:59:59.999999Z"},
+        {"action": "read", "message": "x" * 90_000},
+        {"action": "read", "details": {f"field {number}": number for number in range(4000)}},
+        {"action": HOSTILE, "actor": {"id": HOSTILE}, "details": {HOSTILE: [HOSTILE]}, "measures": {HOSTILE: 1}},
+        {"action": "read", "origin": {"offset": 2**63 - 1}, "measures": {"large": 2**100, "small": -1e-300}},
+    ],
+    ids=["1970", "2100", "large", "many fields", "hostile", "large numbers"],
+)
+@pytest.mark.parametrize("others", [0, 1])
+async def test_an_extreme_event_is_stored_as_it_was_sent(
+    client: Client, store: Store, event: dict[str, Any], others: int
+) -> None:
+    status, answer = await post_events(client, [event, *[GOOD] * others])
+    assert (status, answer["accepted"]) == (200, 1 + others)
+    sent = flatten(event)
+    kept = {name: value for name, value in (await stored(store))[0].items() if name in sent}
+    assert kept == (sent | {"time": parse_rfc3339(event["time"])} if "time" in event else sent)
+
+
+async def test_events_that_would_make_too_large_a_batch_are_refused(
+    store: Store, aiohttp_client: AiohttpClient
+) -> None:
+    client = await client_of(store, aiohttp_client, replace(SETTINGS, batch_bytes_max=Bytes(200)))
+    assert (await post_events(client, [GOOD]))[0] == 200
+    status, problem = await post_events(client, [GOOD | {"message": "x" * 200}])
+    assert (status, problem["type"]) == (413, "urn:watchbook:problem:batch-too-large")
+    assert len(await stored(store)) == 1
 
 
 async def test_too_many_events_in_one_request_are_refused(client: Client) -> None:
