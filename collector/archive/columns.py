@@ -8,11 +8,12 @@ index), and these columns:
   double, texts as they are; ``measures``, ``flags``, ``changes`` and ``details`` as the text of their JSON (the last
   two byte for byte as they came).  A field that an event lacks is null.
 - ``duration_ms.exact`` text: the number as JSON, where a double would not give it back (3.0 is not 3, 2^60 + 1 is no
-  double).  Null in nearly every row.
+  double, and what is larger than all doubles is infinite there).  Null in nearly every row.
 
 Times are microseconds since the epoch.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -195,7 +196,7 @@ def _double(value: float | None) -> float | None:
     try:
         return None if value is None else float(value)
     except OverflowError:
-        return None
+        return math.inf if value and value > 0 else -math.inf
 
 
 def _present(column: Sequence[Any]) -> NDArray[np.bool_]:

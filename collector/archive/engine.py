@@ -1,16 +1,22 @@
-"""DuckDB, shut in: one thread, bounded memory, no network, no extensions, no files but the archive's folder."""
+"""DuckDB, shut in: one thread, bounded memory, no network, no extensions, no files but the archive's folder.
+
+It is imported when it is first used, here and in the other modules of the room: it takes 20 MiB of memory, and the main
+process needs no more of this room than its settings.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from collector.archive.settings import ArchiveSettings
 
+if TYPE_CHECKING:
+    import duckdb
+
 
 @contextmanager
-def engine(folder: Path, settings: ArchiveSettings, aside: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine(folder: Path, settings: ArchiveSettings, aside: Path | None = None) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Give a connection that reads and writes below ``folder`` only; it belongs to one thread at a time."""
     connection = open_engine(folder, settings, aside)
     try:
@@ -19,8 +25,10 @@ def engine(folder: Path, settings: ArchiveSettings, aside: Path | None = None) -
         connection.close()
 
 
-def open_engine(folder: Path, settings: ArchiveSettings, aside: Path | None = None) -> duckdb.DuckDBPyConnection:
+def open_engine(folder: Path, settings: ArchiveSettings, aside: Path | None = None) -> "duckdb.DuckDBPyConnection":
     """Return such a connection; the caller closes it.  ``aside``: where it may put what does not fit into memory."""
+    import duckdb
+
     connection = duckdb.connect(
         ":memory:",
         config={

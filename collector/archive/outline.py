@@ -1,9 +1,10 @@
 """What an archive spans, told from the statistics in the file itself."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 
 class RowGroup(NamedTuple):
@@ -42,7 +43,7 @@ class Outline(NamedTuple):
         return all(before.tmax <= after.tmin for before, after in following)
 
 
-def read_outline(connection: duckdb.DuckDBPyConnection, path: Path) -> Outline:
+def read_outline(connection: "duckdb.DuckDBPyConnection", path: Path) -> Outline:
     """Return the outline of a file; raises duckdb.Error when it cannot be read."""
     found = connection.execute(
         "SELECT row_group_num_rows, stats_min_value::BIGINT, stats_max_value::BIGINT FROM parquet_metadata($path)"

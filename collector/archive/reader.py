@@ -8,9 +8,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import duckdb
 import numpy as np
 
 from collector.archive.columns import COLUMN_NAMES, EXACT, IDENTITY_NAMES, block_of
@@ -19,6 +18,9 @@ from collector.archive.outline import Outline, RowGroup, read_outline
 from collector.archive.settings import ArchiveSettings
 from collector.archive.writer import ArchiveError
 from collector.block import DecodedBlock
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: Rows of the first piece read newest first; each further one of the row group is four times larger, up to the last.
 _PIECE_ROWS_FIRST: Final = 256
@@ -73,7 +75,7 @@ class ArchiveReader:
         """Yield the candidates with ``time_from <= time < time_to`` in blocks, newest first.
 
         Within a block events ascend, and every event of a block comes after all of the next.  With ``fields`` only
-        those are read (besides the time and the identity).  Stop taking when there is enough: what is not taken is
+        those are read (besides the time and the identity; ``measures.rows`` reads ``measures``).  Stop taking when there is enough: what is not taken is
         not read.  Raises KeyError when the archive is gone, and ArchiveError.
         """
         columns = _columns(fields, identities=True)
@@ -151,7 +153,9 @@ class ArchiveReader:
         return block_of(_segment(path), 0, COLUMN_NAMES, rows) if rows else None
 
     @contextmanager
-    def _cursor(self, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _cursor(self, path: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+        import duckdb
+
         with self._lock:
             if self._connection is None:
                 self._connection = open_engine(self._folder, self._settings)
@@ -181,6 +185,7 @@ def _columns(fields: Sequence[str] | None, *, identities: bool) -> list[str]:
     if fields is None:
         wanted = set(COLUMN_NAMES)
     else:
-        wanted = {*fields, "time"} | ({EXACT} if "duration_ms" in fields else set())
+        wanted = {"time", *(name if name in COLUMN_NAMES else name.partition(".")[0] for name in fields)}
+        wanted |= {EXACT} if "duration_ms" in wanted else set()
     wanted = wanted | set(IDENTITY_NAMES) if identities else wanted - set(IDENTITY_NAMES)
     return [name for name in COLUMN_NAMES if name in wanted]

@@ -8,9 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
-
-import duckdb
+from typing import TYPE_CHECKING, Final
 
 from collector.archive.arrow import ArrowColumn, ArrowStream
 from collector.archive.columns import SCHEMA, archived, joined
@@ -18,6 +16,9 @@ from collector.archive.engine import engine
 from collector.archive.outline import Outline, read_outline
 from collector.archive.settings import ArchiveSettings
 from collector.block import DecodedBlock
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: Events that go to DuckDB as one piece, at least; blocks are smaller.
 _PIECE_EVENTS_MIN: Final = 2048
@@ -81,7 +82,9 @@ class _Counted:
             yield sum(rows), joined(waiting, rows)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, counted: _Counted, path: Path, settings: ArchiveSettings) -> None:
+def _copy(connection: "duckdb.DuckDBPyConnection", counted: _Counted, path: Path, settings: ArchiveSettings) -> None:
+    import duckdb
+
     stream = ArrowStream(SCHEMA, counted.pieces())
     connection.register("events", stream)
     try:

@@ -99,7 +99,7 @@ class CheckpointSettings:
     """Checkpoints: signed statements of what the log held, and who is sent them."""
 
     send: tuple[DestinationSettings, ...] = setting("Where new checkpoints are sent.", ())
-    every: Seconds = setting("How often the collector looks for a new checkpoint.", Seconds(10.0), check=positive)
+    every: Seconds = setting("How often the collector looks for a new checkpoint.", Seconds(60.0), check=positive)
     retry_first: Seconds = setting(
         "Pause after the first failed attempt; it doubles with each.", Seconds(1.0), check=positive
     )
