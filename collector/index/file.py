@@ -24,6 +24,8 @@ from zlib import crc32
 from collector.index.head import Head, this_boot, unpack_head
 from collector.index.packing import PackingError
 
+#: What reading a damaged file may raise; SQLite's messages may quote bytes that are no text.
+UNREADABLE: Final = (sqlite3.Error, PackingError, UnicodeDecodeError)
 #: Codes and pages of one field come before this.
 FIELD_SHIFT: Final = 28
 CHUNK_SHIFT: Final = 16
@@ -113,7 +115,7 @@ def take_over(path: Path) -> tuple[sqlite3.Connection, Head] | None:
         head = read_head(connection)
         if head is not None and (stamped or written_in_this_boot(head)):
             return connection, head
-    except (sqlite3.Error, PackingError):
+    except UNREADABLE:
         pass
     connection.close()
     return None
@@ -143,7 +145,7 @@ def remove(path: Path) -> None:
 
 def is_damage(error: Exception) -> bool:
     """Return whether an error means that the file's content is wrong; others (a full disk, a lock) pass."""
-    if isinstance(error, PackingError):
+    if isinstance(error, PackingError | UnicodeDecodeError):
         return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 

@@ -30,7 +30,7 @@ _PRESENCE: Final = 5
 _TIMES: Final = 6
 _COUNTS: Final = 7
 _FIRST: Final = struct.Struct("<q")
-#: Floats up to here tell every integer from its neighbours.
+#: Floats below this tell every integer from its neighbours.
 EXACT_MAX: Final = 2**53
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from collector.block import BlockInfo, BlockSource, SegmentInfo
-from collector.index.file import close_and_stamp, create, is_damage, take_over
+from collector.index.file import UNREADABLE, close_and_stamp, create, is_damage, take_over
 from collector.index.head import Head, this_boot
 from collector.index.packing import PackingError
 from collector.index.settings import IndexSettings
@@ -82,7 +82,7 @@ class GrowingIndex:
             writer.restore()
             head.boot = this_boot()
             writer.flush_head()
-        except (sqlite3.Error, PackingError) as error:
+        except UNREADABLE as error:
             if not is_damage(error):
                 raise
             return None
@@ -118,7 +118,8 @@ class GrowingIndex:
             self._add(info, now)
             if self._writer.unflushed >= self._settings.flush_rows:
                 self._flush(now)
-        if flush_is_due(self._writer.unflushed, now - (self._waiting_since or now), self._settings):
+        waited = 0 if self._waiting_since is None else now - self._waiting_since
+        if flush_is_due(self._writer.unflushed, waited, self._settings):
             self._flush(now)
         return self._writer.row < segment.rows
 

@@ -4,7 +4,6 @@ It is driven by its process: :meth:`Indexer.step` works for about ``settings.ste
 do.  Growing segments come first, the newest of them before the others, since that is what people look at.
 """
 
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import Final
 
 from collector.block import BlockInfo, BlockSource, SegmentInfo
 from collector.index.build import SealedBuilder
-from collector.index.file import is_damage, open_readonly, read_head, remove
+from collector.index.file import UNREADABLE, is_damage, open_readonly, read_head, remove
 from collector.index.growing import GrowingIndex, IndexCounters
-from collector.index.packing import PackingError
 from collector.index.settings import IndexSettings
 from watchbook.clock import SECOND_US
 from watchbook.logs import get_logger
@@ -28,7 +26,7 @@ _RETRY_US: Final = 5 * SECOND_US
 _RETRY_MAX_US: Final = 300 * SECOND_US
 #: An index that was made so recently is not made again because of a report that may be about the one before.
 _FRESH_US: Final = 60 * SECOND_US
-_FAILURES: Final = (sqlite3.Error, OSError, PackingError)
+_FAILURES: Final = (*UNREADABLE, OSError)
 _Key = tuple[str, str]
 
 
@@ -231,6 +229,6 @@ def _is_index_of(segment: SegmentInfo) -> bool:
             head = read_head(connection)
         finally:
             connection.close()
-    except (sqlite3.Error, PackingError):
+    except UNREADABLE:
         return False
     return head is not None and head.sealed and (head.name, head.generation) == _key(segment)

@@ -68,18 +68,41 @@ def _open_trusted(path: Path) -> tuple[sqlite3.Connection, bytes | None]:
     try:
         # Through SQLite: opening and closing the file ourselves would drop the locks of other connections to it.
         (stamp,) = connection.execute("PRAGMA application_id").fetchone()
-        data = read_head_data(connection)
-        head = None if data is None else unpack_head(data)
-        if data is None and not Path(f"{path}-wal").exists():
-            raise DamagedFileError(f"{path}: it is empty, and nobody is about to fill it")
-        if head is None or (not stamp and not head.sealed and written_in_this_boot(head)):
-            return connection, data
+        if not stamp:
+            return connection, _head_of_growing(connection, path)
     except BaseException:
         connection.close()
         raise
     connection.close()
-    if stamp and stamp_is_right(path):
-        return open_readonly(path, immutable=head.sealed), data
-    if head.sealed or read_stamp(path):
+    if stamp_is_right(path):
+        return _open_stamped(path)
+    if read_stamp(path):
         raise DamagedFileError(f"{path}: its bytes are not those that were written")
-    raise NotReadyError(path)
+    raise NotReadyError(path)  # an indexer has just begun to go on with it
+
+
+def _head_of_growing(connection: sqlite3.Connection, path: Path) -> bytes | None:
+    data = read_head_data(connection)
+    head = None if data is None else unpack_head(data)
+    if data is None and not Path(f"{path}-wal").exists():
+        raise DamagedFileError(f"{path}: it is empty, and nobody is about to fill it")
+    if head is not None and head.sealed:
+        raise DamagedFileError(f"{path}: it has no stamp")
+    if head is not None and not written_in_this_boot(head):
+        raise NotReadyError(path)
+    return data
+
+
+def _open_stamped(path: Path) -> tuple[sqlite3.Connection, bytes | None]:
+    for immutable in (False, True):
+        connection = open_readonly(path, immutable=immutable)
+        try:
+            data = read_head_data(connection)
+            head = None if data is None else unpack_head(data)
+        except BaseException:
+            connection.close()
+            raise
+        if immutable or head is None or not head.sealed:
+            break
+        connection.close()
+    return connection, data

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from collector.index.cache import ByteCache
+from collector.index.file import UNREADABLE
 from collector.index.opened import DamagedFileError, NotReadyError, OpenIndex, identity_of
-from collector.index.packing import PackingError
 from collector.index.segment_view import SegmentView
 
 
@@ -34,7 +34,7 @@ class IndexReader:
             head = None if file is None else file.head()
         except FileNotFoundError:
             return None
-        except (sqlite3.Error, PackingError, DamagedFileError) as error:
+        except (*UNREADABLE, DamagedFileError) as error:
             self._distrust(name, path, error)
             return None
         if file is None or head is None or (head.name, head.generation) != (name, generation):

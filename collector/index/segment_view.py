@@ -1,6 +1,5 @@
 """A view of one segment's index: what one head covers, read piece by piece and remembered."""
 
-import sqlite3
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from collector.index.cache import ByteCache
 from collector.index.dictionary_reader import DictionaryReader
 from collector.index.fields import DETAILS, KNOWN, MEASURES, WITH_DICTIONARY
-from collector.index.file import CHUNK_SHIFT
+from collector.index.file import CHUNK_SHIFT, UNREADABLE
 from collector.index.forms import unpack_column, unpack_counts, unpack_times
 from collector.index.head import ChunkHead, Head
 from collector.index.opened import OpenIndex
@@ -118,7 +117,7 @@ class SegmentView:
         if found is None:
             try:
                 found = load()
-            except (sqlite3.Error, PackingError) as error:
+            except UNREADABLE as error:
                 raise self._damaged(error) from error
             self._cache.put(whole_key, found, size_of(found))
         return found

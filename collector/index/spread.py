@@ -86,8 +86,8 @@ def floats_of(values: Sequence[Any]) -> tuple[NDArray[np.float64], bool]:
         floats = np.array(values, np.float64)
     except OverflowError:
         return np.array([_float(value) for value in values], np.float64), False
-    large = np.flatnonzero(np.abs(floats) > EXACT_MAX)
-    return floats, all(floats[index] == values[index] for index in large.tolist())
+    large = np.flatnonzero(np.abs(floats) >= EXACT_MAX)
+    return floats, all(float(floats[index]) == values[index] for index in large.tolist())
 
 
 def _float(value: float | None) -> float:

@@ -68,7 +68,11 @@ def _values(name: str, kind: str) -> Any:
     }[kind]
 
 
-_FIELDS = {field.name: _values(field.name, field.kind) for field in FIELDS if field.name not in ("time", "actor.type", "action")}
+_FIELDS = {
+    field.name: _values(field.name, field.kind)
+    for field in FIELDS
+    if field.name not in ("time", "actor.type", "action")
+}
 _events = st.fixed_dictionaries(
     {
         "time": st.one_of(st.integers(TIME_MIN_US, TIME_MAX_US), st.integers(TIME_US, TIME_US + 50)),
@@ -117,7 +121,7 @@ def _check(view: Any, events: list[dict[str, Any]]) -> None:
 
 
 @given(_blocks)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_sealed_index_gives_back_what_the_blocks_held(blocks: list[list[dict[str, Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         segment = MemorySegment(Path(folder), "s", "sealed")
@@ -131,7 +135,7 @@ def test_a_sealed_index_gives_back_what_the_blocks_held(blocks: list[list[dict[s
 
 
 @given(_blocks, st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_growing_index_is_right_at_every_moment(blocks: list[list[dict[str, Any]]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         segment = MemorySegment(Path(folder), "s")
