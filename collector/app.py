@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from collector.access import Gate, TokenStore
 from collector.alert import AlertSettings, AlertStore, Sender
 from collector.block import DecodedBlock
-from collector.config import CollectorSettings, encode_settings, split_address
+from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.detect import Engine, RuleSet
 from collector.exposition import add_process_metrics, add_rule_metrics, add_store_metrics
 from collector.filters import FilterStore
@@ -41,8 +41,6 @@ from watchbook.wire import WireError, decode_batch
 
 log = get_logger("collector")
 _BELL_S = 5
-#: Whatever 'receive.batch_bytes_max' says today, what was taken under a larger limit stays readable.
-STORED_BATCH_BYTES_MAX = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,13 @@ async def _build(
     roster = Roster()
     registry.register(roster)
     recipe = Recipe(encode_settings(settings), settings.processes)
-    pool = QueryPool(recipe, roster, deadline_s=settings.query.deadline)
     index = IndexProcess(recipe, roster, lambda frame: _serve_index(store, frame))
+    pool = QueryPool(
+        recipe,
+        roster,
+        deadline_s=settings.query.deadline,
+        on_damaged=lambda names: index.tell("damaged", segments=names),
+    )
     news = News(store.last_number)
     listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
     add_store_metrics(registry, store)

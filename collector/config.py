@@ -9,7 +9,11 @@ import msgspec
 
 from collector.access import AccessSettings
 from collector.alert import AlertLimits, ChannelSettings, channel_problems
+from collector.archive import ArchiveSettings
 from collector.detect import DetectSettings
+from collector.filters import FilterSettings
+from collector.index import IndexSettings
+from collector.lifecycle import LifecycleSettings
 from collector.processes import ProcessSettings
 from collector.query import QuerySettings
 from collector.receive import ReceiveSettings
@@ -19,6 +23,8 @@ from watchbook.configfile import ConfigError, Node, Problem, bind, load, positiv
 from watchbook.units import Seconds
 
 DEFAULT_PATH = Path("/etc/watchbook/collector.yaml")
+#: Whatever 'receive.batch_bytes_max' says today, what was taken under a larger limit stays readable.
+STORED_BATCH_BYTES_MAX = 1 << 30
 
 
 def split_address(listen: str) -> tuple[str, int]:
@@ -51,10 +57,14 @@ class CollectorSettings:
     drain_timeout: Seconds = setting("How long a stop may take.", Seconds(20.0), check=positive)
     receive: ReceiveSettings = setting("Limits of what senders may send.", default_factory=ReceiveSettings)
     store: StoreSettings = setting("Limits of the block store.", default_factory=StoreSettings)
+    index: IndexSettings = setting("How events are indexed.", default_factory=IndexSettings)
+    archive: ArchiveSettings = setting("Old segments as Parquet.", default_factory=ArchiveSettings)
+    retention: LifecycleSettings = setting("How long events are kept.", default_factory=LifecycleSettings)
     detect: DetectSettings = setting("Limits of the rules.", default_factory=DetectSettings)
     alert: AlertLimits = setting("Limits of alerts and their sending.", default_factory=AlertLimits)
     query: QuerySettings = setting("Limits of queries.", default_factory=QuerySettings)
     processes: ProcessSettings = setting("The processes of the collector.", default_factory=ProcessSettings)
+    filters: FilterSettings = setting("Limits of saved filters.", default_factory=FilterSettings)
     web: WebSettings = setting("The HTTP face.", default_factory=WebSettings)
     access: AccessSettings = setting("Tokens.", default_factory=AccessSettings)
 

@@ -1,20 +1,22 @@
 """Evaluates the rules over every stored block once, in order of arrival, and writes what comes of it.
 
 The alert store notes with each change how far the rules have read.  After a restart the engine's memory is rebuilt from
-the stored blocks before that mark and goes on after it, so nothing is skipped and nothing is alerted twice.
+the stored blocks before that mark and goes on after it, so nothing is skipped and nothing is alerted twice.  In a
+backlog the changes of several blocks are written together, but none is kept back for as long as a person would notice.
 """
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
 from collector.detect import Engine
 from collector.finding import AlertChange
-from watchbook.clock import TIME_MAX_US, Clock
+from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.wire import EVENTS_MAX, WireError
@@ -23,6 +25,9 @@ log = get_logger("watch")
 _RECENT_BLOCKS = 64
 _AT_ONCE = 64
 _RETRY_S = 1.0
+#: How long, and how many, changes are gathered while there is more to read.
+_GATHER_S = 0.1
+_GATHERED_MAX = 10_000
 
 
 class Watch:
@@ -39,7 +44,11 @@ class Watch:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rules")
         self._recent: deque[DecodedBlock] = deque(maxlen=_RECENT_BLOCKS)
         self._news = asyncio.Event()
+        self._told_up_to = 0
         self._bell = False
+        self._bell_at: tuple[int, int] | None = None
+        self._gathered: list[AlertChange] = []
+        self._gathered_since = 0.0
         self._unwritten: tuple[list[AlertChange], Watermark | None] | None = None
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
@@ -49,6 +58,8 @@ class Watch:
     def committed(self, blocks: Sequence[DecodedBlock]) -> None:
         """Take note of blocks that were just stored."""
         self._recent.extend(blocks)
+        last = blocks[-1].info
+        self._told_up_to = last.number + last.n - 1
         self._news.set()
 
     def ring(self) -> None:
@@ -95,19 +106,39 @@ class Watch:
         """Evaluate some blocks and write what came of them; return whether there may be more."""
         self._write()
         blocks = self._next_blocks()
-        if self._bell and not blocks:  # what is stored may yet go on with an alert that the clock would end
-            self._bell = False
-            self._unwritten = (self._engine.tick(self._clock()), self._mark)
-            self._write()
-        changes: list[AlertChange] = []
         for info, block in blocks:
-            changes.extend(self._evaluated(info, block))
+            self._gather(self._evaluated(info, block))
             self.read_up_to = info.number + info.n - 1
             self._mark = Watermark(self.read_up_to, info.received)
-        if changes:
-            self._unwritten = (changes, self._mark)
-            self._write()
+        if self._bell:
+            self._answer_bell(more=bool(blocks))
+        waited = time.monotonic() - self._gathered_since
+        if self._gathered and (not blocks or waited >= _GATHER_S or len(self._gathered) >= _GATHERED_MAX):
+            self._pass_on()
         return bool(blocks)
+
+    def _gather(self, changes: list[AlertChange]) -> None:
+        if changes and not self._gathered:
+            self._gathered_since = time.monotonic()
+        self._gathered.extend(changes)
+
+    def _answer_bell(self, *, more: bool) -> None:
+        """Let the clock end what has been quiet, once all that was stored before the bell is read.
+
+        What is stored may yet go on with an alert that the clock would end.  Under unbroken load there is always more
+        to read: so the time that counts is the bell's.
+        """
+        if self._bell_at is None:
+            self._bell_at = (self._source.last_number(), self._clock())
+        last_number, now = self._bell_at
+        if self.read_up_to >= last_number or not more:
+            self._bell, self._bell_at = False, None
+            self._gather(self._engine.tick(now))
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._unwritten, self._gathered = (self._gathered, self._mark), []
+        self._write()
 
     def _write(self) -> None:
         """Write what the rules said; it is kept for the next try when that fails, for the engine says it only once."""
@@ -150,7 +181,7 @@ class Watch:
             if block.info.number == expected:
                 recent.append((block.info, block))
                 expected += block.info.n
-        if recent:
+        if recent or (0 < self._told_up_to <= self.read_up_to and not self._bell):
             return recent
         return [(info, self._read(info)) for info in self._source.arrived_after(self.read_up_to, _AT_ONCE)]
 
@@ -165,8 +196,8 @@ class Watch:
         self._unwritten = (self._engine.restore(self._alerts.open_alerts()), mark)
         self._write()
 
-    def _blocks_before(self, mark: Watermark) -> list[BlockInfo]:
-        """Return the blocks that the rules' windows at the mark may hold, in order of arrival.
+    def _blocks_before(self, mark: Watermark) -> Iterator[BlockInfo]:
+        """Yield the blocks that the rules' windows at the mark may hold, in order of arrival.
 
         Windows slide on event time: they are counted back from the newest event at the mark, which may be long past
         when old logs were read in.
@@ -174,5 +205,19 @@ class Watch:
         newest = self._source.arrived_after(mark.number - EVENTS_MAX, EVENTS_MAX)
         times = [info.tmax for info in newest if info.number <= mark.number]
         time_from = min([*times, mark.received]) - self._engine.replay_span_us
-        found = [info for info in self._source.blocks(time_from, TIME_MAX_US + 1) if info.number <= mark.number]
-        return sorted(found, key=lambda info: info.number)
+        for segment in self._source.segments():
+            if segment.tmax >= time_from:
+                last = min(mark.number, segment.first_number + segment.rows - 1)
+                for info in self._arrived(segment.first_number, last):
+                    if info.tmax >= time_from:
+                        yield info
+
+    def _arrived(self, first: int, last: int) -> Iterator[BlockInfo]:
+        """Yield the blocks that begin with the numbers ``first`` to ``last``."""
+        after = first - 1
+        while after < last and (infos := self._source.arrived_after(after, _AT_ONCE)):
+            for info in infos:
+                if info.number > last:
+                    return
+                yield info
+            after = infos[-1].number

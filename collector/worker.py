@@ -3,18 +3,22 @@
 ``query`` answers questions, ``index`` looks after the files.  Each kind imports what it needs, and no more.
 """
 
+import fcntl
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
-import msgspec
 from prometheus_client import CollectorRegistry
 
-from collector.config import CollectorSettings, decode_settings
-from collector.processes import Cancelled, Parent, QuestionServer, stand_back
+from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, decode_settings
+from collector.metrics import add_counters
+from collector.processes import Cancelled, Parent, QuestionServer, Requests, Rounds, stand_back
+from watchbook.clock import now_us
 from watchbook.daemon import settle_memory
 from watchbook.logs import configure_logs
 
-#: Who goes first when memory runs out: a query can be asked again, the main process holds what is not stored yet.
+#: Who goes first when memory runs out: a question can be asked again, the main process holds what is not stored yet.
 _OOM_SCORES = {"query": 700, "index": 400}
 
 
@@ -32,28 +36,68 @@ def main(kind: str, parent_pid: int) -> None:
 
 def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
     """Answer questions about stored events."""
-    import asyncio
-
-    from collector.app import _STORED_BATCH_BYTES_MAX
-    from collector.query import Searcher
+    from collector.archive import ArchiveReader
+    from collector.index import IndexReader
+    from collector.query import Answers
+    from collector.questions import make_questions
     from collector.store.reader import SegmentReader
 
-    registry, cancelled = CollectorRegistry(), Cancelled()
+    registry, cancelled = CollectorRegistry(), Cancelled(parent)
     parent.listen(cancelled.on_urgent)
-    reader = SegmentReader(settings.segments, _STORED_BATCH_BYTES_MAX)
-    for path in sorted(settings.segments.glob("*.blk")):
-        reader.add_segment(path.name.removesuffix(".blk"))
-    runner = asyncio.Runner()
-    searcher = Searcher(reader, settings.query, registry)
+    indexes = IndexReader(settings.index.cache_bytes, settings.index.open_files_max)
+    answers = Answers(
+        SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store),
+        indexes,
+        settings.query,
+        registry,
+        stopping=cancelled,
+        archive=ArchiveReader(settings.segments, settings.archive),
+    )
+    questions = make_questions(answers)
 
     def answer(question: str, parameters: Mapping[str, object]) -> bytes:
-        return msgspec.json.encode(runner.run(getattr(searcher, question)(**parameters)))
+        return questions[question](parameters)
 
     settle_memory()
-    QuestionServer(parent, answer, registry, cancelled).run()
+    QuestionServer(parent, answer, registry, cancelled, indexes.damaged).run()
 
 
-_KINDS = {"query": answer_questions}
+def look_after_files(parent: Parent, settings: CollectorSettings) -> None:
+    """Index what comes, seal what is finished, remove what is past its time."""
+    from collector.index import Indexer
+    from collector.store.reader import SegmentReader
+
+    registry, requests = CollectorRegistry(), Requests(parent)
+    parent.listen(requests.on_urgent)
+    reader = SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store)
+    with (settings.segments / "index.lock").open("a") as lock:
+        # An older process of a collector that was killed may still be in the middle of a write.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        indexer = Indexer(reader, settings.index)
+        add_counters(
+            registry,
+            "watchbook_index",
+            "What the index process did since its start: rows, flushes, rebuilt, unreadable_blocks, failures.",
+            ("what",),
+            lambda: [((what,), n) for what, n in asdict(indexer.counters).items()],
+        )
+        seen = 0
+
+        def step() -> bool:
+            nonlocal seen
+            seen = reader.last_number()
+            return indexer.step(now_us())
+
+        def progress() -> dict[str, Any]:
+            return {"behind_rows": indexer.backlog_rows, "last_number": seen}
+
+        settle_memory()
+        hear = {"damaged": lambda frame: indexer.report_damaged(frame.head["segments"], now_us())}
+        Rounds(parent, registry, step=step, hear=hear, progress=progress).run()
+        indexer.close(now_us())
+
+
+_KINDS = {"query": answer_questions, "index": look_after_files}
 
 if __name__ == "__main__":
     main(sys.argv[1], int(sys.argv[2]))

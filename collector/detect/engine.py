@@ -95,7 +95,7 @@ class Engine:
         return self._changes()
 
     def _read(self, block: DecodedBlock, *, replay: bool) -> bool:
-        info, batch = block
+        info, batch = block.info, block.batch
         if info.number <= self._read_up_to or batch.n == 0:
             return False
         self._read_up_to = info.number + info.n - 1

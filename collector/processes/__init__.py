@@ -8,21 +8,28 @@ refused and its worker killed.  Children end with their parent, however that end
 """
 
 from collector.processes.child import Recipe
+from collector.processes.frames import Frame
 from collector.processes.index_process import IndexProcess
 from collector.processes.parent import Parent, stand_back
 from collector.processes.pool import QueryPool
+from collector.processes.requests import RequestError, Requests
 from collector.processes.roster import Roster
+from collector.processes.rounds import Rounds
 from collector.processes.serving import Cancelled, QuestionServer
 from collector.processes.settings import ProcessSettings
 
 __all__ = [
     "Cancelled",
+    "Frame",
     "IndexProcess",
     "Parent",
     "ProcessSettings",
     "QueryPool",
     "QuestionServer",
     "Recipe",
+    "RequestError",
+    "Requests",
     "Roster",
+    "Rounds",
     "stand_back",
 ]

@@ -19,11 +19,15 @@ AHEAD_MAX: Final = 8
 
 @dataclass(eq=False)
 class Job:
-    """A question that is to be answered; ``answer`` is what its asker waits for.  ``patient``: a page of an export."""
+    """A question that is to be answered; ``answer`` is what its asker waits for.  ``patient``: a page of an export.
+
+    ``limit_s`` is how long a worker may be busy with it.
+    """
 
     question: str
     parameters: Mapping[str, object]
     patient: bool
+    limit_s: float
     answer: "asyncio.Future[bytes]"
     attempts: int = 0
     timer: asyncio.TimerHandle | None = None

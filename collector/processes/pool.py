@@ -9,7 +9,7 @@ from collector.processes.child import Recipe
 from collector.processes.line import Job, Line, LineFullError
 from collector.processes.replies import busy
 from collector.processes.roster import Roster
-from collector.processes.seat import Seat
+from collector.processes.seat import OnDamaged, Seat
 from collector.processes.supervisor import Supervisor
 
 #: A question whose worker died is asked of another one; when that dies too, it is no accident.
@@ -21,14 +21,15 @@ KIND: Final = "query"
 class QueryPool:
     """A few workers, a bounded line of questions before them, and processes of their own for exports to a file.
 
-    ``deadline_s`` is when a question should end by itself.
+    ``deadline_s`` is when a question should end by itself; ``on_damaged`` is told of segments whose index is damaged.
     """
 
-    def __init__(self, recipe: Recipe, roster: Roster, *, deadline_s: float) -> None:
+    def __init__(self, recipe: Recipe, roster: Roster, *, deadline_s: float, on_damaged: OnDamaged) -> None:
         self._recipe = recipe
         limits = recipe.limits
-        self._roster = roster
         self._busy_max_s = deadline_s + limits.grace
+        self._roster = roster
+        self._on_damaged = on_damaged
         self._line = Line(limits.waiting_max, limits.waiting_time, max(1, limits.query_workers - 1))
         self._closed = False
         self._alone: set[asyncio.Task[object] | None] = set()
@@ -40,10 +41,10 @@ class QueryPool:
         for place in self.places:
             roster.add_place(place)
         self._refused = dict.fromkeys(("busy", "late", "died"), 0)
-        self.cancelled = 0
+        self.given_up = 0
 
     def _seat(self) -> Seat:
-        return Seat(self._line, self._busy_max_s, on_death=self._ask_again, on_late=self._refuse_late)
+        return Seat(self._line, on_death=self._ask_again, on_late=self._refuse_late, on_damaged=self._on_damaged)
 
     @property
     def waiting(self) -> int:
@@ -85,7 +86,9 @@ class QueryPool:
 
         Cancelled, it takes the question out of the line, or lets the worker end it early.
         """
-        job = Job(question, parameters, question in _PATIENT, asyncio.get_running_loop().create_future())
+        patient = question in _PATIENT
+        limit_s = self._recipe.limits.page_time if patient else self._busy_max_s
+        job = Job(question, parameters, patient, limit_s, asyncio.get_running_loop().create_future())
         try:
             self._line.put(job)
         except LineFullError as error:
@@ -94,7 +97,7 @@ class QueryPool:
         try:
             return await job.answer
         except asyncio.CancelledError:
-            self.cancelled += 1
+            self.given_up += 1
             if not self._line.discard(job):
                 await self._let_go(job)
             raise
@@ -126,7 +129,7 @@ class QueryPool:
     def _refuse_late(self, job: Job) -> None:
         self._line.done(job)
         self._refused["late"] += 1
-        job.refuse(busy(f"the query did not end within {self._busy_max_s:g} s: narrow it"))
+        job.refuse(busy(f"the query did not end within {job.limit_s:g} s: narrow it"))
 
     async def _let_go(self, job: Job) -> None:
         for seat in self._seats:

@@ -2,7 +2,8 @@
 
 To a child: ``question`` (``id``, ``question``, ``parameters``) and ``cancel`` (``id``: nobody waits for it any more).
 From a child: ``answer`` (``id``; the body is the answer), ``problem`` (``id`` and the members of an ApiProblem) and
-``failed`` (``id``, ``error_id``: the cause is in the log under it).  ``metrics`` may come with each of them, or alone.
+``failed`` (``id``, ``error_id``: the cause is in the log under it).  ``metrics`` may come with each of them, or alone;
+``damaged`` (names of segments) comes along when an index could not be read.
 """
 
 import secrets

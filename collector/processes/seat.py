@@ -12,16 +12,17 @@ from collector.processes.replies import question_head, result_of
 
 #: What became of a question that its child did not answer.
 OnDeath = Callable[[Job], None]
+OnDamaged = Callable[[list[str]], None]
 
 
 class Seat:
     """``on_death`` decides what becomes of a question whose child died, ``on_late`` of one that does not end."""
 
-    def __init__(self, line: Line, busy_max_s: float, *, on_death: OnDeath, on_late: OnDeath) -> None:
+    def __init__(self, line: Line, *, on_death: OnDeath, on_late: OnDeath, on_damaged: OnDamaged) -> None:
         self._line = line
-        self._busy_max_s = busy_max_s
         self._on_death = on_death
         self._on_late = on_late
+        self._on_damaged = on_damaged
         self._numbers = count(1)
         self._number = 0
         self._child: Child | None = None
@@ -69,14 +70,14 @@ class Seat:
         self._number = next(self._numbers)
         self._reply = reply = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(self._busy_max_s):
+            async with asyncio.timeout(job.limit_s):
                 await child.send(question_head(self._number, job.question, job.parameters))
                 result = result_of(await reply)
         except FrameError as error:
             result = ApiProblem(413, "query", f"the query is too large: {error}")
         except TimeoutError as error:
             self._on_late(job)
-            raise ChildGoneError(f"it was busy with {job.question!r} for more than {self._busy_max_s:g} s") from error
+            raise ChildGoneError(f"it was busy with {job.question!r} for more than {job.limit_s:g} s") from error
         except ChildGoneError:
             self._on_death(job)
             raise
@@ -91,6 +92,8 @@ class Seat:
         try:
             while True:
                 frame = await child.receive()
+                if damaged := frame.head.get("damaged"):
+                    self._on_damaged(damaged)
                 if self._reply is not None and not self._reply.done() and frame.head.get("id") == self._number:
                     self._reply.set_result(frame)
         except ChildGoneError as error:

@@ -22,13 +22,14 @@ _METRICS_EVERY_S: Final = 0.5
 class Cancelled:
     """Whether nobody waits any more for the answer that is being made.  Safe to ask from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
         self._cancelled = 0
         self.under_way = 0
 
     def is_set(self) -> bool:
         """Whether to end early, with whatever is at hand."""
-        return self._cancelled == self.under_way != 0
+        return self._parent.stopping.is_set() or self._cancelled == self.under_way != 0
 
     def on_urgent(self, frame: Frame) -> bool:
         """Take note of a ``cancel``; called in the thread that reads."""
@@ -43,9 +44,20 @@ Answer = Callable[[str, Mapping[str, object]], bytes]
 
 
 class QuestionServer:
-    """Serves ``answer`` to the parent.  What it counts in ``registry`` is sent along."""
+    """Serves ``answer`` to the parent.  What it counts in ``registry`` is sent along.
 
-    def __init__(self, parent: Parent, answer: Answer, registry: CollectorRegistry, cancelled: Cancelled) -> None:
+    ``damaged`` collects names of segments whose index turned out to be damaged: they are told to the parent.
+    """
+
+    def __init__(
+        self,
+        parent: Parent,
+        answer: Answer,
+        registry: CollectorRegistry,
+        cancelled: Cancelled,
+        damaged: set[str] | None = None,
+    ) -> None:
+        self._damaged = set() if damaged is None else damaged
         self._parent = parent
         self._answer = answer
         self._registry = registry
@@ -72,6 +84,8 @@ class QuestionServer:
         head, body = self._reply(number, frame)
         self._cancelled.under_way = 0
         self._is_news = True
+        if self._damaged:
+            head["damaged"] = [self._damaged.pop() for _ in range(len(self._damaged))]
         if time.monotonic() - self._said_at >= _METRICS_EVERY_S:
             head |= self._metrics()
         try:

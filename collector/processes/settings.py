@@ -20,6 +20,9 @@ class ProcessSettings:
         Seconds(10.0),
         check=positive,
     )
+    page_time: Seconds = setting(
+        "How long a worker may be busy with one page of an export before it is killed.", Seconds(120.0), check=positive
+    )
     exports_max: int = setting(
         "Exports to a file that are made at the same time, each in a process of its own; above it clients get 503.",
         1,

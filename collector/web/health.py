@@ -52,7 +52,8 @@ class HealthHandlers:
         if not self._open_metrics:
             self._authorise(request, "read")
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        body = await asyncio.to_thread(encode, self._registry)  # the other processes are looked at in /proc
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def openapi(self, _: web.Request) -> web.Response:
         """Answer with the description of the API."""

@@ -1,13 +1,16 @@
 """The watch over a real store and real alerts: each block once, whatever becomes of a block or of the disk."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from collector.alert import AlertSettings, AlertStore
+from collector.alert import AlertSettings, AlertStore, Watermark
 from collector.block import DecodedBlock
 from collector.detect import DetectSettings, Engine, load_rules
+from collector.finding import AlertChange
 from collector.state import open_state
 from collector.store import Store, StoreSettings
 from collector.watch import Watch
@@ -38,6 +41,33 @@ def grant(actor: str, sequence: int) -> tuple[bytes, wire.Batch]:
     return data, wire.decode_batch(data, bytes_max=1 << 20)
 
 
+class SlowEngine(Engine):
+    """An engine that is slower than what comes: there is always more to read."""
+
+    ticked = threading.Event()
+
+    def process(self, block: DecodedBlock) -> list[Any]:
+        """See :class:`collector.detect.Engine`."""
+        time.sleep(0.01)
+        return super().process(block)
+
+    def tick(self, now: int) -> list[Any]:
+        """See :class:`collector.detect.Engine`."""
+        self.ticked.set()
+        return super().tick(now)
+
+
+class CountingAlerts(AlertStore):
+    """Counts how often it writes."""
+
+    applied = 0
+
+    def apply(self, changes: Sequence[AlertChange], watermark: Watermark | None) -> int:
+        """See :class:`collector.alert.AlertStore`."""
+        type(self).applied += 1
+        return super().apply(changes, watermark)
+
+
 async def run(
     folder: Path, batches: Sequence[tuple[int, str]], engine_type: type[Engine] = Engine
 ) -> tuple[Any, Watch]:
@@ -51,7 +81,7 @@ async def run(
     store = await Store.open(
         folder / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=on_committed
     )
-    alerts = AlertStore(await asyncio.to_thread(open_state, folder / "state.db"), AlertSettings(), lambda _: None)
+    alerts = CountingAlerts(await asyncio.to_thread(open_state, folder / "state.db"), AlertSettings(), lambda _: None)
     engine = engine_type(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
     watch = Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None)
     watches.append(watch)
@@ -84,3 +114,54 @@ async def test_a_block_that_the_rules_cannot_take_does_not_stop_them(tmp_path: P
     alerts, watch = await run(tmp_path, [(1, "alice"), (2, "bob"), (3, "carol")], FailingEngine)
     assert sorted(alert["group"]["actor.id"] for alert in alerts) == ["alice", "carol"]
     assert (watch.failed_blocks, watch.read_up_to) == (1, 3)
+
+
+async def test_what_a_backlog_brings_is_written_together(tmp_path: Path) -> None:
+    async def store_only() -> None:
+        folder, settings = tmp_path / "segments", StoreSettings()
+        store = await Store.open(
+            folder, settings, batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=lambda _: None
+        )
+        for sequence in range(1, 41):
+            await store.append(STREAM, sequence, *grant(f"user{sequence}", sequence))
+        await store.close()
+
+    await store_only()
+    CountingAlerts.applied = 0
+    alerts, _ = await run(tmp_path, [])
+    assert len(alerts) == 40
+    assert CountingAlerts.applied < 20
+
+
+async def test_the_clock_has_its_turn_while_there_is_always_more_to_read(tmp_path: Path) -> None:
+    last = await run_without_a_pause(tmp_path)
+    assert SlowEngine.ticked.is_set()
+    assert last < 2000
+
+
+async def run_without_a_pause(folder: Path) -> int:
+    """Store more and more, faster than the engine reads, until the bell was answered; return the last sequence."""
+    watches: list[Watch] = []
+    store = await Store.open(
+        folder / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW,
+        on_committed=lambda blocks: watches[0].committed(blocks),
+    )  # fmt: skip
+    alerts = AlertStore(await asyncio.to_thread(open_state, folder / "state.db"), AlertSettings(), lambda _: None)
+    engine = SlowEngine(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
+    watches.append(watch := Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None))
+    await watch.start()
+    stop, sequence = Stop(), 0
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch.run(stop))
+        while sequence < 2000 and not engine.ticked.is_set():
+            if sequence == 20:
+                watch.ring()
+            sequence += 1
+            await store.append(STREAM, sequence, *grant("alice", sequence))
+        assert watch.read_up_to < sequence, "the engine kept pace: this test proves nothing"
+        stop.asked.set()
+        watch.ring()
+    await watch.close()
+    await asyncio.to_thread(alerts.close)
+    await store.close()
+    return sequence

@@ -10,7 +10,7 @@ STAND_IN = "tests.collector.processes.stand_in"
 
 
 async def main(busy: bool) -> None:
-    pool = QueryPool(Recipe(b"", ProcessSettings(), STAND_IN), Roster(), deadline_s=60)
+    pool = QueryPool(Recipe(b"", ProcessSettings(), STAND_IN), Roster(), deadline_s=60, on_damaged=lambda _: None)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(pool.run())
         while not all(place.is_ready for place in pool.places):

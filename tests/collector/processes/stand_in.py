@@ -17,7 +17,7 @@ from collector.processes import Cancelled, Parent, QuestionServer
 def main(pid: int) -> None:
     parent = Parent.attach(pid)
     settings = parent.settings()
-    cancelled = Cancelled()
+    cancelled = Cancelled(parent)
     parent.listen(cancelled.on_urgent)
     registry = CollectorRegistry()
     asked = Counter("stand_in_asked", "Questions asked.", registry=registry)

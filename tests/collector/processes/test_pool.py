@@ -29,7 +29,7 @@ async def open_pool(
 ) -> AsyncIterator[QueryPool]:
     """Run a pool, and close it as the collector does."""
     recipe = Recipe(settings, ProcessSettings(**{"restart_first": Seconds(0.01), **limits}), STAND_IN)
-    pool = QueryPool(recipe, roster or Roster(), deadline_s=deadline_s)
+    pool = QueryPool(recipe, roster or Roster(), deadline_s=deadline_s, on_damaged=lambda _: None)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(pool.run())
         try:

@@ -1,0 +1,93 @@
+"""The metrics of the whole: what the rooms know of themselves, read when /metrics is asked for."""
+
+from dataclasses import asdict
+
+from prometheus_client import CollectorRegistry
+
+from collector.alert import AlertStore, Sender
+from collector.detect import Engine
+from collector.metrics import add_counters, add_gauge
+from collector.processes import IndexProcess, QueryPool
+from collector.store import Store
+from collector.watch import Watch
+
+
+def add_store_metrics(registry: CollectorRegistry, store: Store) -> None:
+    """Add what the writer knows."""
+    add_gauge(registry, "watchbook_store_waiting_batches", "Batches that wait for the writer.", lambda: store.waiting)
+    add_gauge(registry, "watchbook_store_failing", "1 when the last commit failed.", lambda: store.failing is not None)
+    add_gauge(registry, "watchbook_store_events", "Events ever stored.", lambda: store.last_number)
+
+
+def add_rule_metrics(
+    registry: CollectorRegistry, store: Store, watch: Watch, engine: Engine, alerts: AlertStore, sender: Sender
+) -> None:
+    """Add what the rules did, how far they are behind, and what became of the notifications."""
+    add_gauge(
+        registry,
+        "watchbook_rules_behind_events",
+        "Stored events that the rules have not read yet.",
+        lambda: max(0, store.last_number - watch.read_up_to),
+    )
+    add_gauge(
+        registry,
+        "watchbook_rules_failed_blocks",
+        "Blocks since the start that the rules could not read or evaluate; their events raise no alerts.",
+        lambda: watch.failed_blocks,
+    )
+    add_gauge(
+        registry, "watchbook_rules_state_events", "Events in the windows of all rules.", lambda: engine.state_events
+    )
+    add_gauge(registry, "watchbook_rules_state_groups", "Groups that rules remember.", lambda: engine.state_groups)
+    add_counters(
+        registry,
+        "watchbook_rule",
+        "What a rule did since the start: matched, missing_group, late, too_late, evicted, opened, resolved …",
+        ("rule", "what"),
+        lambda: [
+            ((rule, what), n) for rule, counters in engine.counters.items() for what, n in asdict(counters).items()
+        ],
+    )
+    add_counters(
+        registry,
+        "watchbook_notifications",
+        "Notifications since the start: sent, and attempts that failed.",
+        ("channel", "what"),
+        lambda: [
+            ((name, what), getattr(counters, what))
+            for name, counters in sender.counters.items()
+            for what in ("sent", "failed")
+        ],
+    )
+    add_gauge(
+        registry,
+        "watchbook_notifications_waiting",
+        "Notifications that wait to be sent.",
+        lambda: sum(alerts.outbox.pending().values()),
+    )
+
+
+def add_process_metrics(registry: CollectorRegistry, store: Store, pool: QueryPool, index: IndexProcess) -> None:
+    """Add what the main process knows of the work of the others."""
+    add_gauge(registry, "watchbook_query_under_way", "Questions that are being answered.", lambda: pool.under_way)
+    add_gauge(registry, "watchbook_query_waiting", "Questions that wait for a worker.", lambda: pool.waiting)
+    add_counters(
+        registry,
+        "watchbook_query_unavailable",
+        "Questions that got 503: busy (too many wait), waited (too long), late (did not end), died (their workers).",
+        ("reason",),
+        lambda: [((reason,), n) for reason, n in pool.refused.items()],
+    )
+    add_counters(
+        registry,
+        "watchbook_query_given_up",
+        "Questions whose asker went away before the answer.",
+        (),
+        lambda: [((), pool.given_up)],
+    )
+    add_gauge(
+        registry,
+        "watchbook_index_behind_events",
+        "Stored events that are not indexed yet; queries find them by reading their blocks.",
+        lambda: index.behind_events(store.last_number),
+    )
