@@ -99,13 +99,20 @@ class Answers:
     def _arrived(self, asked: Asked) -> Document:
         select, limit = compile_plan(asked.plan()), asked.number("limit", 50, most=LIMIT_MAX)
         if asked.number("after", -1, least=-1) < 0:
-            found = Arrived([], self._shelf.source.last_number())
+            found = Arrived([], [], self._shelf.source.last_number())
         else:
             budget = self._budget()
             arrivals = Arrivals(self._shelf.source, self._shelf.blocks, select, budget)
             found = arrivals.after(asked.number("after", least=0), limit)
             self.metrics.scanned.inc(budget.decoded)
-        return {"events": array(found.events), "last_number": found.last_number}
+        # Read after the events: a reader that misses some sees that they were removed before.
+        oldest = next((s.first_number for s in self._shelf.source.segments() if s.rows), found.last_number + 1)
+        return {
+            "events": array(found.events),
+            "numbers": found.numbers,
+            "last_number": found.last_number,
+            "first_number": oldest,
+        }
 
     def _event(self, asked: Asked) -> Any:
         try:

@@ -17,9 +17,10 @@ _TRIES: Final = 4
 
 
 class Arrived(NamedTuple):
-    """Events (JSON) in order of arrival, and the number of the last event looked at: go on after it."""
+    """Events (JSON) in order of arrival, their numbers, and the number of the last one looked at: go on after it."""
 
     events: list[bytes]
+    numbers: list[int]
     last_number: int
 
 
@@ -37,14 +38,15 @@ class Arrivals:
         """Return up to ``limit`` matching events with an arrival number above ``number``."""
         newest = self._source.last_number()
         if number > newest:
-            return Arrived([], newest)  # the store is another, or was emptied
+            return Arrived([], [], newest)  # the store is another, or was emptied
         events: list[bytes] = []
+        numbers: list[int] = []
         last, moved = number, 0
         while last < newest and len(events) < limit and not self._budget.exhausted():
             before = last
             for info in self._listed(last):
                 try:
-                    last = self._read(info, last, limit, events)
+                    last = self._read(info, last, limit, events, numbers)
                 except KeyError:
                     moved += 1  # sealed meanwhile: the same events lie elsewhere, or retention dropped them
                     if moved >= _TRIES:
@@ -56,9 +58,9 @@ class Arrivals:
             else:
                 if last == before:
                     break
-        return Arrived(events, last)
+        return Arrived(events, numbers, last)
 
-    def _read(self, info: BlockInfo, after: int, limit: int, events: list[bytes]) -> int:
+    def _read(self, info: BlockInfo, after: int, limit: int, events: list[bytes], numbers: list[int]) -> int:
         """Add the events of a block; return the number of the last one looked at.  Raises KeyError when it is gone."""
         end = info.number + info.n - 1
         self._budget.spend(info.n)
@@ -69,6 +71,7 @@ class Arrivals:
         hits = self._select(block, range(max(0, after + 1 - info.number), block.batch.n))
         room = limit - len(events)
         events += render(block, hits[:room])
+        numbers += [info.number + hit for hit in hits[:room]]
         return info.number + hits[room - 1] if len(hits) >= room else end
 
     def _listed(self, after: int) -> Iterator[BlockInfo]:
