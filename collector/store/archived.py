@@ -1,8 +1,8 @@
 """An archived segment (``NAME.parquet``), which has no blocks, and what says what it spans.
 
 ``NAME.parquet.json`` is one JSON object: ``name``, ``first_number``, ``rows``, ``tmin``, ``tmax`` as in
-:class:`collector.block.SegmentInfo`, ``numbers`` (how many arrival numbers the segment covers) and ``sha256``
-(hexadecimal) of the Parquet file.  It is put in its place before the Parquet file is.
+:class:`collector.block.SegmentInfo`, ``numbers`` (how many arrival numbers the segment covers), ``received`` (the
+latest) and ``sha256`` (hexadecimal) of the Parquet file.  It is put in its place before the Parquet file is.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ class ArchivedInfo(msgspec.Struct, frozen=True):
     tmin: int
     tmax: int
     sha256: str
+    received: int = 0
 
 
 def read_archived_info(folder: Path, name: str) -> ArchivedInfo:

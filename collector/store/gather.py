@@ -1,6 +1,6 @@
 """Puts events of several batches together as one, in any order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -15,7 +15,8 @@ from watchbook.wire import Batch, Column
 class Gathered:
     """Chosen events of some batches, one after the other: of each batch those at the given positions."""
 
-    def __init__(self, pieces: Sequence[tuple[Batch, Numbers]]) -> None:
+    def __init__(self, pieces: Iterable[tuple[Batch, Numbers]]) -> None:
+        pieces = list(pieces)
         self.n = sum(len(positions) for _, positions in pieces)
         picks = [_pick_of(batch, positions) for batch, positions in pieces]
         names = dict.fromkeys(chain.from_iterable(batch.columns for batch, _ in pieces))

@@ -4,9 +4,10 @@ The format is stated in :mod:`collector.store.segment`.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from collector.block import BlockInfo
 from collector.store.directory import Directory
 from watchbook.logs import get_logger
 
@@ -104,6 +105,12 @@ def block_data(connection: sqlite3.Connection, number: int) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def first_received(connection: sqlite3.Connection) -> int | None:
+    """Return when the first block was received, None when there is none."""
+    row = connection.execute("SELECT received FROM block ORDER BY number LIMIT 1").fetchone()
+    return int(row[0]) if row else None
+
+
 def last_sequence(connection: sqlite3.Connection, stream: str) -> int:
     """Return the last sequence of a stream that was committed when this segment ended, 0 for an unknown stream."""
     row = connection.execute("SELECT sequence FROM stream WHERE name = ?", (stream,)).fetchone()
@@ -117,3 +124,22 @@ def number_of(connection: sqlite3.Connection, stream: str, sequence: int) -> int
         (stream, sequence),
     ).fetchone()
     return int(row[0]) if row else None
+
+
+class StoredBlock(NamedTuple):
+    """A block as it lies in the file."""
+
+    info: BlockInfo
+    hash: bytes
+    data: bytes
+
+
+def stored_blocks(connection: sqlite3.Connection, first: int = 0) -> Iterator[StoredBlock]:
+    """Yield the blocks from a number on, in order of arrival."""
+    rows = connection.execute(
+        "SELECT number, n, tmin, tmax, received, name, block.sequence, hash, data FROM block"
+        " JOIN stream ON stream.id = block.stream WHERE number >= ? ORDER BY number",
+        (first,),
+    )
+    for *header, chained, data in rows:
+        yield StoredBlock(BlockInfo._make((*header, "", 0)), chained, data)

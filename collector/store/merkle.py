@@ -41,6 +41,12 @@ class Tree:
         self._complete.append(leaf)
         self.size += 1
 
+    def copy(self) -> "Tree":
+        """Return an independent copy."""
+        tree = Tree()
+        tree.size, tree._complete = self.size, list(self._complete)
+        return tree
+
     def root(self) -> bytes:
         """Return the root of what was added so far."""
         if not self._complete:

@@ -95,6 +95,11 @@ class Arrivals:
         return int(found[0]) if len(found) else None
 
 
+def generation_of(meta: SealedMeta) -> str:
+    """Return what names the content of a sealed segment; see :class:`collector.block.SegmentInfo`."""
+    return f"sealed-{meta.root.hex()[:16]}"
+
+
 def part_leaf(name: str, data: bytes) -> bytes:
     """Return the leaf of a part."""
     return leaf_hash(b"part\0" + name.encode() + b"\0" + data)

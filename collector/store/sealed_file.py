@@ -42,7 +42,7 @@ class SealedFile:
         # Not a connection that was kept: it may be to a file whose place this one has taken.
         with closing(open_segment(path, immutable=True)) as connection:
             self.meta = meta = sealed.read_meta(connection)
-        generation = f"sealed-{meta.root.hex()[:16]}"
+        generation = sealed.generation_of(meta)
         self.key = FileKey(path, generation, immutable=True)
         self._info = SegmentInfo(
             name, "sealed", generation, meta.first_number, meta.events, meta.tmin, meta.tmax, path,

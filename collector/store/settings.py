@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from watchbook.configfile import positive, setting
 from watchbook.units import Bytes, Seconds
+from watchbook.wire import EVENTS_MAX
 
 
 @dataclass(frozen=True)
@@ -36,4 +37,20 @@ class StoreSettings:
         "Blocks whose place and span a process remembers, 48 bytes each; others are looked up again.",
         2_000_000,
         check=positive,
+    )
+    sealed_block_events: int = setting(
+        "Events in a block of a sealed segment.", 512, check=lambda n: None if 1 <= n <= EVENTS_MAX else "1 to 4096"
+    )
+    sealed_level: int = setting(
+        "How hard sealed blocks are compressed (zstd level): higher is smaller and slower.",
+        9,
+        check=lambda n: None if 1 <= n <= 19 else "1 to 19",
+    )
+    seal_events_at_once: int = setting(
+        "Events that are held in memory at once while a segment is sealed, about 1 KiB each.",
+        131_072,
+        check=positive,
+    )
+    checkpoint_every: Seconds = setting(
+        "The newest events are covered by a signed checkpoint at the latest after this.", Seconds(10.0), check=positive
     )

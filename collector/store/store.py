@@ -6,6 +6,8 @@ from pathlib import Path
 
 from collector.block import BlockInfo, DecodedBlock
 from collector.store.files import SegmentFiles
+from collector.store.head import HeadCheckpoint
+from collector.store.keys import signer_of
 from collector.store.reader import SegmentReader
 from collector.store.settings import StoreSettings
 from collector.store.writer import Append, Appended, Writer
@@ -25,6 +27,7 @@ class Store:
         settings: StoreSettings,
         clock: Clock,
         on_committed: Callable[[Sequence[DecodedBlock]], None],
+        head: HeadCheckpoint | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._files = files
@@ -38,6 +41,7 @@ class Store:
             clock=clock,
             is_stored=reader.is_stored,
             on_committed=self._committed_in_writer,
+            head=head,
         )
         self._writer.start()
 
@@ -50,14 +54,23 @@ class Store:
         batch_bytes_max: int,
         clock: Clock,
         on_committed: Callable[[Sequence[DecodedBlock]], None],
+        key_path: Path | None = None,
     ) -> "Store":
         """Open or make the store of a folder.
 
         ``on_committed`` is called on the event loop with the blocks of each commit, in order of arrival, after the
-        answers.  Raises FolderInUseError or NewerDatabaseError when the folder cannot be used.
+        answers.  ``key_path`` is the file of the private key that checkpoints are signed with, made when there is
+        none; without it nothing is signed.  Raises FolderInUseError, NewerDatabaseError or KeyUnusableError when the
+        folder cannot be used.
         """
         files = await asyncio.to_thread(SegmentFiles, folder, settings, clock)
-        return cls(files, SegmentReader(folder, batch_bytes_max, settings, clock=clock), settings, clock, on_committed)
+        try:
+            head = None if key_path is None else await asyncio.to_thread(_head_of, files, key_path, settings, clock)
+        except BaseException:
+            await asyncio.to_thread(files.close)
+            raise
+        reader = SegmentReader(folder, batch_bytes_max, settings, clock=clock)
+        return cls(files, reader, settings, clock, on_committed, head)
 
     @property
     def own_stream(self) -> str:
@@ -116,6 +129,12 @@ class Store:
         last: BlockInfo = blocks[-1].info
         self._last_number = last.number + last.n - 1
         self._tell(blocks)
+
+
+def _head_of(files: SegmentFiles, key_path: Path, settings: StoreSettings, clock: Clock) -> HeadCheckpoint:
+    signer = signer_of(files.folder, key_path, files.store)
+    every_s = settings.checkpoint_every
+    return HeadCheckpoint(files.folder, files.store, signer, files.heads, every_s=every_s, clock=clock)
 
 
 def _resolve(future: "asyncio.Future[Appended]", result: Appended | Exception) -> None:

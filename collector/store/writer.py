@@ -13,6 +13,7 @@ from typing import NamedTuple
 from collector.block import BlockInfo, DecodedBlock
 from collector.store.files import SegmentFiles
 from collector.store.guard import KeyReusedError, SequenceConflictError, SequenceGapError, Verdict, judge
+from collector.store.head import HeadCheckpoint
 from collector.store.segment import NewBlock, Request, chain_hash
 from watchbook.clock import Clock
 from watchbook.logs import RepeatedFailure, get_logger
@@ -62,8 +63,10 @@ class Writer:
         clock: Clock,
         is_stored: Callable[[str, int, bytes], bool | None],
         on_committed: Callable[[Sequence[DecodedBlock]], None],
+        head: HeadCheckpoint | None = None,
     ) -> None:
         self._files = files
+        self._head = head
         self._group_max = group_max
         self._clock = clock
         self._is_stored = is_stored
@@ -97,6 +100,8 @@ class Writer:
         """Write what waits and end the thread.  Blocks; call it off the event loop."""
         self._waiting.put(None)
         self._thread.join()
+        if self._head is not None:
+            self._head.close()
 
     def _run(self) -> None:
         while True:
@@ -104,11 +109,16 @@ class Writer:
             appends = [append for append in group if append is not None]
             if appends:
                 self._commit(appends)
+            if self._head is not None:
+                self._head.sign_when_due()
             if len(appends) < len(group):
                 return
 
     def _next_group(self) -> list[Append | None]:
-        group = [self._waiting.get()]
+        try:
+            group = [self._waiting.get(timeout=None if self._head is None else self._head.wait_s())]
+        except queue.Empty:
+            return []
         while len(group) < self._group_max and group[-1] is not None:
             try:
                 group.append(self._waiting.get_nowait())

@@ -142,7 +142,10 @@ async def test_each_day_has_its_own_segment_and_a_clock_that_goes_back_reopens_n
         await store.append(STREAM, 2, *batch_of("b"))
         now[0] -= 5 * DAY_US
         await store.append(STREAM, 3, *batch_of("c"))
-        assert [segment.name for segment in await asyncio.to_thread(store.reader.segments)] == ["2025-11-21", "2025-11-22"]
+        assert [segment.name for segment in await asyncio.to_thread(store.reader.segments)] == [
+            "2025-11-21",
+            "2025-11-22",
+        ]
         assert await actors(store) == ["a", "b", "c"]
 
 
