@@ -8,6 +8,7 @@ Invariants: what was read from a segment's blocks is read from its archive, fiel
 of a user is ever part of an SQL statement.
 """
 
+from collector.archive.columns import chosen
 from collector.archive.outline import Outline, RowGroup
 from collector.archive.reader import EVERY_ROW, ArchiveReader, Condition
 from collector.archive.settings import ArchiveSettings
@@ -21,5 +22,6 @@ __all__ = [
     "Condition",
     "Outline",
     "RowGroup",
+    "chosen",
     "write_archive",
 ]

@@ -100,6 +100,22 @@ def block_of(
     )
 
 
+def chosen(block: DecodedBlock, places: Sequence[int]) -> DecodedBlock:
+    """Return the events at some ascending places of a block that has identities."""
+    columns = {
+        name: column if isinstance(column, str) else [column[place] for place in places]
+        for name, column in block.batch.columns.items()
+    }
+    kept = {name: column for name, column in columns.items() if isinstance(column, str) or any(map(_is_there, column))}
+    times: Any = columns["time"]
+    info = block.info._replace(n=len(places), tmin=times[0], tmax=times[-1])
+    return DecodedBlock(info, Batch(len(places), kept), [block.identity(place) for place in places])
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None
+
+
 def _identity_columns(block: DecodedBlock) -> list[ArrowColumn]:
     n = block.batch.n
     identities = block.identities

@@ -75,8 +75,8 @@ class ArchiveReader:
         """Yield the candidates with ``time_from <= time < time_to`` in blocks, newest first.
 
         Within a block events ascend, and every event of a block comes after all of the next.  With ``fields`` only
-        those are read (besides the time and the identity; ``measures.rows`` reads ``measures``).  Stop taking when there is enough: what is not taken is
-        not read.  Raises KeyError when the archive is gone, and ArchiveError.
+        those are read (besides the time and the identity; ``measures.rows`` reads ``measures``).  Stop taking when
+        there is enough: what is not taken is not read.  Raises KeyError when the archive is gone, and ArchiveError.
         """
         columns = _columns(fields, identities=True)
         for group in reversed(self.outline(path).groups):

@@ -1,16 +1,16 @@
-"""Does what the plan says, one piece at a time, and sees to it that each deletion is told of exactly once.
+"""Does what the plan says, one job at a time, and sees to it that each deletion is told of exactly once.
 
-Between any two calls the process may be killed: what was done is in the store's ledger, what was counted is in
-``rollups.db``, what is to be told is in ``retention.db``, and the next call goes on from there.
+A job is an iterator: between two of its steps other work can be done, and one closed early leaves all as it was.  The
+process may be killed at any instant: what was done is in the store's ledger, what was counted is in ``rollups.db``,
+what is to be told is in ``retention.db``, and the next job goes on from there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from collector.block import DecodedBlock, SegmentInfo
 from collector.lifecycle import reports
-from collector.lifecycle.measure import measure
+from collector.lifecycle.measure import Measuring
 from collector.lifecycle.plan import Action, Hold, Policy, Scope, SegmentState, is_left_of, plan
 from collector.lifecycle.rollups import KnownSegment, Rollups
 from collector.lifecycle.settings import LifecycleSettings, duration_us
@@ -44,7 +44,7 @@ class Removal(NamedTuple):
 class Shelf(Protocol):
     """The finished segments, as somebody who may clear them out sees them.
 
-    Each change is whole or not at all, and in the ledger before it returns; ``why`` goes into the entry.
+    Each change is whole or not at all, and in the ledger before it ends; ``why`` goes into the entry.
     """
 
     def finished(self) -> list[SegmentInfo]:
@@ -59,12 +59,12 @@ class Shelf(Protocol):
         """Return all events of a segment; raises KeyError when it is gone."""
         ...
 
-    def archive(self, segment: SegmentInfo, why: Mapping[str, Any]) -> None:
-        """Put the Parquet form in the place of a sealed segment."""
+    def archive(self, segment: SegmentInfo, why: Mapping[str, Any]) -> Iterator[object]:
+        """Put the Parquet form in the place of a sealed segment, step by step."""
         ...
 
-    def rewrite(self, segment: SegmentInfo, stay: Stay, why: Mapping[str, Any]) -> None:
-        """Write a segment again with those events only that stay."""
+    def rewrite(self, segment: SegmentInfo, stay: Stay, why: Mapping[str, Any]) -> Iterator[object]:
+        """Write a segment again with those events only that stay, step by step."""
         ...
 
     def remove(self, segment: SegmentInfo, why: Mapping[str, Any]) -> None:
@@ -102,23 +102,26 @@ class Keeper:
         self._due = True
         self._failing.clear()
 
-    def step(self) -> bool:
-        """Do one piece of work; return whether there was any.  A failure is logged and tried again at the next bell."""
+    def job(self) -> Generator[object, None, None] | None:
+        """Return the next job, None when nothing is left until the next bell.
+
+        A job that fails is logged; its segment is left alone until the next bell.
+        """
         self._note_removals()
         segments = self._shelf.finished()
         known = self._rollups.known()
         for segment in segments:
             if segment.name not in self._failing and self._is_new(segment, known.get(segment.name)):
-                return self._tried(segment.name, partial(self._measure, segment, known))
+                return self._guarded(segment.name, self._measure(segment, known))
         if not self._due:
-            return False
+            return None
         action = self._next_action(segments, known)
         if action is None:
             self._due = False
             self._end_purges(segments)
-            return False
+            return None
         segment = next(each for each in segments if each.name == action.segment)
-        return self._tried(segment.name, partial(self._do, action, segment))
+        return self._guarded(segment.name, self._do(action, segment))
 
     def reports(self) -> list[Report]:
         """Return what the store does not know yet: append each, then call :meth:`reported`."""
@@ -128,25 +131,26 @@ class Keeper:
         """Note that the store has the reports up to a sequence."""
         self._state.reported(sequence)
 
-    def _tried(self, name: str, work: Callable[[], None]) -> bool:
+    def _guarded(self, name: str, work: Iterator[object]) -> Generator[object, None, None]:
         try:
-            work()
+            yield from work
         except KeyError:
             pass  # the segment went; the next look does not find it
         except Exception as error:  # noqa: BLE001  # one segment that cannot be read must not stop all retention
             self._failing.add(name)
             self._failure.failed(str(error) or repr(error), segment=name, next_step="run 'watchbook verify'")
-            return True
-        self._failure.succeeded()
-        return True
+        else:
+            self._failure.succeeded()
 
     def _is_new(self, segment: SegmentInfo, known: KnownSegment | None) -> bool:
         return known is None or known.generation != segment.generation
 
-    def _measure(self, segment: SegmentInfo, known: Mapping[str, KnownSegment]) -> None:
-        settings = self._settings
-        measured = measure(self._shelf.blocks(segment), settings.rollup_fields, settings.rollup_values_max)
-        self._rollups.put(segment.name, segment.generation, measured, hours=segment.name not in known)
+    def _measure(self, segment: SegmentInfo, known: Mapping[str, KnownSegment]) -> Iterator[object]:
+        measuring = Measuring(self._settings.rollup_fields, self._settings.rollup_values_max)
+        for block in self._shelf.blocks(segment):
+            measuring.add(block)
+            yield None
+        self._rollups.put(segment.name, segment.generation, measuring.result(), hours=segment.name not in known)
 
     def _next_action(self, segments: Iterable[SegmentInfo], known: Mapping[str, KnownSegment]) -> Action | None:
         states = [
@@ -164,17 +168,18 @@ class Keeper:
         configured = [Hold(hold.name, Scope(hold.org, hold.category)) for hold in self._settings.holds]
         return configured + [scope_of(hold) for hold in self._state.holds()]
 
-    def _do(self, action: Action, segment: SegmentInfo) -> None:
+    def _do(self, action: Action, segment: SegmentInfo) -> Iterator[object]:
         why = {"reason": action.reason, **reports.scopes_document(action.scopes)}
         if action.kind == "archive":
-            self._shelf.archive(segment, why)
-            renamed = next((each for each in self._shelf.finished() if each.name == segment.name), None)
-            if renamed is not None:
-                self._rollups.renamed(segment.name, renamed.generation)
+            yield from self._shelf.archive(segment, why)
+            moved = next((each for each in self._shelf.finished() if each.name == segment.name), None)
+            if moved is not None:
+                self._rollups.renamed(segment.name, moved.generation)
         elif action.kind == "remove":
             self._shelf.remove(segment, why)
+            yield None
         else:
-            self._shelf.rewrite(segment, staying(action), why)
+            yield from self._shelf.rewrite(segment, staying(action), why)
         self._note_removals()
 
     def _end_purges(self, segments: Sequence[SegmentInfo]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from collector.block import DecodedBlock
 from collector.lifecycle.plan import Scope, ScopeSpan
-from watchbook.clock import SECOND_US
+from watchbook.clock import SECOND_US, TIME_MIN_US
 from watchbook.wire import Batch
 
 HOUR_US: Final = 3600 * SECOND_US
@@ -39,22 +39,32 @@ class Measured(NamedTuple):
     hours: tuple[HourCount, ...]
 
 
-def measure(blocks: Iterable[DecodedBlock], fields: Sequence[str], values_max: int) -> Measured:
-    """Return the counts of all events in ``blocks``."""
-    spans: dict[tuple[str | None, str | None], list[int]] = {}
-    hours: dict[tuple[int, str], Counter[str | None]] = defaultdict(Counter)
-    events, received_max = 0, 0
-    for block in blocks:
+class Measuring:
+    """Counts a segment block by block."""
+
+    def __init__(self, fields: Sequence[str], values_max: int) -> None:
+        self._fields = fields
+        self._values_max = values_max
+        self._spans: dict[tuple[str | None, str | None], list[int]] = {}
+        self._hours: dict[tuple[int, str], Counter[str | None]] = defaultdict(Counter)
+        self._events = 0
+        self._received_max = TIME_MIN_US
+
+    def add(self, block: DecodedBlock) -> None:
+        """Count the events of a block."""
         if not block.batch.n:
-            continue
+            return
         received = _received(block)
-        received_max = max([received_max, *received]) if events else max(received)
-        events += block.batch.n
-        _add_spans(spans, block.batch, received)
-        _add_hours(hours, block.batch, fields)
-    ordered = sorted(spans.items(), key=lambda item: (item[0][0] or "", item[0][1] or ""))
-    scopes = tuple(ScopeSpan(Scope(*scope), *span) for scope, span in ordered)
-    return Measured(events, received_max, scopes, tuple(_rows(hours, values_max)))
+        self._received_max = max(self._received_max, *received)
+        self._events += block.batch.n
+        _add_spans(self._spans, block.batch, received)
+        _add_hours(self._hours, block.batch, self._fields)
+
+    def result(self) -> Measured:
+        """Return the counts of what was added."""
+        ordered = sorted(self._spans.items(), key=lambda item: (item[0][0] or "", item[0][1] or ""))
+        scopes = tuple(ScopeSpan(Scope(*scope), *span) for scope, span in ordered)
+        return Measured(self._events, self._received_max, scopes, tuple(_rows(self._hours, self._values_max)))
 
 
 def _received(block: DecodedBlock) -> Sequence[int]:

@@ -13,7 +13,6 @@ A segment's counts are written in one transaction, in place of what was there of
 event is counted once.  They stay when the segment goes, and go only when its organization does.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,13 +68,19 @@ class Rollups:
         """Open or make the file; raises NewerDatabaseError."""
         self._connection = connect(path, compatibility=COMPATIBILITY)
         self._connection.executescript(_SCHEMA)
+        self._known: dict[str, KnownSegment] | None = None
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
     def known(self) -> dict[str, KnownSegment]:
-        """Return the segments that are not gone, by name."""
+        """Return the segments that are not gone, by name.  Costs nothing while nothing is written."""
+        if self._known is None:
+            self._known = self._read_known()
+        return self._known
+
+    def _read_known(self) -> dict[str, KnownSegment]:
         scopes: dict[int, list[ScopeSpan]] = {}
         for segment, org, category, *span in self._connection.execute(
             "SELECT segment, org, category, scope.events, tmin, tmax, received_min"
@@ -94,7 +99,7 @@ class Rollups:
         Without ``hours`` its counts by the hour stay as they are, if there are any: those of a segment that was
         written again without what is past its time still speak of all that it had.
         """
-        with _transaction(self._connection):
+        with self._writing():
             known = self._id(name)
             segment = self._put_segment(known, name, generation, measured)
             self._connection.execute("DELETE FROM scope WHERE segment = ?", (segment,))
@@ -107,11 +112,12 @@ class Rollups:
 
     def renamed(self, name: str, generation: str) -> None:
         """Note that the same events lie in another file now (they were archived)."""
-        self._connection.execute("UPDATE segment SET generation = ? WHERE name = ?", (generation, name))
+        with self._writing():
+            self._connection.execute("UPDATE segment SET generation = ? WHERE name = ?", (generation, name))
 
     def gone(self, name: str, now: int) -> None:
         """Note that a segment is gone; its counts stay."""
-        with _transaction(self._connection):
+        with self._writing():
             self._connection.execute("UPDATE segment SET gone = ? WHERE name = ? AND gone IS NULL", (now, name))
             self._connection.execute(
                 "DELETE FROM scope WHERE segment = (SELECT id FROM segment WHERE name = ?)", (name,)
@@ -119,7 +125,7 @@ class Rollups:
 
     def forget(self, name: str) -> None:
         """Drop all that is known of a segment, its counts too: something in it was purged."""
-        with _transaction(self._connection):
+        with self._writing():
             segment = self._id(name)
             for table in ("hourly", "scope"):
                 self._connection.execute(f"DELETE FROM {table} WHERE segment = ?", (segment,))
@@ -127,10 +133,21 @@ class Rollups:
 
     def forget_org(self, org: str) -> None:
         """Drop what the counts say of an organization by its name; other fields' counts cannot be told apart."""
-        with _transaction(self._connection):
+        with self._writing():
             self._connection.execute(
                 "DELETE FROM hourly WHERE field = 'org' AND value = (SELECT id FROM text WHERE text = ?)", (org,)
             )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._known = None
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
     def _id(self, name: str) -> int | None:
         row = self._connection.execute("SELECT id FROM segment WHERE name = ?", (name,)).fetchone()
@@ -216,14 +233,3 @@ def document(buckets: Sequence[Bucket], interval_us: int, field: str) -> dict[st
 
 def _bucket_order(bucket: Bucket) -> tuple[int, str]:
     return bucket.time, bucket.value or ""
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -86,13 +86,15 @@ class MemoryShelf:
             info = BlockInfo(0, len(flat), flat[0]["time"], flat[-1]["time"], 0, "", 0, segment.name, first)
             yield DecodedBlock(info, Batch(len(flat), columns_of(flat)), identities)
 
-    def archive(self, segment: SegmentInfo, why: Mapping[str, Any]) -> None:
+    def archive(self, segment: SegmentInfo, why: Mapping[str, Any]) -> Iterator[object]:
         """See Shelf."""
+        yield None
         self.segments[segment.name].tier = "archived"
         self._note("archived", segment.name, len(self.segments[segment.name].events), why)
 
-    def rewrite(self, segment: SegmentInfo, stay: Stay, why: Mapping[str, Any]) -> None:
+    def rewrite(self, segment: SegmentInfo, stay: Stay, why: Mapping[str, Any]) -> Iterator[object]:
         """See Shelf."""
+        yield None
         kept = self.segments[segment.name]
         left: list[tuple[dict[str, Any], int]] = []
         for block in self.blocks(segment):

@@ -39,9 +39,13 @@ class House:
         """Ring, work until nothing is left, report."""
         self.shelf.now = now
         self.keeper.ring()
-        while self.keeper.step():
-            pass
+        self.work()
         self.report()
+
+    def work(self) -> None:
+        while (job := self.keeper.job()) is not None:
+            for _ in job:
+                pass
 
     def report(self) -> None:
         for report in self.keeper.reports():
@@ -148,8 +152,7 @@ def test_a_deletion_is_told_of_once_when_the_process_dies_before_its_report(hous
 def test_a_report_that_the_store_took_is_not_made_again_when_nobody_heard_of_it(house: House) -> None:
     house.shelf.add("2020-01-01", [event(at("2020-01-01"), "acme")])
     house.shelf.now = at("2030-01-01")
-    while house.keeper.step():
-        pass
+    house.work()
     first = house.keeper.reports()
     house.close()
     house.open()

@@ -1,12 +1,13 @@
 """Counts by the hour: each event once, and still there when the events are gone."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
-from collector.block import SegmentInfo
+from collector.block import DecodedBlock, SegmentInfo
 from collector.lifecycle import Bucket, Rollups, document, read_buckets
-from collector.lifecycle.measure import measure
+from collector.lifecycle.measure import Measured, Measuring
 from tests.collector.lifecycle.memory_shelf import MemoryShelf, at, event
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
 
@@ -17,6 +18,13 @@ DAY = at("2020-01-01")
 def _segment(shelf: MemoryShelf) -> SegmentInfo:
     (segment,) = shelf.finished()
     return segment
+
+
+def measure(blocks: Iterable[DecodedBlock], fields: Sequence[str], values_max: int) -> Measured:
+    measuring = Measuring(fields, values_max)
+    for block in blocks:
+        measuring.add(block)
+    return measuring.result()
 
 
 def test_a_segment_that_is_counted_again_is_counted_once(tmp_path: Path) -> None:
