@@ -10,6 +10,7 @@ import msgspec
 from collector.access import AccessSettings
 from collector.alert import AlertLimits, ChannelSettings, channel_problems
 from collector.archive import ArchiveSettings
+from collector.destinations import CheckpointSettings, destination_problems
 from collector.detect import DetectSettings
 from collector.filters import FilterSettings
 from collector.index import IndexSettings
@@ -60,6 +61,9 @@ class CollectorSettings:
     index: IndexSettings = setting("How events are indexed.", default_factory=IndexSettings)
     archive: ArchiveSettings = setting("Old segments as Parquet.", default_factory=ArchiveSettings)
     retention: LifecycleSettings = setting("How long events are kept.", default_factory=LifecycleSettings)
+    checkpoints: CheckpointSettings = setting(
+        "Where signed checkpoints of the log are sent.", default_factory=CheckpointSettings
+    )
     detect: DetectSettings = setting("Limits of the rules.", default_factory=DetectSettings)
     alert: AlertLimits = setting("Limits of alerts and their sending.", default_factory=AlertLimits)
     query: QuerySettings = setting("Limits of queries.", default_factory=QuerySettings)
@@ -77,6 +81,26 @@ class CollectorSettings:
     def state_db(self) -> Path:
         """The file of tokens, alerts and the outbox."""
         return self.data / "state.db"
+
+    @property
+    def rollups_db(self) -> Path:
+        """The file of the counts that outlive the events."""
+        return self.data / "rollups.db"
+
+    @property
+    def retention_db(self) -> Path:
+        """The file of holds, purges and what is to be told of deletions."""
+        return self.data / "retention.db"
+
+    @property
+    def destinations_file(self) -> Path:
+        """The file that says which checkpoint was sent where."""
+        return self.data / "destinations.json"
+
+    @property
+    def checkpoint_key(self) -> Path:
+        """The file of the private key that checkpoints are signed with."""
+        return self.data / "checkpoint.key"
 
 
 def load_settings(path: Path) -> CollectorSettings:
@@ -109,5 +133,7 @@ def _problems(node: Node, settings: CollectorSettings) -> Iterator[Problem]:
     options = node.mapping()
     if "notify" in options:
         yield from channel_problems(settings.notify, options["notify"])
+    if "checkpoints" in options and "send" in options["checkpoints"].mapping():
+        yield from destination_problems(settings.checkpoints.send, options["checkpoints"].mapping()["send"])
     if not settings.data.is_absolute():
         yield options["data"].problem(f"expected an absolute path, found {str(settings.data)!r}")
