@@ -11,6 +11,8 @@ _IPV4: Final = 4 << 32
 _OTHER: Final = 6 << 32
 _DOT, _BETWEEN = b"./"
 _ZERO: Final = ord("0")
+#: Some IPv4 address, in the place of none.
+_ANY: Final = "1.1.1.1"
 _ENDS: Final = np.array([_DOT, _DOT, _DOT, _BETWEEN], np.uint8)
 _SHIFTS: Final = np.array([24, 16, 8, 0], np.uint32)
 
@@ -26,7 +28,10 @@ def number_of_ipv4(text: str) -> int | None:
 
 def address_codes(texts: Sequence[str | None]) -> NDArray[np.uint64]:
     """Return kind and number of each address; 0 for None."""
-    numbers = _numbers_of_ipv4(texts)
+    if None in texts:
+        present = np.array([text is not None for text in texts])
+        return np.where(present, address_codes([_ANY if text is None else text for text in texts]), np.uint64(0))
+    numbers = _numbers_of_ipv4(texts)  # type: ignore[arg-type]  # no None is left
     if numbers is None:
         return np.fromiter(map(_code, texts), np.uint64, len(texts))
     return numbers | np.uint64(_IPV4)
@@ -39,11 +44,11 @@ def _code(text: str | None) -> int:
     return _OTHER if number is None else _IPV4 | number
 
 
-def _numbers_of_ipv4(texts: Sequence[str | None]) -> NDArray[np.uint64] | None:
+def _numbers_of_ipv4(texts: Sequence[str]) -> NDArray[np.uint64] | None:
     """Return the numbers of texts that are all canonical IPv4 addresses, else None; digit by digit for all at once."""
     try:
-        signs = np.frombuffer(("/".join(texts) + "/").encode("ascii"), np.uint8)  # type: ignore[arg-type]
-    except (TypeError, UnicodeEncodeError):  # there is a None, or something else than an address
+        signs = np.frombuffer(("/".join(texts) + "/").encode("ascii"), np.uint8)
+    except UnicodeEncodeError:
         return None
     digits = signs - np.uint8(_ZERO)
     ends = np.flatnonzero(digits > 9)

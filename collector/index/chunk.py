@@ -1,7 +1,7 @@
 """The chunk that is being built: takes blocks, gives the blobs of all columns."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from collector.index.lanes import (
 from collector.index.settings import IndexSettings
 from collector.index.spread import present_values
 from watchbook.columns import Batch
+
+#: Batches are taken together up to so many rows: field by field, a dictionary stays in the processor's cache.
+_TOGETHER_ROWS: Final = 4096
 
 
 class PackedColumn(NamedTuple):
@@ -86,6 +89,8 @@ class ChunkBuilder:
         #: Some measures of these rows have no column.
         self.partial = False
         self._rows = rows
+        self._waiting: list[Batch] = []
+        self._taken = 0
         self._vocabulary = vocabulary
         self._times: list[NDArray[np.int64]] = []
         self._lanes: dict[str, Lane] = {}
@@ -93,26 +98,23 @@ class ChunkBuilder:
 
     def add(self, batch: Batch) -> None:
         """Take the events of a batch."""
-        if not batch.n:
-            return
-        self._times.append(np.array(batch.times, np.int64))
-        for name in batch.columns:
-            if name == "changes":
-                self._lane(CHANGED).add(self.n, batch)
-            elif name == "measures":
-                self._add_measures(batch)
-            if name != "time":
-                self._lane(name).add(self.n, batch)
-        self.n += batch.n
+        if batch.n:
+            self._waiting.append(batch)
+            self.n += batch.n
+            if self.n - self._taken >= _TOGETHER_ROWS:
+                self._take_waiting()
 
     def add_unreadable(self, info: BlockInfo) -> None:
         """Take the rows of a block whose bytes are damaged: nothing is known of them but when they were."""
+        self._take_waiting()
         self._times.append(np.full(info.n, info.tmin, np.int64))
         self._times[-1][-1] = info.tmax
         self.n += info.n
+        self._taken = self.n
 
     def times(self) -> NDArray[np.int64]:
         """Return the times of all rows, of which there is at least one."""
+        self._take_waiting()
         self._times = [np.concatenate(self._times)]
         return self._times[0]
 
@@ -131,9 +133,23 @@ class ChunkBuilder:
             lane = self._lanes[field] = _make_lane(field, self._rows, self._vocabulary)
         return lane
 
-    def _add_measures(self, batch: Batch) -> None:
-        for index, values in present_values(batch, "measures"):
-            self._put_measures(self.n + index, values)
+    def _take_waiting(self) -> None:
+        batches, at = self._waiting, self._taken
+        self._waiting, self._taken = [], self.n
+        self._times.extend(np.array(batch.times, np.int64) for batch in batches)
+        for name in dict.fromkeys(name for batch in batches for name in batch.columns):
+            if name == "changes":
+                self._lane(CHANGED).add(at, batches)
+            elif name == "measures":
+                self._add_measures(at, batches)
+            if name != "time":
+                self._lane(name).add(at, batches)
+
+    def _add_measures(self, at: int, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            for index, values in present_values(batch, "measures"):
+                self._put_measures(at + index, values)
+            at += batch.n
 
     def _put_measures(self, row: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():

@@ -1,4 +1,4 @@
-"""Lanes: the columns of the chunk that is being built, one a field, fed batch by batch.
+"""Lanes: the columns of the chunk that is being built, one a field, fed some batches at a time.
 
 A lane is there from the first batch that has its field; the rows before and between are absent.
 """
@@ -30,8 +30,8 @@ COUNTED_CODES: Final = 256
 class Lane(Protocol):
     """What all lanes can do."""
 
-    def add(self, at: int, batch: Batch) -> None:
-        """Take the field's values of a batch whose first row is ``at``; the batch has the field."""
+    def add(self, at: int, batches: Sequence[Batch]) -> None:
+        """Take the field's values of consecutive batches, ``at`` being the first one's row; some have the field."""
         ...
 
     def pack(self, n: int) -> bytes:
@@ -48,13 +48,13 @@ class _ColumnLane:
         self._field = field
         self._values: NDArray[Any] = np.full(rows, self._absent, dtype) if self._absent else np.zeros(rows, dtype)
 
-    def add(self, at: int, batch: Batch) -> None:
-        end = at + batch.n
+    def add(self, at: int, batches: Sequence[Batch]) -> None:
+        end = at + sum(batch.n for batch in batches)
         if end > len(self._values):
             larger = np.full(max(end, 2 * len(self._values)), self._absent, self._values.dtype)
             larger[: len(self._values)] = self._values
             self._values = larger
-        self._values[at:end] = spread(batch, self._field, self._numbers_of)
+        spread(batches, self._field, self._numbers_of, self._values[at:end])
 
     def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
         raise NotImplementedError
@@ -82,14 +82,12 @@ class CodedLane(_ColumnLane):
 class ListLane(CodedLane):
     """Codes of lists of texts, each list joined to one; an empty list is absent, as it has no value to be found."""
 
-    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
-        return np.array([self._code(texts) if texts else 0 for texts in values], np.uint32)
+    def __init__(self, field: str, rows: int, dictionary: Dictionary) -> None:
+        super().__init__(field, rows, dictionary)
+        self._codes = _ListCodes(dictionary)
 
-    def _code(self, texts: Sequence[str]) -> int:
-        joined = texts[0] if len(texts) == 1 else SEPARATOR.join(dict.fromkeys(texts))
-        if SEPARATOR in joined and any(SEPARATOR in text for text in texts):
-            return self._dictionary.code_of_unkept(joined)
-        return self._dictionary[joined]
+    def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
+        return mapped(self._codes, (tuple(texts or ()) for texts in values))
 
 
 class ChangedFieldsLane(ListLane):
@@ -97,6 +95,20 @@ class ChangedFieldsLane(ListLane):
 
     def _numbers_of(self, values: Sequence[Any]) -> NDArray[Any]:
         return super()._numbers_of(changed_fields(values))
+
+
+class _ListCodes(dict[tuple[str, ...], int]):
+    """Gives the code of a list, from a dictionary of joined lists."""
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        super().__init__({(): 0})
+        self._dictionary = dictionary
+
+    def __missing__(self, texts: tuple[str, ...]) -> int:
+        joined = SEPARATOR.join(dict.fromkeys(texts))
+        ambiguous = any(SEPARATOR in text for text in texts)
+        code = self[texts] = self._dictionary.code_of_unkept(joined) if ambiguous else self._dictionary[joined]
+        return code
 
 
 class HashedLane(_ColumnLane):

@@ -1,4 +1,4 @@
-"""From a column's values to numbers, one an event; where the wire had codes, each value is looked at once."""
+"""From columns' values to numbers, one an event; where the wire had codes, each value is looked at once."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,16 +18,32 @@ from watchbook.coded import BASE, Coded
 from watchbook.columns import Batch, decode_raw
 
 
-def spread(batch: Batch, field: str, numbers_of: Callable[[Sequence[Any]], NDArray[Any]]) -> Any:
-    """Return a number for each event (or the one that all share): ``numbers_of`` its value, None where it has none.
+def spread(
+    batches: Sequence[Batch], field: str, numbers_of: Callable[[Sequence[Any]], NDArray[Any]], target: NDArray[Any]
+) -> None:
+    """Put a number for each event of consecutive batches into ``target``, which has that of "absent" everywhere.
 
-    The batch has the field.  ``numbers_of`` gets values, perhaps with some twice, and returns as many numbers.
+    ``numbers_of`` gets the values of all batches at once, perhaps some twice or None, and returns as many numbers.
     """
-    coded = batch.coded(field)
-    if coded is not None:
-        return numbers_of(coded.values)[indexes_of(coded)]
-    column = batch.columns[field]
-    return numbers_of([column])[0] if isinstance(column, str) else numbers_of(column)
+    values: list[Any] = []
+    pieces: list[tuple[int, int, Coded | None]] = []
+    for batch in batches:
+        coded = batch.coded(field)
+        column = batch.columns.get(field) if coded is None else coded.values[1:]
+        pieces.append((len(values), batch.n, coded))
+        if isinstance(column, str):
+            values.append(column)
+        elif column is not None:
+            values.extend(column)
+    numbers = numbers_of(values)
+    at = 0
+    for (start, n, coded), (end, _, _) in zip(pieces, [*pieces[1:], (len(values), 0, None)], strict=True):
+        if coded is not None:
+            known = np.append(target[at : at + 1], numbers[start:end])  # before them, what "absent" is
+            target[at : at + n] = known[indexes_of(coded)]
+        elif start < end:
+            target[at : at + n] = numbers[start:end]
+        at += n
 
 
 def indexes_of(coded: Coded) -> NDArray[Any]:
@@ -62,7 +78,7 @@ def checksums_of(texts: Sequence[str | None]) -> NDArray[np.uint32]:
         # All at once, as far as the texts allow it.
         pieces = SEPARATOR.join(texts).casefold().encode("utf-8", "surrogatepass").split(b"\0")  # type: ignore[arg-type]
     except TypeError:  # there is a None among them
-        pieces = []
+        return np.where(presence_of(texts), checksums_of([text or "" for text in texts]), np.uint32(0))
     if len(pieces) != len(texts):
         return np.array([0 if text is None else checksum(text.casefold()) for text in texts], np.uint32)
     return np.frombuffer(array("I", map(crc32, pieces)), np.uint32) % np.uint32(0xFFFFFF) + np.uint32(1)
