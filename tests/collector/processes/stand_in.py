@@ -11,12 +11,46 @@ import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
 from collector.problem import ApiProblem
-from collector.processes import Cancelled, Parent, QuestionServer
+from collector.processes import Cancelled, Frame, Parent, QuestionServer, RequestError, Requests, Rounds
 
 
-def main(pid: int) -> None:
+def main(kind: str, pid: int) -> None:
     parent = Parent.attach(pid)
     settings = parent.settings()
+    if kind == "index":
+        index(parent)
+    else:
+        answer_questions(parent, settings)
+
+
+def index(parent: Parent) -> None:
+    """Count the news and ask the parent for as much, as the real one indexes and appends."""
+    requests = Requests(parent)
+    parent.listen(requests.on_urgent)
+    heard: list[str] = []
+
+    def step() -> bool:
+        if heard and heard[-1] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if heard and heard[-1] == "append":
+            heard.pop()
+            try:
+                heard.append(requests.ask("append", b"data", timeout_s=10, sequence=7)["said"])
+            except RequestError as error:
+                heard.append(f"refused: {error}")
+        return False
+
+    def progress() -> dict[str, object]:
+        return {"behind_rows": 3, "last_number": 10, "heard": list(heard), "pid": os.getpid()}
+
+    def hear(frame: Frame) -> None:
+        heard.append(str(frame.head.get("word", "news")))
+
+    Rounds(parent, CollectorRegistry(), step=step, hear={"news": hear, "word": hear}, progress=progress).run()
+    requests.ask("append", b"last", timeout_s=10, sequence=8)
+
+
+def answer_questions(parent: Parent, settings: bytes) -> None:
     cancelled = Cancelled(parent)
     parent.listen(cancelled.on_urgent)
     registry = CollectorRegistry()
@@ -102,4 +136,4 @@ def answer_garbage(_: Mapping[str, object], __: Cancelled) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]))
