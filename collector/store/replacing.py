@@ -62,7 +62,7 @@ def settle(folder: Path, name: str, entry: Entry | None) -> None:
         return
     if entry["type"] == "removed":
         _unlink(folder, name, "hot", "sealed", "archived")
-    elif entry["type"] == "archived":
+    elif "sha256" in entry:  # archived, or written again after it was
         if _place_archived(folder, name, str(entry["sha256"])):
             _unlink(folder, name, "hot", "sealed")
     elif _place_sealed(folder, name, bytes.fromhex(entry["root"])):

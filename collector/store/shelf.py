@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from collector.block import DecodedBlock, SegmentInfo
 from collector.store import hot, sealed
-from collector.store.archived import ArchivedInfo, encode_archived_info
+from collector.store.archived import ArchivedInfo, encode_archived_info, read_archived_info
 from collector.store.connections import open_segment
 from collector.store.durable import sync_file, sync_folder, write_durably
 from collector.store.keys import open_signer
@@ -111,16 +113,30 @@ class Shelf:
         meta = self._meta(segment)
         path = path_of(self._folder, segment.name, "archived")
         write(self.blocks(segment), new_path(path))
-        sync_file(new_path(path))
-        sha256 = sha256_of(new_path(path))
         info = ArchivedInfo(
-            segment.name, meta.first_number, meta.numbers, meta.events, meta.tmin, meta.tmax, sha256, meta.received
+            segment.name, meta.first_number, meta.numbers, meta.events, meta.tmin, meta.tmax, "", meta.received
         )
-        info_path = self._folder / f"{segment.name}{ARCHIVED_INFO_SUFFIX}"
-        write_durably(new_path(info_path), encode_archived_info(info))
-        size = new_path(path).stat().st_size
         entry = {"type": "archived", "segment": segment.name, "events": meta.events, "root": meta.root.hex()}
-        self._enter({**entry, "sha256": sha256, "bytes": size, "why": dict(why)})
+        self._enter({**entry, **self._with_info(info), "why": dict(why)})
+
+    def rewrite_archived(self, segment: SegmentInfo, write: Callable[[Path], tuple[int, int, int]], why: Why) -> None:
+        """Put another Parquet file in the place of an archived segment's; nothing happens when it has as many events.
+
+        ``write`` makes it at a path and returns how many events it has and the times they span.
+        """
+        path = path_of(self._folder, segment.name, "archived")
+        last = self.ledger.latest(segment.name)
+        about = read_archived_info(self._folder, segment.name)
+        if last is None or last.get("sha256") != about.sha256:
+            raise KeyError(segment.name)
+        rows, tmin, tmax = write(new_path(path))
+        if rows == about.rows:
+            new_path(path).unlink()
+            return
+        info = msgspec.structs.replace(about, rows=rows, tmin=tmin, tmax=tmax)
+        entry = {"type": "rewritten", "segment": segment.name, "events": about.rows - rows, "left": rows}
+        roots = {"root": last["root"], "root_before": last["root"]}
+        self._enter({**entry, **roots, **self._with_info(info), "why": dict(why)})
 
     def remove(self, segment: SegmentInfo, why: Why) -> None:
         """Remove a sealed or archived segment; raises KeyError when it is gone, ValueError when it is hot."""
@@ -151,6 +167,18 @@ class Shelf:
                 if first is not None:
                     return first
         return self._clock()
+
+    def _with_info(self, info: ArchivedInfo) -> dict[str, Any]:
+        """Write what a new Parquet file spans beside it; return what the ledger says of the file."""
+        path, info_path = (
+            path_of(self._folder, info.name, "archived"),
+            self._folder / f"{info.name}{ARCHIVED_INFO_SUFFIX}",
+        )
+        sync_file(new_path(path))
+        sha256 = sha256_of(new_path(path))
+        info = msgspec.structs.replace(info, sha256=sha256)
+        write_durably(new_path(info_path), encode_archived_info(info))
+        return {"sha256": sha256, "bytes": new_path(path).stat().st_size}
 
     def _is_begun(self, name: str) -> bool:
         try:
