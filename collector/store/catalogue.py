@@ -28,8 +28,9 @@ class SegmentFile(Protocol):
 
     name: str
     newest: bool
-    key: FileKey
 
+    @property
+    def key(self) -> FileKey: ...
     @property
     def first_number(self) -> int: ...
     def info(self) -> SegmentInfo: ...

@@ -33,14 +33,22 @@ class HotFile:
         self._lock = threading.Lock()
         self._directory: Directory | None = None
         self._complete = False
-        self.key = FileKey(path_of(folder, name, "hot"), GENERATION)
+        self._path = path_of(folder, name, "hot")
+        self._settled = False
         with connections.lent(self.key) as connection:
             if not hot.is_begun(connection):
                 raise KeyError(name)
             self.meta = hot.read_meta(connection)
         self._info = SegmentInfo(
-            name, "hot", GENERATION, self.meta.first_number, 0, 0, 0, self.key.path, index_path_of(folder, name, "hot")
+            name, "hot", GENERATION, self.meta.first_number, 0, 0, 0, self._path, index_path_of(folder, name, "hot")
         )
+
+    @property
+    def key(self) -> FileKey:
+        """The file: immutable once nothing more comes and nothing is left in its journal."""
+        if not self._settled and not self.newest:
+            self._settled = is_settled(self._path)
+        return FileKey(self._path, GENERATION, immutable=self._settled)
 
     @property
     def first_number(self) -> int:
@@ -117,3 +125,11 @@ class HotFile:
             self._directory = directory
         self._remembered.note(self, directory.size)
         return directory
+
+
+def is_settled(path: Path) -> bool:
+    """Whether a finished hot segment has nothing in its journal: reading it then leaves no trace in the folder."""
+    try:
+        return Path(f"{path}-wal").stat().st_size == 0
+    except FileNotFoundError:
+        return True

@@ -24,6 +24,7 @@ import msgspec
 
 from collector.store.checkpoint import LEDGER_FILE, Checkpoint, name_of_store, read_checkpoint, sign
 from collector.store.durable import append_durably, write_durably
+from collector.store.layout import NEW_SUFFIX
 from collector.store.merkle import Tree, leaf_hash
 from collector.store.signing import NoteError, Signer
 from watchbook.clock import Clock
@@ -92,6 +93,8 @@ class Ledger:
             raise
 
     def _load(self) -> None:
+        for name in (FILE, LEDGER_FILE):
+            (self._folder / f"{name}{NEW_SUFFIX}").unlink(missing_ok=True)
         path = self._folder / FILE
         lines = split_entries(path.read_bytes()) if path.exists() else []
         signed = self._signed()

@@ -144,8 +144,8 @@ class SegmentReader:
         return made(self._folder, form.name, self._connections, self._remembered, self._batch_bytes_max)
 
     def _gone(self, files: Sequence[SegmentFile]) -> None:
-        keys = {file.key for file in files}
-        self._connections.forget(lambda key: key not in keys)
+        gone = {file.key[:2] for file in files}
+        self._connections.forget(lambda key: key[:2] not in gone)
         for file in files:
             self._remembered.drop(file)
 

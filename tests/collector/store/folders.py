@@ -12,9 +12,12 @@ from collector.store.shelf import IndexBuilder
 from tests.collector.store.batches import TIME
 from watchbook import wire
 from watchbook.clock import SECOND_US
+from watchbook.units import Seconds
 
 STREAMS = ("a" * 32, "b" * 32, "c" * 32)
-SETTINGS = StoreSettings(segment_events_max=60, sealed_block_events=16, seal_events_at_once=40, checkpoint_every=0.01)  # type: ignore[arg-type]
+SETTINGS = StoreSettings(
+    segment_events_max=60, sealed_block_events=16, seal_events_at_once=40, checkpoint_every=Seconds(0.01)
+)
 BYTES_MAX = 1 << 20
 
 Key = tuple[str, int, int]
@@ -117,10 +120,10 @@ def shelf_of(folder: Path, clock: Callable[[], int] | None = None) -> Shelf:
     return Shelf(folder / "segments", folder / "checkpoint.key", SETTINGS, make_index, clock or Ticking(TIME * 2))
 
 
-def seal_all(folder: Path) -> list[str]:
-    """Seal what is finished; return the names."""
+def seal_all(folder: Path, limit: int | None = None) -> list[str]:
+    """Seal what is finished, at most so many; return the names."""
     shelf = shelf_of(folder)
-    names = shelf.to_seal()
+    names = shelf.to_seal()[:limit]
     for name in names:
         for _ in shelf.seal(name):
             pass

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.collector.store.folders import filled, seal_all
 from tests.collector.store.test_store import actors, opened
 
 
@@ -21,3 +22,14 @@ async def test_everything_acknowledged_survives_being_killed(tmp_path: Path) -> 
             assert found == [f"{sequence}.{index}" for sequence in range(1, stored + 1) for index in (0, 1)]
             assert stored >= acknowledged[-1]
         first = stored + 1
+
+
+def test_a_crash_at_any_step_of_sealing_and_clearing_out_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    base, scratch = tmp_path / "base", tmp_path / "scratch"
+    scratch.mkdir()
+    filled(base, 40)
+    seal_all(base, 2)
+    command = [sys.executable, "-m", "tests.collector.store.crash_sealer", str(base), str(scratch), "11"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) > 15

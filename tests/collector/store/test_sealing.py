@@ -106,8 +106,8 @@ def test_a_rewritten_segment_lacks_what_did_not_stay_and_nothing_else(tmp_path: 
            for key in (block.identity(at)[:3] for at in range(block.info.n))}  # fmt: skip
     assert kept == {key: event for key, event in stored.items() if key in hot or event["action"] != "read"}
     assert [event for _, event in arrival(reader)] == [event for key, event in stored.items() if key in kept]
-    with pytest.raises(KeyError):
-        for info in listed:
+    for info in listed[1:]:
+        with pytest.raises(KeyError):
             reader.read(info)
     entries = [entry for _, entry in shelf.entries() if entry["type"] == "rewritten"]
     assert sum(entry["events"] for entry in entries) == len(stored) - len(kept)
