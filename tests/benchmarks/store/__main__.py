@@ -104,7 +104,7 @@ def _store_and_ask(stand: Stand, bodies: Path, events: int, repeats: int, folder
     loaded = load(stand, bodies, events, _TOLD)
     stand.collector.stop(120)
     hot = sizes(stand, events)
-    sealed = seal(stand, events, _TOLD)
+    sealed = seal(stand, _TOLD)
     archived = archive(stand, folder / "parquet", _TOLD)
     clear()
     show(
