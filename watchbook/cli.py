@@ -16,6 +16,17 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "collector": ("collector.cli", "collector", "Run and look after the collector.", "collector"),
     "search": ("watchbook.operator.cli", "search", "Find events.", "collector"),
     "tail": ("watchbook.operator.cli", "tail", "Show events as they arrive.", "collector"),
+    "facets": ("watchbook.operator.counting", "facets", "Count events by the values of fields.", "collector"),
+    "histogram": (
+        "watchbook.operator.counting",
+        "histogram",
+        "Draw how many events there were over time.",
+        "collector",
+    ),
+    "values": ("watchbook.operator.counting", "values", "List the values of a field.", "collector"),
+    "explain": ("watchbook.operator.counting", "explain", "Say how a query is understood.", "collector"),
+    "export": ("watchbook.operator.exporting", "export", "Write every event of a query to a file.", "collector"),
+    "filters": ("watchbook.operator.filtering", "filters", "Save filters under a name.", "collector"),
     "alerts": ("watchbook.operator.cli", "alerts", "Show alerts.", "collector"),
     "demo": ("watchbook.demo.cli", "demo", "See all of Watchbook at work in a throw-away folder.", "agent,collector"),
 }

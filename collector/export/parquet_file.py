@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import duckdb
 import msgspec
 
 from collector.export.table import TABLE, ColumnType, row_of
@@ -38,6 +37,9 @@ class ParquetFile:
 
     def close(self) -> None:
         """Write the file and remove the one beside it."""
+        # Here, because the processes that answer questions import this room and have no use for DuckDB's memory.
+        import duckdb
+
         self._rows.close()
         try:
             with duckdb.connect(":memory:") as connection:

@@ -14,7 +14,6 @@ from collector.web.events import EventHandlers
 from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
-from collector.web.interim import SearcherAnswers
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
 from collector.web.ports import AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
 from collector.web.representation import representing
@@ -43,12 +42,11 @@ def add_routes(
     app: web.Application,
     settings: WebSettings,
     *,
-    answerer: Answerer | None = None,
-    news: News | None = None,
-    run_alone: RunAlone | None = None,
-    scratch: Path | None = None,
-    filters: FilterKeeper | None = None,
-    searcher: Any = None,
+    answerer: Answerer,
+    news: News,
+    run_alone: RunAlone,
+    scratch: Path,
+    filters: FilterKeeper,
     alerts: AlertReader,
     authorise: Authorise,
     registry: CollectorRegistry,
@@ -64,16 +62,13 @@ def add_routes(
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.metrics)
     app.router.add_get("/v1/openapi.json", health.openapi)
-    answerer = answerer or SearcherAnswers(searcher)
     _add_events(app, EventHandlers(answerer, authorise))
-    if news is not None and run_alone is not None and scratch is not None:
-        _add_streams(
-            app,
-            TailHandlers(answerer, news, authorise, settings, registry),
-            ExportHandlers(answerer, run_alone, scratch, authorise, settings, registry),
-        )
-    if filters is not None:
-        _add_filters(app, FilterHandlers(filters, answerer, authorise))
+    _add_streams(
+        app,
+        TailHandlers(answerer, news, authorise, settings, registry),
+        ExportHandlers(answerer, run_alone, scratch, authorise, settings, registry),
+    )
+    _add_filters(app, FilterHandlers(filters, answerer, authorise))
     alert_handlers = AlertHandlers(alerts, authorise)
     app.router.add_get("/v1/alerts", alert_handlers.list)
     app.router.add_get("/v1/alerts/{id}", alert_handlers.get)

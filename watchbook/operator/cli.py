@@ -1,35 +1,25 @@
 """The commands ``search``, ``tail`` and ``alerts``."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, Final
 
 import click
 
-from watchbook.operator.carets import pointed_out
-from watchbook.operator.cells import shown_time, visible_lines
-from watchbook.operator.connection import MistakeError, MisunderstoodError, OperatorError
+from watchbook.operator.asking import QUERY, Selection, range_words, ranged_options, say, selection_options
+from watchbook.operator.cells import shown_time
+from watchbook.operator.connection import OperatorError
 from watchbook.operator.following import follow
 from watchbook.operator.options import Options, common_options
-from watchbook.operator.paging import EventPage, alert_pages, event_pages
+from watchbook.operator.paging import EventPage, Total, alert_pages, event_pages
 from watchbook.operator.printing import alert_printer, event_printer
 
-#: A query may begin with '-': what is no option is taken as a part of it. No short options, so that none can clash.
-_QUERY: Final[dict[str, Any]] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
-
-@click.command(context_settings=_QUERY)
-@click.argument("query", nargs=-1)
-@click.option("--since", help="Beginning of the range: 1h, 7d, 2026-11-21, '2026-11-21 14:00' [default: 7d]")
-@click.option("--until", help="End of the range, written the same way [default: none]")
+@click.command(context_settings=QUERY)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most events to show.")
 @click.option("--all", "everything", is_flag=True, help="Every event of the range.")
+@click.option("--total", is_flag=True, help="Count what the whole range holds.")
 @common_options
-def search(
-    options: Options, query: tuple[str, ...], since: str | None, until: str | None, limit: int, everything: bool
-) -> None:
+@ranged_options
+def search(options: Options, selection: Selection, limit: int, everything: bool, total: bool) -> None:
     """Find events, newest first.
 
     \b
@@ -37,42 +27,47 @@ def search(
     watchbook search type:database action:update,delete -category:access
     watchbook search 'measures.rows:>1000 "connection timeout"' --json
     watchbook search ip:10.0.0.0/8 changed:plan --since 2026-11-21 --all
+    watchbook search --filter 'Failed logins' --total
     """
-    text = " ".join(query)
-    times = [("from", since), ("to", until)]
-    parameters = [(name, _moment(given, options.utc)) for name, given in times if given is not None]
+    collector = options.collector()
+    asked = selection.asked(collector, utc=options.utc)
+    counting = [("total", "true")] if total else []
     printer = event_printer(options)
     found = 0
+    counted: Total | None = None
     page: EventPage | None = None
-    with _mistakes_pointed_out(text):
-        for page in event_pages(options.collector(), [("q", text), *parameters], None if everything else limit):
+    with asked.pointing_out_mistakes():
+        for page in event_pages(collector, asked.parameters, None if everything else limit, counting):
             printer.show(page.events)
             found += len(page.events)
+            counted = counted or page.total
             if page.incomplete is not None and page.next_cursor is not None:
-                _say(f"searched back to {shown_time(page.incomplete.searched_to, options.utc)}, going on …")
+                say(f"searched back to {shown_time(page.incomplete.searched_to, options.utc)}, going on …")
     assert page is not None
-    _say(_summary(found, page, options.utc))
+    say(_summary(found, counted, page, options.utc))
     if page.incomplete is not None and page.next_cursor is None:
         raise OperatorError(page.incomplete.message)
 
 
-@click.command(context_settings=_QUERY)
-@click.argument("query", nargs=-1)
+@click.command(context_settings=QUERY)
 @click.option(
     "--lines", type=click.IntRange(0, 1000), default=10, show_default=True, help="Older events to begin with."
 )
 @common_options
-def tail(options: Options, query: tuple[str, ...], lines: int) -> None:
+@selection_options
+def tail(options: Options, selection: Selection, lines: int) -> None:
     """Show events as they arrive, until Ctrl-C.
 
     \b
     watchbook tail
     watchbook tail outcome:failure -category:access
+    watchbook tail --filter 'Failed logins' --exclude system
     """
-    text = " ".join(query)
+    collector = options.collector()
+    asked = selection.asked(collector, utc=options.utc)
     printer = event_printer(options)
-    with _mistakes_pointed_out(text):
-        for events in follow(options.collector(), [("q", text)], lines, time.sleep, _say):
+    with asked.pointing_out_mistakes():
+        for events in follow(collector, asked.parameters, lines, time.sleep, say):
             printer.show(events)
 
 
@@ -98,44 +93,14 @@ def alerts(options: Options, status: str | None, rule: str | None, level: str | 
         printer.show(page.alerts)
         found += len(page.alerts)
         more = page.next_cursor
-    _say(f"{found or 'no'} alert{'' if found == 1 else 's'}{'; there are more: raise --limit' if more else ''}")
+    say(f"{found or 'no'} alert{'' if found == 1 else 's'}{'; there are more: raise --limit' if more else ''}")
 
 
-@contextmanager
-def _mistakes_pointed_out(query: str) -> Iterator[None]:
-    try:
-        yield
-    except MisunderstoodError as error:
-        shown = pointed_out(query, error.document)
-        if shown is None:
-            raise
-        raise MistakeError(f"the query was not understood\n{shown}") from error
-
-
-def _moment(text: str, utc: bool) -> str:
-    """Return a time for the API: a time without a zone is local time, as people mean it (UTC with ``--utc``)."""
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC) if utc else moment.astimezone()
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError):
-        return text
-
-
-def _summary(found: int, page: EventPage, utc: bool) -> str:
-    words = [f"{found or 'no'} event{'' if found == 1 else 's'}"]
+def _summary(found: int, total: Total | None, page: EventPage, utc: bool) -> str:
+    of = "" if total is None else f" of {'' if total.exact else 'at least '}{total.value}"
+    words = [f"{found or 'no'}{of} event{'' if (found if total is None else total.value) == 1 else 's'}"]
     if page.range is not None:
-        begin = shown_time(page.range.time_from, utc)
-        if page.range.default:
-            words.append(f" since {begin} (the default range; --since 30d looks further back)")
-        else:
-            end = "" if page.range.time_to is None else f" until {shown_time(page.range.time_to, utc)}"
-            words.append(f" since {begin}{end}")
+        words.append(range_words(page.range, utc))
     if page.next_cursor is not None:
         words.append("; there are more: raise --limit, or --all")
     return "".join(words)
-
-
-def _say(text: str) -> None:
-    click.echo(visible_lines(text), err=True)

@@ -7,7 +7,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import click
@@ -17,6 +17,11 @@ from watchbook.operator.cells import visible_lines
 
 TIMEOUT_S: Final = 60.0
 _ERROR_BYTES_MAX: Final = 1 << 20
+
+_PIECE_BYTES: Final = 1 << 20
+
+#: What reading from a lost connection raises.
+_LOST: Final = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -58,6 +63,63 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Follow none."""
 
 
+class _CutShortError(OSError):
+    """An answer ended before its end."""
+
+
+class Answer:
+    """An answer that is read piece by piece.  Every failure, also an answer cut short, raises UnreachableError."""
+
+    def __init__(self, response: Any, said: Callable[[Exception], str]) -> None:
+        self._response = response
+        self._said = said
+        self.headers: Mapping[str, str] = response.headers
+        length = response.headers.get("Content-Length")
+        self._left = None if length is None else int(length)
+
+    def __enter__(self) -> "Answer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
+    def read(self) -> bytes:
+        """Return all of it."""
+        return b"".join(self.pieces(_PIECE_BYTES))
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield pieces of up to ``size`` bytes to the end."""
+        while piece := self._guarded(lambda: self._response.read(size)):
+            self._note(piece)
+            yield piece
+        self._note_end()
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield lines as they come, with their ends, to the end."""
+        while line := self._guarded(self._response.readline):
+            yield line
+
+    def _note(self, piece: bytes) -> None:
+        if self._left is not None:
+            self._left -= len(piece)
+
+    def _note_end(self) -> None:
+        # http.client notices a chunked body without its end, but not a missing rest of Content-Length.
+        if self._left:
+            error = _CutShortError()
+            raise UnreachableError(self._said(error)) from error
+
+    def _guarded(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except http.client.IncompleteRead as error:
+            raise UnreachableError(self._said(_CutShortError())) from error
+        except ConnectionResetError as error:
+            raise UnreachableError(self._said(_CutShortError())) from error
+        except _LOST as error:
+            raise UnreachableError(self._said(error)) from error
+
+
 class Collector:
     """The collector at an address, asked with a token."""
 
@@ -75,15 +137,42 @@ class Collector:
 
     def get(self, path: str, parameters: Parameters = ()) -> bytes:
         """Return the body of an answer; raises UnreachableError and ProblemError."""
+        with self.opened(path, parameters) as answer:
+            return answer.read()
+
+    def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None = None) -> bytes:
+        """Return the body of the answer to a request that changes something; raises as :meth:`get`."""
+        with self._answer(method, path, (), body, headers or {}, TIMEOUT_S) as answer:
+            return answer.read()
+
+    def opened(
+        self,
+        path: str,
+        parameters: Parameters = (),
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> "Answer":
+        """Return an answer to be read piece by piece and closed; ``timeout_s`` bounds the wait for each piece."""
+        return self._answer("GET", path, parameters, None, headers or {}, timeout_s)
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout_s: float,
+    ) -> "Answer":
         query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-        request = urllib.request.Request(f"{self.url}{path}{query}", headers=self._headers())  # noqa: S310 - checked above
+        request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
+            f"{self.url}{path}{query}", data=body, headers={**self._headers(), **headers}, method=method
+        )
         try:
-            with self._opener.open(request, timeout=TIMEOUT_S) as response:
-                body: bytes = response.read()
-                return body
+            return Answer(self._opener.open(request, timeout=timeout_s), self._unreachable)
         except urllib.error.HTTPError as error:
             self._refused(error)
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        except _LOST as error:
             raise UnreachableError(self._unreachable(error)) from error
 
     def _headers(self) -> dict[str, str]:
@@ -127,6 +216,8 @@ class Collector:
             return f"{place}: no answer within {TIMEOUT_S:g} s; look at {self.url}/readyz"
         if isinstance(reason, http.client.HTTPException):
             return f"{place}: what answers there does not speak HTTP; check --url or WATCHBOOK_URL"
+        if isinstance(reason, _CutShortError):
+            return f"{place}: its answer was broken off before its end; try again, the collector's log says why"
         return f"{place}: {reason}"
 
 

@@ -26,6 +26,13 @@ class Incomplete(msgspec.Struct):
     searched_to: str
 
 
+class Total(msgspec.Struct):
+    """How many events the whole range holds; ``exact`` False: at least so many."""
+
+    value: int
+    exact: bool
+
+
 class EventPage(msgspec.Struct):
     """A page of events; each is the collector's JSON, untouched."""
 
@@ -34,6 +41,7 @@ class EventPage(msgspec.Struct):
     next_cursor: str | None = None
     range: Range | None = None
     incomplete: Incomplete | None = None
+    total: Total | None = None
 
 
 class AlertPage(msgspec.Struct):
@@ -43,12 +51,15 @@ class AlertPage(msgspec.Struct):
     next_cursor: str | None = None
 
 
-def event_pages(collector: Collector, parameters: Parameters, limit: int | None) -> Iterator[EventPage]:
-    """Yield pages until ``limit`` events (None: all) were found or there are no more."""
+def event_pages(
+    collector: Collector, parameters: Parameters, limit: int | None, first: Parameters = ()
+) -> Iterator[EventPage]:
+    """Yield pages until ``limit`` events (None: all) were found or there are no more; ``first`` goes with the first."""
     cursor: str | None = None
     wanted = limit
     while True:
-        page = read_events(collector, _page_parameters(parameters, wanted, cursor))
+        asked = [*parameters, *(first if cursor is None else ())]
+        page = read_events(collector, _page_parameters(asked, wanted, cursor))
         yield page
         wanted = None if wanted is None else wanted - len(page.events)
         cursor = page.next_cursor
@@ -61,7 +72,7 @@ def alert_pages(collector: Collector, parameters: Parameters, limit: int | None)
     cursor: str | None = None
     wanted = limit
     while True:
-        page = _decode(collector.get("/v1/alerts", _page_parameters(parameters, wanted, cursor)), AlertPage)
+        page = decoded(collector.get("/v1/alerts", _page_parameters(parameters, wanted, cursor)), AlertPage)
         yield page
         wanted = None if wanted is None else wanted - len(page.alerts)
         cursor = page.next_cursor
@@ -71,7 +82,7 @@ def alert_pages(collector: Collector, parameters: Parameters, limit: int | None)
 
 def read_events(collector: Collector, parameters: Parameters) -> EventPage:
     """Return one page of events."""
-    page: EventPage = _decode(collector.get("/v1/events", parameters), EventPage)
+    page: EventPage = decoded(collector.get("/v1/events", parameters), EventPage)
     return page
 
 
@@ -81,7 +92,8 @@ def _page_parameters(parameters: Parameters, wanted: int | None, cursor: str | N
     return [*parameters, *more]
 
 
-def _decode(body: bytes, kind: Any) -> Any:
+def decoded(body: bytes, kind: Any) -> Any:
+    """Return an answer as a type; raises OperatorError when it is something else."""
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:

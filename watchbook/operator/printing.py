@@ -23,6 +23,7 @@ _TONES: Final = {
 _SHARES: Final[dict[str, int | None]] = {
     "time": None, "last": None, "actor": 4, "action": 3, "resource": 4, "outcome": None, "ip": 3, "message": 8,
     "level": None, "status": None, "rule": 5, "group": 5, "count": None, "id": 3,
+    "name": 3, "for": None, "owner": 2, "selects": 8,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
 #: A terminal below this width wraps cells instead of cutting them.

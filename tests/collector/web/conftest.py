@@ -15,6 +15,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from collector.access.tokens import Principal
 from collector.filters import FilterSettings, FilterStore
+from collector.news import News
 from collector.problem import ApiProblem
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
@@ -26,31 +27,12 @@ __all__ = ["NOW", "Face", "plain"]
 SETTINGS = {"tail_heartbeat": 0.05, "tail_interval": 0.001, "busy_pause": 0.001}
 
 
-class Arrivals:
-    """The news: whoever waits is woken by :meth:`tell`."""
-
-    def __init__(self) -> None:
-        self._newest = 0
-        self._told = asyncio.Event()
-
-    def tell(self, newest: int) -> None:
-        """Say what the newest number is."""
-        self._newest = newest
-        self._told.set()
-        self._told = asyncio.Event()
-
-    async def wait(self, after: int) -> int:
-        while self._newest <= after:
-            await self._told.wait()
-        return self._newest
-
-
 class Face:
     """The server's parts that a test may change, and a client."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.answers = MemoryAnswers()
-        self.news = Arrivals()
+        self.news = News(0)
         self.registry = CollectorRegistry()
         self.not_ready: str | None = None
         self.refused: ApiProblem | None = None
@@ -90,7 +72,7 @@ class Face:
     def append(self, *events: Mapping[str, Any]) -> None:
         """Store events, and tell whoever waits for them."""
         self.answers.append(*events)
-        self.news.tell(len(self.answers.events))
+        self.news.arrived(len(self.answers.events))
 
     def parameters(self) -> Mapping[str, Any]:
         """Return the parameters of the question that was asked last."""

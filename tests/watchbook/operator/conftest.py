@@ -1,8 +1,10 @@
-"""A real server with the collector's face, and the words run against it."""
+"""A real server with the collector's face over the real query room, and the words run against it."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,12 @@ from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 
 from collector.access.tokens import Principal
+from collector.filters import FilterSettings, FilterStore
+from collector.news import News
 from collector.problem import ApiProblem
-from collector.query import QuerySettings, Searcher
+from collector.query import Answers, NoIndexes, QuerySettings
+from collector.questions import make_questions
+from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
 from tests.collector.web.listed_alerts import ListedAlerts
@@ -31,19 +37,48 @@ def authorise(request: web.Request, scope: str) -> Principal:
     return Principal(1, "operator", frozenset({"read"}))
 
 
+class Threads:
+    """Answers questions in threads of this process: stands where the pool of query processes stands."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._questions = make_questions(answers)
+
+    async def ask(self, question: str, parameters: Mapping[str, object]) -> bytes:
+        return await asyncio.to_thread(self._questions[question], parameters)
+
+
 class Desk:
     """A collector's face at work, and the operator in front of it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         self.source = MemorySource()
-        registry = CollectorRegistry()
-        self.searcher = Searcher(self.source, QuerySettings(**settings), registry, lambda: NOW)
-        app = make_application(registry, body_bytes_max=1000)
+        self.news = News(0)
+        self.registry = registry = CollectorRegistry()
+        answers = Answers(self.source, NoIndexes(), QuerySettings(**settings), registry, clock=lambda: NOW)
+        answerer = Threads(answers)
+        state = folder / "state.db"
+        open_state(state).close()
+        web_settings = WebSettings(tail_heartbeat=0.1, tail_interval=0.001)
+        app = make_application(registry, body_bytes_max=10_000)
         add_routes(
-            app, WebSettings(), searcher=self.searcher, alerts=ListedAlerts(), authorise=authorise, registry=registry,
+            app,
+            web_settings,
+            answerer=answerer,
+            news=self.news,
+            run_alone=answerer.ask,
+            scratch=folder / "exports",
+            filters=FilterStore(state, COMPATIBILITY, FilterSettings(), lambda: NOW),
+            alerts=ListedAlerts(),
+            authorise=authorise,
+            registry=registry,
             readiness={},
-        )  # fmt: skip
+        )
         self.server = TestServer(app)
+
+    def append(self, events: list[dict[str, Any]]) -> None:
+        """Store events, and tell whoever waits for them."""
+        self.source.append(events)
+        self.news.arrived(self.source.last_number())
 
     @property
     def url(self) -> str:
@@ -64,10 +99,28 @@ class Desk:
         return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    desk = Desk()
+@asynccontextmanager
+async def opened(folder: Path, **settings: Any) -> AsyncIterator[Desk]:
+    """Give a desk whose queries have other limits."""
+    desk = await asyncio.to_thread(lambda: Desk(folder, **settings))
     await desk.server.start_server()
-    yield desk
-    await desk.server.close()
-    await desk.searcher.close()
+    try:
+        yield desk
+    finally:
+        await desk.server.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened(tmp_path) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def another_server(**routes: Callable[[web.Request], Any]) -> AsyncIterator[str]:
+    """Give the address of a server with ``/v1/NAME`` for each name."""
+    app = web.Application()
+    for name, handler in routes.items():
+        app.router.add_get(f"/v1/{name}", handler)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")

@@ -1,17 +1,18 @@
 """``watchbook search`` against a real server."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.collector.query.memory_source import an_event
-from tests.watchbook.operator.conftest import NOW, TOKEN, Desk
+from tests.watchbook.operator.conftest import NOW, TOKEN, Desk, opened
 
 HOUR_US = 3_600_000_000
 
 
 async def test_a_pipe_gets_one_json_object_a_line(desk: Desk) -> None:
-    desk.source.append(
+    desk.append(
         [an_event(NOW - n, actor_id=actor, details={"n": n}) for n, actor in enumerate(["alice", "bob", "alice"])]
     )
     found = await desk.lines("search", "actor:alice")
@@ -20,13 +21,13 @@ async def test_a_pipe_gets_one_json_object_a_line(desk: Desk) -> None:
 
 async def test_several_words_are_one_query_and_may_begin_with_a_minus(desk: Desk) -> None:
     events = [("alice", "read"), ("alice", "create"), ("bob", "create")]
-    desk.source.append([an_event(NOW, actor_id=actor, action=action) for actor, action in events])
+    desk.append([an_event(NOW, actor_id=actor, action=action) for actor, action in events])
     found = await desk.lines("search", "-action:read", "-host:web1", "actor:alice", "--limit", "10")
     assert [(event["actor"]["id"], event["action"]) for event in found] == [("alice", "create")]
 
 
 async def test_what_was_searched_is_said_beside_the_result(desk: Desk) -> None:
-    desk.source.append([an_event(NOW)] * 3)
+    desk.append([an_event(NOW)] * 3)
     default = await desk.run("search", "--limit", "2", "--utc")
     assert default.stderr == (
         "2 events since 2026-11-14 12:00:00 (the default range; --since 30d looks further back); "
@@ -39,20 +40,20 @@ async def test_what_was_searched_is_said_beside_the_result(desk: Desk) -> None:
 
 async def test_all_follows_the_pages_to_their_end(desk: Desk) -> None:
     for _ in range(5):
-        desk.source.append([an_event(NOW)] * 500)
+        desk.append([an_event(NOW)] * 500)
     assert len(await desk.lines("search", "--all")) == 2500
     assert len(await desk.lines("search", "--limit", "1001")) == 1001
 
 
 async def test_times_without_a_zone_are_local_and_with_utc_they_are_utc(desk: Desk) -> None:
-    desk.source.append([an_event(NOW - n * HOUR_US) for n in range(5)])
+    desk.append([an_event(NOW - n * HOUR_US) for n in range(5)])
     for since in ("2026-11-21 10:00", "2026-11-21T11:00+01:00"):
         assert len(await desk.lines("search", "--since", since, "--utc")) == 3
     assert len(await desk.lines("search", "--since", "2026-11-21", "--until", "2026-11-21T09:00Z", "--utc")) == 1
 
 
 async def test_a_table_shows_who_did_what_and_how_it_ended(desk: Desk) -> None:
-    desk.source.append(
+    desk.append(
         [
             an_event(
                 NOW, actor_id="u1", actor_name="Alice", action="delete", resource_type="database", resource_id="db-1",
@@ -73,7 +74,7 @@ async def test_a_table_shows_who_did_what_and_how_it_ended(desk: Desk) -> None:
 @pytest.mark.parametrize("output", ["--table", "--json"])
 async def test_an_event_cannot_steer_the_terminal(desk: Desk, output: str) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202egnp.exe\u2066 \r\nsecond line"
-    desk.source.append([an_event(NOW, actor_id=hostile, message=hostile, details={hostile: hostile})])
+    desk.append([an_event(NOW, actor_id=hostile, message=hostile, details={hostile: hostile})])
     result = await desk.run("search", output, columns=400)
     written = result.stdout.replace("\n", "")
     assert not any(character in written for character in "\x1b\x07\x9b\u202e\u2066\r")
@@ -84,7 +85,7 @@ async def test_json_keeps_deep_nesting_and_large_numbers(desk: Desk) -> None:
     deep: Any = 12345678901234567890123
     for _ in range(300):
         deep = [deep]
-    desk.source.append([an_event(NOW, details={"deep": deep})])
+    desk.append([an_event(NOW, details={"deep": deep})])
     (event,) = await desk.lines("search")
     assert event["details"] == {"deep": deep}
 
@@ -148,25 +149,32 @@ async def test_an_address_that_is_none_is_a_mistake(desk: Desk, url: str) -> Non
     assert "'--url': expected http://HOST:PORT" in result.stderr
 
 
-async def test_a_search_that_runs_out_of_budget_goes_on_by_itself() -> None:
-    desk = Desk(scanned_events_max=2)
-    await desk.server.start_server()
-    for hour in range(4):
-        desk.source.append([an_event(NOW - hour * HOUR_US)] * 2)
-    result = await desk.run("search", "--utc")
+async def test_a_search_that_runs_out_of_budget_goes_on_by_itself(tmp_path: Path) -> None:
+    async with opened(tmp_path, scanned_events_max=2) as desk:
+        for hour in range(4):
+            desk.append([an_event(NOW - hour * HOUR_US)] * 2)
+        result = await desk.run("search", "--utc")
     assert len(result.stdout.splitlines()) == 8
     assert "searched back to 2026-11-21 11:00:00, going on …" in result.stderr
-    await desk.server.close()
-    await desk.searcher.close()
 
 
-async def test_a_search_that_cannot_go_on_fails_and_says_so() -> None:
-    desk = Desk(scanned_events_max=2)
-    await desk.server.start_server()
-    for _ in range(5):
-        desk.source.append([an_event(NOW), an_event(NOW - 2 * HOUR_US)])
-    result = await desk.run("search", "--until", "1h")
+async def test_a_search_that_cannot_go_on_fails_and_says_so(tmp_path: Path) -> None:
+    async with opened(tmp_path, scanned_events_max=2) as desk:
+        for _ in range(5):
+            desk.append([an_event(NOW), an_event(NOW - 2 * HOUR_US)])
+        result = await desk.run("search", "--until", "1h")
     assert result.exit_code == 1
     assert "narrow the range" in result.stderr
-    await desk.server.close()
-    await desk.searcher.close()
+
+
+async def test_a_total_is_shown_beside_what_was_found(desk: Desk) -> None:
+    desk.append([an_event(NOW)] * 7)
+    result = await desk.run("search", "--total", "--limit", "2", "--since", "1h", "--utc")
+    assert result.stderr == "2 of 7 events since 2026-11-21 11:00:00; there are more: raise --limit, or --all\n"
+
+
+async def test_classes_of_events_are_left_out(desk: Desk) -> None:
+    desk.append([an_event(NOW, category="authentication"), an_event(NOW, actor_type="system"), an_event(NOW, org="a")])
+    found = await desk.lines("search", "--exclude", "login", "--exclude", "system")
+    assert [event.get("org") for event in found] == ["a"]
+    assert (await desk.run("search", "--exclude", "all")).exit_code == 2

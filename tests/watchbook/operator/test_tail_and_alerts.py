@@ -9,12 +9,13 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
 import msgspec
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.collector.query.memory_source import an_event
-from tests.watchbook.operator.conftest import NOW, TOKEN, Desk
-from watchbook.operator.connection import Collector
+from tests.watchbook.operator.conftest import NOW, TOKEN, Desk, another_server
+from watchbook.operator.connection import Collector, OperatorError
 from watchbook.operator.following import follow
 
 
@@ -25,13 +26,13 @@ async def start(desk: Desk, *words: str) -> Process:
 
 
 async def test_tail_begins_with_the_last_events_and_goes_on_until_it_is_interrupted(desk: Desk) -> None:
-    desk.source.append([an_event(NOW - 10 + n, message=f"old {n}") for n in range(5)])
+    desk.append([an_event(NOW - 10 + n, message=f"old {n}") for n in range(5)])
     async with asyncio.timeout(20):
         process = await start(desk, "tail", "--lines", "2", "-action:create")
         assert process.stdout is not None
         assert process.stderr is not None
         shown = [json.loads(await process.stdout.readline())["message"] for _ in range(2)]
-        desk.source.append([an_event(1, message="new"), an_event(2, message="hidden", action="create")])
+        desk.append([an_event(1, message="new"), an_event(2, message="hidden", action="create")])
         shown.append(json.loads(await process.stdout.readline())["message"])
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 130
@@ -41,7 +42,7 @@ async def test_tail_begins_with_the_last_events_and_goes_on_until_it_is_interrup
 
 async def test_a_reader_that_has_enough_ends_a_search_quietly(desk: Desk) -> None:
     for _ in range(20):
-        desk.source.append([an_event(NOW, message="x" * 1000)] * 500)
+        desk.append([an_event(NOW, message="x" * 1000)] * 500)
     async with asyncio.timeout(20):
         process = await start(desk, "search", "--all")
         assert process.stdout is not None
@@ -79,41 +80,98 @@ def followed(collector: Collector, waits: int, lines: int = 10) -> tuple[list[st
 
 
 async def test_a_tail_without_old_events_shows_only_what_arrives(desk: Desk) -> None:
-    desk.source.append([an_event(NOW, message="old")])
-    assert await asyncio.to_thread(followed, Collector(desk.url, TOKEN), 1, 0) == ([], [])
+    desk.append([an_event(NOW, message="old")])
+    async with asyncio.timeout(20):
+        process = await start(desk, "tail", "--lines", "0", "--exclude", "login")
+        assert process.stdout is not None
+        while not desk.registry.get_sample_value("watchbook_tails"):
+            await asyncio.sleep(0.01)
+        desk.append([an_event(NOW, message="hidden", category="authentication"), an_event(NOW, message="new")])
+        assert json.loads(await process.stdout.readline())["message"] == "new"
+        process.kill()
+        await process.wait()
+
+
+def frames(*pairs: tuple[int, str]) -> bytes:
+    """Return a stream of events, each with its number, as one batch."""
+    events = "".join(f'id: {number}\ndata: {{"id": "a-{number}-0", "message": "{text}"}}\n\n' for number, text in pairs)
+    return f"retry: 2000\nid: {pairs[0][0]}\n\n{events}id: {pairs[-1][0]}\n\n".encode()
+
+
+async def latest(request: web.Request) -> web.Response:
+    return web.json_response({"events": [], "last_number": 6})
 
 
 async def test_an_event_that_arrives_during_the_first_search_is_shown_once() -> None:
-    event = {"id": "a-1-0", "message": "just now"}
+    async def search(request: web.Request) -> web.Response:
+        return web.json_response({"events": [{"id": "a-7-0", "message": "just now"}], "last_number": 6})
 
-    async def answer(request: web.Request) -> web.Response:
-        after = request.query.get("after")
-        return web.json_response({"events": [event] if after in (None, "6") else [], "last_number": 7 if after else 6})
+    async def tail(request: web.Request) -> web.Response:
+        return web.Response(body=frames((7, "just now"), (8, "then")))
 
-    app = web.Application()
-    app.router.add_get("/v1/events", answer)
-    async with TestServer(app) as server:
-        assert await asyncio.to_thread(followed, Collector(str(server.make_url("")), None), 1) == (["just now"], [])
+    async with another_server(events=search, tail=tail) as url:
+        shown, _ = await asyncio.to_thread(followed, Collector(url, None), 1)
+    assert shown == ["just now", "then"]
 
 
-async def test_a_tail_outlives_the_collector_and_says_so_once() -> None:
-    answers = iter([200, 503, 503, 200, 200])
+async def test_a_tail_outlives_the_collector_goes_on_where_it_was_and_says_so_once() -> None:
+    answers = iter([frames((7, "a"), (8, "b")), None, None, frames((9, "c"))])
+    positions: list[str | None] = []
 
-    async def answer(request: web.Request) -> web.Response:
-        number = int(request.query.get("after", "0"))
-        event = {"id": f"a-{number}-0", "message": f"after {number}"}
-        return web.json_response({"events": [event], "last_number": number + 1}, status=next(answers, 503))
+    async def tail(request: web.Request) -> web.Response:
+        positions.append(request.headers.get("Last-Event-ID"))
+        body = next(answers, None)
+        return web.json_response({"detail": "busy"}, status=503) if body is None else web.Response(body=body)
 
-    app = web.Application()
-    app.router.add_get("/v1/events", answer)
-    async with TestServer(app) as server:
-        shown, said = await asyncio.to_thread(followed, Collector(str(server.make_url("")), None), 4)
-    assert shown == ["after 0", "after 1", "after 2"]
+    async with another_server(events=latest, tail=tail) as url:
+        shown, said = await asyncio.to_thread(followed, Collector(url, None), 4, 0)
+    assert shown == ["a", "b", "c"]
+    assert positions == ["6", "8", "8", "8"]
     assert [line.splitlines()[-1] for line in said] == [
         "trying again until it is back; Ctrl-C ends",
         "the collector is back",
         "trying again until it is back; Ctrl-C ends",
     ]
+
+
+async def test_a_tail_whose_connection_breaks_in_the_middle_of_an_event_gets_it_again() -> None:
+    whole = frames((7, "a"), (8, "b"))
+    answers = iter([whole[: whole.index(b'"b"')], frames((8, "b"))])
+    positions: list[str | None] = []
+
+    async def tail(request: web.Request) -> web.StreamResponse:
+        positions.append(request.headers.get("Last-Event-ID"))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(next(answers))
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async with another_server(events=latest, tail=tail) as url:
+        shown, _ = await asyncio.to_thread(followed, Collector(url, None), 2, 0)
+    assert shown == ["a", "b"]
+    assert positions[0] == "6"
+
+
+async def test_a_gap_is_told(desk: Desk) -> None:
+    async def tail(request: web.Request) -> web.Response:
+        gap = b'event: gap\nid: 9\ndata: {"after": 6, "before": 10, "reason": "removed", "message": "gone"}\n\n'
+        return web.Response(body=gap + frames((10, "a")))
+
+    async with another_server(events=latest, tail=tail) as url:
+        shown, said = await asyncio.to_thread(followed, Collector(url, None), 1, 0)
+    assert shown == ["a"]
+    assert said[0] == "a gap: events 7 to 9 are not shown; gone"
+
+
+async def test_a_refused_tail_ends() -> None:
+    async def tail(request: web.Request) -> web.Response:
+        return web.json_response({"detail": "this token was revoked"}, status=401)
+
+    async with another_server(events=latest, tail=tail) as url:
+        with pytest.raises(OperatorError, match="this token was revoked"):
+            await asyncio.to_thread(followed, Collector(url, None), 1, 0)
 
 
 async def test_the_token_does_not_follow_a_redirect(desk: Desk) -> None:
