@@ -74,8 +74,10 @@ def _words_mask(numbers: Numbers, text: str, *, open_end: bool) -> Mask | bool:
     parts = text.split(".")
     before, after = parts[0] == "", len(parts) > 1 and parts[-1] == ""
     inner = parts[before : len(parts) - after]
+    if not inner:
+        return len(parts) == len(".") + 1  # a dot alone is in every address
     if len(inner) > _GROUPS or not all(inner):
-        return bool(not inner and len(parts) == 2)  # a dot alone is in every address
+        return False
     tables = [_table(part, open_end=False) for part in inner[:-1]]
     tables.append(_table(inner[-1], open_end=open_end and not after))
     mask: Mask | bool = False

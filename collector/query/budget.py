@@ -60,3 +60,7 @@ class Budget:
         if self.scanned >= self._events_max:
             return "scan_budget"
         return "deadline" if self._monotonic() >= self._ends else None
+
+    def timed_out(self) -> bool:
+        """Return whether not even what costs little may be done any more."""
+        return self._stopping.is_set() or self._monotonic() >= self._ends

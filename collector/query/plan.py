@@ -160,6 +160,23 @@ def any_of(parts: "list[Plan]") -> Plan:
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
 
+def fields_of(plan: Plan) -> frozenset[str]:
+    """Return the names of all fields that a plan looks at."""
+    match plan:
+        case Term(fields, _):
+            return frozenset(fields)
+        case Not(part):
+            return fields_of(part)
+        case And(parts) | Or(parts):
+            return frozenset().union(*map(fields_of, parts))
+
+
+def column_of(field: str) -> str:
+    """Return the event's field that a name is a part of: ``details`` of ``details.a.b``."""
+    group = field.partition(".")[0]
+    return group if group in ("details", "measures", "changes") else field
+
+
 def document(plan: Plan) -> dict[str, Any]:
     """Return the plan as JSON-able values.
 

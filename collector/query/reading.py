@@ -95,7 +95,7 @@ class Reader:
     """Reads for one query; belongs to one thread."""
 
     def __init__(self, shelf: Shelf, budget: Budget, without_index: frozenset[str] = frozenset()) -> None:
-        self._shelf = shelf
+        self.shelf = shelf
         self.budget = budget
         self._without_index = without_index
         self._begun_at = budget.decoded
@@ -110,11 +110,11 @@ class Reader:
     @property
     def archive(self) -> Archive | None:
         """Who reads archived segments, if there is anybody."""
-        return self._shelf.archive
+        return self.shelf.archive
 
     def segments(self, question: Question) -> list[SegmentInfo]:
         """Return the segments that may hold events of the range, the one with the newest first."""
-        found = [s for s in self._shelf.source.segments() if s.rows and question.touches(s.tmin, s.tmax)]
+        found = [s for s in self.shelf.source.segments() if s.rows and question.touches(s.tmin, s.tmax)]
         if self.archive is None:
             found = [segment for segment in found if segment.tier != "archived"]
         return sorted(found, key=lambda segment: segment.tmax, reverse=True)
@@ -124,7 +124,7 @@ class Reader:
         if segment.tier == "archived" or segment.generation in self._without_index:
             return None
         if segment.generation not in self._views:
-            view = self._shelf.indexes.view(segment.name, segment.generation, segment.index_path)
+            view = self.shelf.indexes.view(segment.name, segment.generation, segment.index_path)
             self._views[segment.generation] = view and NamedView(view, segment.generation)
         return self._views[segment.generation]
 
@@ -139,7 +139,7 @@ class Reader:
         """Return a block, None when its bytes are damaged; raises MovedError."""
         self.budget.spend(info.n)
         try:
-            return self._shelf.blocks.read(info, segment.generation)
+            return self.shelf.blocks.read(info, segment.generation)
         except KeyError as error:
             raise MovedError(info.segment) from error
         except WireError:
@@ -190,16 +190,16 @@ class Reader:
         """Return the blocks of a granule of rows; what is indexed never changes, and is remembered."""
         end = min((granule + 1) * _GRANULE_ROWS, indexed)
         key = (segment.generation, granule, end)
-        known: _Listing | None = self._shelf.listings.get(key)
+        known: _Listing | None = self.shelf.listings.get(key)
         if known is None:
             infos = self._blocks(segment, granule * _GRANULE_ROWS, end)
             known = _Listing(infos, np.array([info.row for info in infos], np.int64))
-            self._shelf.listings.put(key, known, len(infos) + 1)
+            self.shelf.listings.put(key, known, len(infos) + 1)
         return known
 
     def _blocks(self, segment: SegmentInfo, row_from: int, row_to: int | None) -> Sequence[BlockInfo]:
         try:
-            return self._shelf.source.blocks(segment, row_from, row_to)
+            return self.shelf.source.blocks(segment, row_from, row_to)
         except KeyError as error:
             raise MovedError(segment.name) from error
 

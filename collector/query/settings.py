@@ -26,6 +26,15 @@ class QuerySettings:
     listed_blocks: int = setting(
         "Blocks whose place is kept in memory for the next query; one takes about 0.3 KiB.", 200_000, check=positive
     )
+    total_events_max: int = setting(
+        "Events that may be decoded to tell how many match; beyond it the number is a lower bound and says so.",
+        20_000,
+        check=positive,
+    )
+    buckets_max: int = setting("Most buckets of a histogram.", 5_000, check=positive)
+    texts_remembered_max: int = setting(
+        "Distinct texts a field that are kept in memory for counting over segments.", 1_000_000, check=positive
+    )
     remembered_bytes: Bytes = setting(
         "Memory for what parts of the store answered before: filters and counts that come again cost little.",
         Bytes(32 << 20),

@@ -82,7 +82,10 @@ class MemoryView:
     def column(self, chunk: ChunkInfo, field: str) -> Column | None:
         events = self._of(chunk)
         column = self._column(events, field)
-        anything = [text_of(event, field) is not None or event.get(field.partition(".")[0]) for event in events]
+        group = field.partition(".")[0]
+        anything = [
+            field in event or (group in ("measures", "details", "changes") and group in event) for event in events
+        ]
         return column if any(anything) else None
 
     def _column(self, events: Sequence[dict[str, Any]], field: str) -> Column:

@@ -10,14 +10,18 @@ from collector.query.plan import (
     CHANGED_FIELD,
     AddressPrefix,
     And,
+    Between,
     Compare,
     Equals,
+    HasLike,
     HasWords,
     InNetwork,
+    Like,
     LocalPart,
     Not,
     Or,
     Plan,
+    Present,
     StartsWith,
     Term,
 )  # fmt: skip
@@ -44,13 +48,21 @@ def values_of(field: str, event: Mapping[str, Any]) -> list[Any]:
     if field == CHANGED_FIELD:
         return [change["field"] for change in event.get("changes") or []]
     group, _, key = field.partition(".")
-    inside = group in ("details", "measures")
-    value = (event.get(group) or {}).get(key) if inside else event.get(field)
+    inside = group in ("details", "measures") and key
+    if field == "details.k.m":
+        inner = (event.get("details") or {}).get("k")
+        value = inner.get("m") if isinstance(inner, dict) else None
+    else:
+        value = (event.get(group) or {}).get(key) if inside else event.get(field)
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def passes(test: Any, value: Any) -> bool:
     match test, value:
+        case Present(), _:
+            return value is not None
+        case Between(low, high), int() | float() if not isinstance(value, bool):
+            return bool(low <= value <= high)
         case Compare(operator, number), int() | float() if not isinstance(value, bool):
             return bool(COMPARE[operator](value, number))
         case Equals(text), str():
@@ -63,10 +75,6 @@ def passes(test: Any, value: Any) -> bool:
             return (str(value).lower() if isinstance(value, bool) else str(value).casefold()).startswith(text)
         case LocalPart(text), str():
             return value.casefold().split("@")[:-1] == [text]
-        case HasWords(text, open_end), str():
-            end = "" if open_end else rf"(?!{LETTER})"
-            begin = rf"(?<!{LETTER})"
-            return re.search(begin + re.escape(text) + end, value.casefold()) is not None
         case AddressPrefix(text), str():
             return value == text or value.startswith((text.rstrip(".:") + ".", text.rstrip(".:") + ":"))
         case InNetwork(network), str():
@@ -74,4 +82,28 @@ def passes(test: Any, value: Any) -> bool:
                 return ip_address(value) in network
             except (ValueError, TypeError):
                 return False
+    return has_pieces(test, value)
+
+
+def has_pieces(test: Any, value: Any) -> bool:
+    """The tests that a regular expression says best."""
+    match test, value:
+        case Like(pieces), str() | int() | float():
+            text = str(value).lower() if isinstance(value, bool) else str(value).casefold()
+            return re.fullmatch(".*".join(map(re.escape, pieces)), text, re.DOTALL) is not None
+        case HasLike(pieces), str():
+            return has_words(pieces, value)
+        case HasWords(text, open_end), str():
+            return has_words((text, "") if open_end else (text,), value)
     return False
+
+
+def has_words(pieces: tuple[str, ...], value: str) -> bool:
+    begin = rf"(?<!{LETTER})" if in_word(pieces[0][:1]) else ""
+    end = rf"(?!{LETTER})" if in_word(pieces[-1][-1:]) else ""
+    pattern = begin + ".*".join(map(re.escape, pieces)) + end
+    return re.search(pattern, value.casefold(), re.DOTALL) is not None
+
+
+def in_word(character: str) -> bool:
+    return re.fullmatch(LETTER, character) is not None
