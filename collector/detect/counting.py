@@ -71,6 +71,7 @@ class RuleState:
         keys = list(zip(*columns, strict=True)) if columns else [()] * len(indices)
         times = view.batch.times
         latest = info.received + self.terms.lateness
+        stem = event_id(info.stream, info.sequence, 0).removesuffix("0")
         counters.matched += len(indices)
         for index, key in zip(indices, keys, strict=True):
             if skip and None in key:
@@ -80,21 +81,22 @@ class RuleState:
             if time > latest:
                 counters.clock_ahead += 1
                 time = info.received
-            self._count_one(key, time, event_id(info.stream, info.sequence, index), info, replay=replay)
+            self._count_one(key, time, stem + str(index), info, replay=replay)
 
     def _count_one(self, key: tuple[GroupValue, ...], time: int, event: str, info: BlockInfo, *, replay: bool) -> None:
+        terms = self.terms
         group = self._group("", key)
-        if group.is_late(time, self.terms):
+        if time < group.newest - terms.lateness:  # too late to be counted exactly
             self.counters.late += 1
             group = self._group(info.stream, key)
-            if group.is_late(time, self.terms):
+            if time < group.newest - terms.lateness:
                 self.counters.too_late += 1
                 return
         before = len(group.times)
         if replay:
-            group.rebuild(time, event, info.received, self.terms)
+            group.rebuild(time, event, info.received, terms)
         else:
-            self.counters.window_overflow += group.add(time, event, info.received, self.terms, self._journal)
+            self.counters.window_overflow += group.add(time, event, info.received, terms, self._journal)
         self.events += len(group.times) - before
 
     def tick(self, now_us: int) -> None:
@@ -161,19 +163,19 @@ class RuleState:
     def _state_of(self, episode: Episode, *, resolved: bool) -> AlertState:
         group = episode.group
         return AlertState(
-            id=episode.alert_id,
-            rule=self.rule.brief,
-            group=tuple(zip(self.rule.group_by, group.key, strict=True)),  # type: ignore[arg-type]
-            track=group.track,
-            events=episode.count,
-            first=episode.first,
-            last=episode.last,
-            holds_from=episode.holds_from,
-            holds_until=episode.holds_until,
-            received=group.received,
-            opened=episode.opened,
-            resolved=episode.resolved if resolved else None,
-            resolution=episode.resolution if resolved else None,
+            episode.alert_id,
+            self.rule.brief,
+            tuple(zip(self.rule.group_by, group.key, strict=True)),  # type: ignore[arg-type]
+            group.track,
+            episode.count,
+            episode.first,
+            episode.last,
+            episode.holds_from,
+            episode.holds_until,
+            group.received,
+            episode.opened,
+            episode.resolved if resolved else None,
+            episode.resolution if resolved else None,
         )
 
     def _group(self, track: str, key: tuple[GroupValue, ...]) -> Group:
@@ -192,8 +194,7 @@ class RuleState:
         self, view: BatchView, name: str, place: tuple[str, tuple[str, ...]] | None, indices: Sequence[int]
     ) -> list[GroupValue]:
         if place is None:
-            column = view.values(name)
-            return [_scalar(column[index]) for index in indices]
+            return list(map(_scalar, view.at(name, indices)))
         decode, path = view.decoder(place[0]), place[1]
         return [_scalar(resolve(decode(index), path)) for index in indices]
 

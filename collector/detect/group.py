@@ -70,18 +70,46 @@ class Group:
         self.pending: list[int] = []
         self.episode: Episode | None = None
 
-    def is_late(self, time: int, terms: Terms) -> bool:
-        """Return whether a match at ``time`` comes too late to be counted exactly."""
-        return time < self.newest - terms.lateness
-
     def add(self, time: int, event_id: str, received: int, terms: Terms, journal: list[Episode]) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
-        self.received = max(self.received, received)
+        if received > self.received:
+            self.received = received
+        if time > self.newest and not self.pending:
+            self._add_newest(time, event_id, terms, journal)
+        else:
+            self._add_among_others(time, event_id, terms, journal)
+        return self._forget(terms)
+
+    def _add_newest(self, time: int, event_id: str, terms: Terms, journal: list[Episode]) -> None:
+        """Do what :meth:`_add_among_others` comes to for a match after all others when nothing waits: the common case.
+
+        Then no window but its own changes, and what is known of the alert is final up to here.
+        """
+        times, episode, span = self.times, self.episode, terms.span
+        times.append(time)
+        self.ids.append(event_id)
+        self.newest = time
+        held = len(times) >= terms.threshold and times[-terms.threshold] > time - span
+        if episode is not None:
+            if held and time - episode.holds_until <= span:
+                if len(times) == 1 or times[-2] <= episode.holds_until:
+                    _count_newest(episode, time, event_id, journal)
+                else:
+                    self._count_between(episode, episode.holds_until, time, journal)
+                episode.holds_until = time
+                return
+            if time - terms.lateness <= episode.holds_until + span:  # something may yet join the two
+                if held:
+                    self.pending.append(time)
+                return
+            self._close(episode, terms, journal)
+            self.episode = None
+        if held:
+            self.episode = self._open(time, terms, journal)
+
+    def _add_among_others(self, time: int, event_id: str, terms: Terms, journal: list[Episode]) -> None:
         held = self._insert(time, event_id, terms)
         episode = self.episode
-        if time > self.newest and not self.pending and self._go_on(time, bool(held), terms, journal):
-            self.newest = time
-            return self._forget(terms)
         self.newest = max(self.newest, time)
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
             _count(episode, (time,), (event_id,), journal)
@@ -89,18 +117,6 @@ class Group:
             if not _within(episode, moment):
                 _insert_once(self.pending, moment)
         self.settle(self.newest - terms.lateness, terms, journal)
-        return self._forget(terms)
-
-    def _go_on(self, time: int, held: bool, terms: Terms, journal: list[Episode]) -> bool:
-        """Do what the newest match asks for in the two common cases; return whether it was one of them."""
-        episode = self.episode
-        if episode is None:
-            return not held
-        if not held or time - episode.holds_until > terms.span:
-            return False
-        self._count_between(episode, episode.holds_until, time, journal)
-        episode.holds_until = time
-        return True
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
         """Open, extend and close alerts, knowing that no match before ``low`` can come any more."""
@@ -194,7 +210,9 @@ class Group:
         """Drop matches that no window can need any more; return how many were dropped because the window was full."""
         times = self.times
         low = self.newest - terms.lateness
-        horizon = (min(low, self.pending[0]) if self.pending else low) - terms.span
+        if self.pending and self.pending[0] < low:
+            low = self.pending[0]
+        horizon = low - terms.span
         excess = len(times) - terms.keep
         if times[0] > horizon and excess <= 0:
             return 0
@@ -213,6 +231,18 @@ def _insert_once(moments: list[int], moment: int) -> None:
     place = bisect_left(moments, moment)
     if place == len(moments) or moments[place] != moment:
         insort(moments, moment)
+
+
+def _count_newest(episode: Episode, time: int, event_id: str, journal: list[Episode]) -> None:
+    """Count one match that is the latest of its alert so far."""
+    episode.count += 1
+    if time < episode.first:
+        episode.first = time
+    episode.last = time
+    episode.fresh.append(event_id)
+    if not episode.queued:
+        episode.queued = True
+        journal.append(episode)
 
 
 def _count(

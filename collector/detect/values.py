@@ -11,7 +11,21 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from collector.detect.expression import Absent, Compares, Equals, Glob, InNetwork, Matches, Operator, Piece, Test
+from collector.detect.expression import (
+    Absent,
+    Atom,
+    Compares,
+    Equals,
+    Expression,
+    Glob,
+    InNetwork,
+    Matches,
+    Not,
+    Operator,
+    Piece,
+    Test,
+)
+from collector.detect.fields import resolve, split_object
 
 TextPredicate = Callable[[str], bool]
 ValuePredicate = Callable[[Any], bool]
@@ -84,6 +98,43 @@ def number_of(value: Any) -> int | float | None:
         except ValueError:
             return None
     return None
+
+
+def member_predicate(place: tuple[str, tuple[str, ...]], test: Test) -> ValuePredicate:
+    """Return the test of what stands at a path of a decoded object (None: there is no object)."""
+    (name, path), passes = place, value_predicate(test)
+    if name == "measures":
+        measure = ".".join(path)
+        return lambda value: passes(None if value is None else value.get(measure))
+    if name == "changes" and not isinstance(test, Absent):
+        return _change_predicate(path[0], test, passes)  # the wire lets only lists of flat objects through
+    return lambda value: passes(None if value is None else resolve(value, path))
+
+
+def _change_predicate(member: str, test: Test, passes: ValuePredicate) -> ValuePredicate:
+    texts = test.texts if isinstance(test, Equals) and not test.cased else None
+
+    def predicate(changes: Any) -> bool:
+        for change in changes or ():
+            if member in change:
+                value = change[member]
+                if value.lower() in texts if texts is not None and type(value) is str else passes(value):
+                    return True
+        return False
+
+    return predicate
+
+
+def effort(expression: Expression) -> int:
+    """Return how dear it is to evaluate: what decodes an object comes last."""
+    if isinstance(expression, Not):
+        return effort(expression.arg)
+    if isinstance(expression, Atom):
+        place = split_object(expression.field)
+        if place is not None:
+            return 2 if place[0] == "measures" else 100
+        return 1 if isinstance(expression.test, Equals | Absent) else 10
+    return sum(effort(arg) for arg in expression.args)
 
 
 def _number_predicate(test: Compares) -> ValuePredicate:

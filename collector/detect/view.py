@@ -1,4 +1,4 @@
-"""A batch as the matcher looks at it: whole columns first, objects decoded only for the events that a rule asks about.
+"""A batch as the matcher looks at it: whole columns first, objects decoded only when a rule asks about them.
 
 What several rules need of a batch (its distinct values in lower case, a decoded object) is worked out once.
 """
@@ -6,9 +6,12 @@ What several rules need of a batch (its distinct values in lower case, a decoded
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Raw
 
+from collector.detect.fields import TEXT_FIELDS
 from collector.detect.values import OPERATORS
+from watchbook.coded import BASE, Coded
 from watchbook.wire import Batch, decode_raw
 
 NO_EVENTS: Final[Sequence[int]] = ()
@@ -17,14 +20,20 @@ NO_EVENTS: Final[Sequence[int]] = ()
 class BatchView:
     """A batch with what was worked out about it so far."""
 
-    __slots__ = ("_decoded", "_spellings", "_values", "batch", "n")
+    __slots__ = ("_coded", "_decoded", "_objects", "_spellings", "_values", "batch", "n")
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.n = batch.n
         self._values: dict[str, Sequence[Any]] = {}
+        self._coded: dict[str, Coded | None] = {}
+        self._objects: dict[str, Sequence[Any]] = {}
         self._spellings: dict[str, Mapping[str, str]] = {}
         self._decoded: dict[str, dict[int, Any]] = {}
+
+    def has(self, name: str) -> bool:
+        """Return whether any event has a field."""
+        return name in self.batch.columns
 
     def values(self, name: str) -> Sequence[Any]:
         """Return the ``n`` values of a column, None where an event has none."""
@@ -35,31 +44,45 @@ class BatchView:
             self._values[name] = found
         return found
 
+    def at(self, name: str, indices: Sequence[int]) -> list[Any]:
+        """Return the values of a column at some indices."""
+        coded = self.batch.coded(name)
+        if coded is not None and coded.high is None and name not in self._values:
+            values, low = coded.values, coded.low
+            return [values[low[index]] for index in indices]
+        column = self.values(name)
+        return [column[index] for index in indices]
+
+    def coded(self, name: str) -> Coded | None:
+        """Return a column by its distinct values; None when they are too many, or the column is one text or none."""
+        if name not in self._coded:
+            self._coded[name] = self.batch.coded(name) or self._coded_here(name)
+        return self._coded[name]
+
+    def objects(self, name: str) -> Sequence[Any]:
+        """Return the decoded objects of a coded column, by code."""
+        found = self._objects.get(name)
+        if found is None:
+            coded = self.coded(name)
+            assert coded is not None
+            found = self._objects[name] = [None, *_decoded_all(coded.values[1:])]
+        return found
+
     def where_equal(self, name: str, texts: frozenset[str], *, cased: bool) -> Sequence[int]:
         """Return the indices of the events whose text is one of ``texts`` (in lower case unless ``cased``)."""
-        column = self.batch.columns.get(name)
-        if column is None:
-            return NO_EVENTS
-        if isinstance(column, str):
-            return range(self.n) if (column if cased else column.lower()) in texts else NO_EVENTS
+        column = self.values(name)
         spellings = self._spellings_of(name, column)
         wanted = {text for text, lowered in spellings.items() if (text if cased else lowered) in texts}
         if not wanted:
             return NO_EVENTS
-        if len(wanted) == 1:
-            (text,) = wanted
-            return [index for index, value in enumerate(column) if value == text]
         return [index for index, value in enumerate(column) if value in wanted]
 
     def where_measured(self, measure: str, operator: Any, number: float) -> Sequence[int]:
         """Return the indices of the events whose measure compares with ``number`` as asked."""
-        column = self.batch.columns.get("measures")
-        if column is None:
-            return NO_EVENTS
         compare = OPERATORS[operator]
         return [
             index
-            for index, measures in enumerate(column)
+            for index, measures in enumerate(self.values("measures"))
             if measures is not None and (value := measures.get(measure)) is not None and compare(value, number)
         ]
 
@@ -75,9 +98,21 @@ class BatchView:
 
         return decode
 
-    def decoded(self, name: str) -> set[int]:
-        """Return the indices of the events whose object was decoded."""
-        return set(self._decoded.get(name, ()))
+    def decoded(self, name: str) -> int:
+        """Return how many objects of a column were decoded."""
+        return max(len(self._objects.get(name, ())) - 1, 0) + len(self._decoded.get(name, ()))
+
+    def _coded_here(self, name: str) -> Coded | None:
+        column = self.batch.columns.get(name) if name in TEXT_FIELDS else None
+        if column is None or isinstance(column, str):
+            return None
+        distinct = dict.fromkeys(column)
+        distinct.pop(None, None)
+        if len(distinct) >= BASE:
+            return None
+        values = (None, *distinct)
+        codes = dict(zip(values, range(len(values)), strict=True))
+        return Coded(values, bytes(map(codes.__getitem__, column)))
 
     def _spellings_of(self, name: str, column: Sequence[Any]) -> Mapping[str, str]:
         spellings = self._spellings.get(name)
@@ -85,3 +120,14 @@ class BatchView:
             spellings = {text: text.lower() for text in set(column) if text is not None}
             self._spellings[name] = spellings
         return spellings
+
+
+def _decoded_all(values: Sequence[Any]) -> Sequence[Any]:
+    """Return the values of a column, decoded in one go where they are JSON."""
+    if not values or not isinstance(values[0], Raw):
+        return values
+    try:
+        decoded: list[Any] = msgspec.json.decode(b"[" + b",".join(values) + b"]")
+    except (msgspec.MsgspecError, RecursionError):
+        return [decode_raw(value) for value in values]
+    return decoded

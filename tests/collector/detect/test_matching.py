@@ -7,12 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.detect.expression import And, Atom, Compares, Equals, Expression, Glob, Not, Or, Piece, all_of, any_of
-from collector.detect.matcher import Guard, Matcher, generate_predicate, witness_of
+from collector.detect.expression import (
+    Absent,
+    And,
+    Atom,
+    Compares,
+    Equals,
+    Expression,
+    Glob,
+    Not,
+    Or,
+    Piece,
+    all_of,
+    any_of,
+)
+from collector.detect.matcher import Matcher, generate_predicate
+from collector.detect.survey import indices_of, surveyor_of
 from collector.detect.values import glob_predicate
 from collector.detect.view import BatchView
 from tests.collector.detect.blocks import block, event
 from tests.collector.detect.rules import detection, ruleset
+from watchbook import wire
 
 
 def matched(folder: Path, rule: str, *events: dict[str, Any]) -> list[int]:
@@ -140,36 +155,67 @@ def test_a_value_of_a_rule_never_becomes_code(tmp_path: Path) -> None:
     assert matches(tmp_path, lines, {"details": {"xxx": text}, "message": text})
 
 
-def test_objects_are_decoded_only_for_candidates(tmp_path: Path) -> None:
+def view_of(*events: dict[str, Any]) -> BatchView:
+    return BatchView(block([event(**fields) for fields in events]).batch)
+
+
+def test_objects_are_decoded_only_when_the_columns_leave_it_open(tmp_path: Path) -> None:
     (rule,) = ruleset(tmp_path, detection("action: share\ndetails.to: everyone")).rules
-    view = BatchView(
-        block([event(details={"to": "everyone"}), event(action="share", details={"to": "everyone"})]).batch
-    )
-    assert list(rule.matchers[0](view)) == [1]
-    assert view.decoded("details") == {1}
+    quiet = view_of({"details": {"to": "everyone"}}, {"details": {"to": "bob"}})
+    assert list(rule.matchers[0](quiet)) == []
+    assert quiet.decoded("details") == 0
 
 
-# -- the witness ----------------------------------------------------------------------------------------------------
+def test_an_object_that_many_events_share_is_decoded_once(tmp_path: Path) -> None:
+    (rule,) = ruleset(tmp_path, detection("details.to: everyone")).rules
+    shared = view_of(*[{"details": {"to": to}} for to in ("everyone", "bob") * 3])
+    assert list(rule.matchers[0](shared)) == [0, 2, 4]
+    assert shared.decoded("details") == 2
+
+
+def test_of_objects_that_all_differ_only_candidates_are_decoded(tmp_path: Path) -> None:
+    (rule,) = ruleset(tmp_path, detection("action: share\ndetails.to: everyone")).rules
+    events: list[dict[str, Any]] = [{"details": {"to": "everyone", "n": number}} for number in range(9)]
+    events[4]["action"] = "share"
+    view = view_of(*events)
+    assert list(rule.matchers[0](view)) == [4]
+    assert view.decoded("details") == 1
+
+
+# -- the survey -----------------------------------------------------------------------------------------------------
 
 ACTION = Atom("action", Equals(frozenset({"login"})))
 ROWS = Atom("measures.rows", Compares("gte", 5))
 MESSAGE = Atom("message", Glob((Piece(""), Piece("x"), Piece(""))))
+#: As many different texts as no column of codes holds.
+MANY = [{"message": f"m{number} {'x' if number % 2 else ''}", "action": "login"} for number in range(200)]
 
 
-def test_the_witness_of_a_conjunction_is_its_most_selective_part() -> None:
-    outcome = Atom("outcome", Equals(frozenset({"failure"})))
-    assert witness_of(And((outcome, MESSAGE, ACTION))) == (Guard("action", Equals(frozenset({"login"}))),)
+def test_columns_of_few_distinct_values_decide_alone() -> None:
+    sure, possible = surveyor_of(Or((Not(ACTION), And((ROWS, MESSAGE)))))(
+        view_of({"action": "login", "measures": {"rows": 7}, "message": "x"}, {"action": "read"}, {"action": "login"})
+    )
+    assert sure is possible
+    assert list(indices_of(sure, 3)) == [0, 1]
 
 
-def test_the_witness_of_a_disjunction_covers_all_of_its_parts() -> None:
-    assert witness_of(Or((ACTION, ROWS))) == (Guard("action", ACTION.test), Guard("measures.rows", ROWS.test))  # type: ignore[arg-type]
-    assert witness_of(Or((ACTION, MESSAGE))) is None
-    assert witness_of(Not(ACTION)) is None
+def test_a_test_of_many_different_texts_is_left_open_unless_it_is_for_equality() -> None:
+    view = view_of(*MANY)
+    assert surveyor_of(And((ACTION, MESSAGE)))(view) == (False, True)
+    assert surveyor_of(And((Not(ACTION), MESSAGE)))(view) == (False, False)
+    sure, possible = surveyor_of(Atom("message", Equals(frozenset({"m7 x"}))))(view)
+    assert sure is possible
+    assert list(indices_of(sure, len(MANY))) == [7]
+    assert list(Matcher(And((ACTION, MESSAGE)))(view)) == list(range(1, 200, 2))
 
 
-def test_a_condition_that_is_its_own_witness_needs_no_second_look() -> None:
-    assert Matcher(Or((ACTION, ROWS)))._predicate is None
-    assert Matcher(And((ACTION, ROWS)))._predicate is not None
+def test_codes_of_two_digits_are_looked_up() -> None:
+    view = view_of(*[{"org": f"org-{number // 3}"} for number in range(450)])
+    coded = view.coded("org")
+    assert coded is not None
+    assert coded.high is not None
+    assert list(Matcher(Atom("org", Equals(frozenset({"org-149", "org-0"}))))(view)) == [0, 1, 2, 447, 448, 449]
+    assert view.at("org", [0, 447, 3]) == ["org-0", "org-149", "org-1"]
 
 
 # -- properties -----------------------------------------------------------------------------------------------------
@@ -204,6 +250,9 @@ EVENTS = st.lists(
             "reason": TEXTS,
             "measures": st.sampled_from([None, {}, {"rows": 1}, {"rows": 7}]),
             "details": st.sampled_from([None, {}, {"x": "a"}, {"x": ["b", 5]}]),
+            "changes": st.sampled_from([None, [], [{"field": "a"}], [{"field": "b", "new": 5}, {"field": "A"}]]),
+            "flags": st.sampled_from([None, ["a"], ["b", "a"]]),
+            "duration_ms": st.sampled_from([None, 1, 7.5]),
         }
     ),
     min_size=1,
@@ -217,7 +266,16 @@ ATOMS = st.sampled_from(
         Atom("reason", Glob((Piece("a"), Piece("")))),
         Atom("measures.rows", Compares("gte", 5)),
         Atom("measures.rows", Compares("lt", 5)),
+        Atom("measures.rows", Equals(frozenset({"7"}))),
         Atom("details.x", Equals(frozenset({"a", "5"}))),
+        Atom("details.x", Absent()),
+        Atom("details", Absent()),
+        Atom("changes.field", Equals(frozenset({"a"}))),
+        Atom("changes.new", Compares("gte", 5)),
+        Atom("changes.new", Absent()),
+        Atom("flags", Equals(frozenset({"b"}))),
+        Atom("duration_ms", Compares("gt", 5)),
+        Atom("org", Absent()),
     ]
 )
 EXPRESSIONS: st.SearchStrategy[Expression] = st.recursive(
@@ -243,10 +301,12 @@ def holds(expression: Expression, fields: dict[str, Any]) -> bool:
 
 
 @settings(deadline=None)
-@given(EXPRESSIONS, EVENTS)
-def test_witness_and_predicate_together_find_what_the_definition_says(
-    expression: Expression, events: list[dict[str, Any]]
+@given(EXPRESSIONS, EVENTS, st.booleans())
+def test_survey_and_predicate_together_find_what_the_definition_says(
+    expression: Expression, events: list[dict[str, Any]], plain: bool
 ) -> None:
     expected = [index for index, fields in enumerate(events) if holds(expression, fields)]
-    found = Matcher(expression)(BatchView(block([event(**fields) for fields in events]).batch))
-    assert list(found) == expected
+    batch = block([event(**fields) for fields in events]).batch
+    if plain:  # as the events are that were posted: columns that nobody coded
+        batch = wire.Batch(batch.n, {name: batch.columns[name] for name in batch.columns})
+    assert list(Matcher(expression)(BatchView(batch))) == expected
