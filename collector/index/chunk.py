@@ -26,7 +26,9 @@ from collector.index.spread import present_values
 from watchbook.columns import Batch
 
 #: Batches are taken together up to so many rows: field by field, a dictionary stays in the processor's cache.
-_TOGETHER_ROWS: Final = 4096
+_TOGETHER_ROWS: Final = 8192
+#: A batch may be large: not more of them than this wait in memory.
+_TOGETHER_BATCHES: Final = 32
 
 
 class PackedColumn(NamedTuple):
@@ -101,7 +103,7 @@ class ChunkBuilder:
         if batch.n:
             self._waiting.append(batch)
             self.n += batch.n
-            if self.n - self._taken >= _TOGETHER_ROWS:
+            if self.n - self._taken >= _TOGETHER_ROWS or len(self._waiting) >= _TOGETHER_BATCHES:
                 self._take_waiting()
 
     def add_unreadable(self, info: BlockInfo) -> None:

@@ -1,7 +1,7 @@
 """Reads the dictionary of one field, page by page; implements :class:`collector.index.passing.Texts`."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,15 @@ class DictionaryReader:
         if not 1 <= code <= self.size:
             raise IndexError(f"there is no code {code}, the largest is {self.size}")
         return self._page((code - 1) // PAGE_TEXTS)[(code - 1) % PAGE_TEXTS]
+
+    def at(self, codes: Iterable[int]) -> Iterator[tuple[int, Kept]]:
+        """Yield (code, its text or digest) of ascending codes."""
+        page, texts = -1, cast(Sequence[Kept], ())
+        for code in codes:
+            if (code - 1) // PAGE_TEXTS != page:
+                page = (code - 1) // PAGE_TEXTS
+                texts = self._page(page)
+            yield code, texts[(code - 1) % PAGE_TEXTS]
 
     def texts(self, first: int) -> Iterator[tuple[int, Sequence[Kept]]]:
         """Yield (code of the first, texts) page by page, from the code ``first`` to the end."""

@@ -51,6 +51,13 @@ class OpenIndex:
                 self._head = None if data is None else unpack_head(data)
             return self._head
 
+    def is_there(self, path: Path) -> bool:
+        """Return whether the file is still the one of that name."""
+        try:
+            return identity_of(path) == self.identity
+        except FileNotFoundError:
+            return False
+
     def rows(self, statement: str, values: Sequence[object]) -> list[Any]:
         """Return the rows of a SELECT; each call sees what is committed."""
         with self._lock:

@@ -10,6 +10,7 @@ the kind of the blob says (:mod:`collector.index.forms`), built from *integers*:
 """
 
 import struct
+import threading
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 _LEVEL: Final = 3
 #: No blob of ours is larger: a damaged one must not claim more memory than this.
 _CONTENT_BYTES_MAX: Final = 1 << 27
+_local: Final = threading.local()
 _INTEGERS: Final = struct.Struct("<BIq")
 _DTYPES: Final[tuple[type[np.unsignedinteger[Any]], ...]] = (
     np.uint8, np.uint8, np.uint16, np.uint32, np.uint32, np.uint64, np.uint64, np.uint64, np.uint64
@@ -38,7 +40,11 @@ class Integers(NamedTuple):
 
 def compress(content: bytes) -> bytes:
     """Return one zstd frame with content size and checksum."""
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True).compress(content)
+    compressor: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if compressor is None:  # making one costs as much as a small column
+        compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True)
+        _local.compressor = compressor
+    return compressor.compress(content)
 
 
 def decompress(data: bytes) -> bytes:
@@ -46,7 +52,10 @@ def decompress(data: bytes) -> bytes:
     try:
         if zstandard.get_frame_parameters(data).content_size > _CONTENT_BYTES_MAX:
             raise PackingError("the blob claims an impossible size")
-        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+        decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+        if decompressor is None:
+            decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+        return decompressor.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise PackingError(f"the blob is no zstd frame: {error}") from error
 

@@ -24,8 +24,8 @@ class Texts(Protocol):
     size: int
     multi_valued: bool
 
-    def text(self, code: int) -> Kept:
-        """Return the text of a code, or its digest."""
+    def at(self, codes: Iterable[int]) -> Iterator[tuple[int, Kept]]:
+        """Yield (code, its text or digest) of ascending codes."""
         ...
 
     def texts(self, first: int) -> Iterator[tuple[int, Sequence[Kept]]]:
@@ -75,8 +75,7 @@ def _candidates(texts: Texts, wanted: Wanted, first: int) -> Iterator[tuple[int,
         for begin, page in texts.texts(first):
             yield from enumerate(page, begin)
         return
-    for code in codes:
-        yield code, texts.text(code)
+    yield from texts.at(codes)
 
 
 def match_expression(words: Sequence[Word]) -> str:

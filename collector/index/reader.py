@@ -7,6 +7,7 @@ from pathlib import Path
 
 from collector.index.cache import ByteCache
 from collector.index.file import UNREADABLE
+from collector.index.head import Head
 from collector.index.opened import DamagedFileError, NotReadyError, OpenIndex, identity_of
 from collector.index.segment_view import SegmentView
 
@@ -24,11 +25,12 @@ class IndexReader:
         self._open_files_max = open_files_max
         self._lock = threading.Lock()
         self._files: OrderedDict[Path, OpenIndex] = OrderedDict()
+        self._views: dict[Path, tuple[Head, SegmentView]] = {}
         self._distrusted: dict[Path, tuple[int, ...]] = {}
 
     def view(self, name: str, generation: str, path: object) -> SegmentView | None:
         """Return the index of a segment as it is now; None: there is none, or none that can be used."""
-        path = Path(str(path))
+        path = path if isinstance(path, Path) else Path(str(path))
         try:
             file = self._file(path)
             head = None if file is None else file.head()
@@ -39,12 +41,18 @@ class IndexReader:
             return None
         if file is None or head is None or (head.name, head.generation) != (name, generation):
             return None
-        return SegmentView(file, head, self.cache, lambda error: self._distrust(name, path, error))
+        with self._lock:
+            shown = self._views.get(path)
+            if shown is None or shown[0] is not head:
+                view = SegmentView(file, head, self.cache, lambda error: self._distrust(name, path, error))
+                shown = self._views[path] = (head, view)
+            return shown[1]
 
     def close(self) -> None:
         """Give up all files; those that views still use are closed when these are gone."""
         with self._lock:
             self._files.clear()
+            self._views.clear()
 
     def _file(self, path: Path) -> OpenIndex | None:
         identity = identity_of(path)
@@ -63,9 +71,17 @@ class IndexReader:
             except NotReadyError:
                 return None
             self._files.move_to_end(path)
+            self._give_up_gone()
             while len(self._files) > self._open_files_max:
-                self._files.popitem(last=False)
+                given_up, _ = self._files.popitem(last=False)
+                self._views.pop(given_up, None)
             return opened
+
+    def _give_up_gone(self) -> None:
+        """Close files that are no longer there: the disk has their space back only then."""
+        for path in [path for path, file in self._files.items() if not file.is_there(path)]:
+            del self._files[path]
+            self._views.pop(path, None)
 
     def _distrust(self, name: str, path: Path, error: Exception) -> None:
         if isinstance(error, sqlite3.Error) and _passes_by(error):
@@ -73,6 +89,7 @@ class IndexReader:
         with self._lock:
             self.damaged.add(name)
             self._files.pop(path, None)
+            self._views.pop(path, None)
             try:
                 self._distrusted[path] = _state_of(path)
             except FileNotFoundError:

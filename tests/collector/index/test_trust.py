@@ -181,3 +181,16 @@ def test_reindex_makes_every_index_again(tmp_path: Path) -> None:
         check_view(view, segment.events())
     with pytest.raises(KeyError):
         reindex(source, SETTINGS, names=["u"])
+
+
+def test_files_that_are_gone_are_closed(tmp_path: Path) -> None:
+    reader = IndexReader(1 << 20)
+    first, second = MemorySegment(tmp_path, "s", "sealed"), MemorySegment(tmp_path, "t", "sealed")
+    for segment in (first, second):
+        segment.append([event()])
+        build_sealed_index(segment.blocks(), segment.index_path, name=segment.name, generation="a")
+    assert reader.view("s", "a", first.index_path) is not None
+    first.index_path.unlink()
+    assert reader.view("t", "a", second.index_path) is not None
+    held = [os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry.path)]  # noqa: PTH115, PTH114
+    assert not [path for path in held if path.startswith(str(first.index_path))]
