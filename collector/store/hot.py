@@ -134,12 +134,12 @@ class StoredBlock(NamedTuple):
     data: bytes
 
 
-def stored_blocks(connection: sqlite3.Connection, first: int = 0) -> Iterator[StoredBlock]:
-    """Yield the blocks from a number on, in order of arrival."""
+def stored_blocks(connection: sqlite3.Connection, first: int = 0, last: int = 1 << 62) -> Iterator[StoredBlock]:
+    """Yield the blocks whose first number is from ``first`` to ``last``, in order of arrival."""
     rows = connection.execute(
         "SELECT number, n, tmin, tmax, received, name, block.sequence, hash, data FROM block"
-        " JOIN stream ON stream.id = block.stream WHERE number >= ? ORDER BY number",
-        (first,),
+        " LEFT JOIN stream ON stream.id = block.stream WHERE number BETWEEN ? AND ? ORDER BY number",
+        (first, last),
     )
-    for *header, chained, data in rows:
-        yield StoredBlock(BlockInfo._make((*header, "", 0)), chained, data)
+    for *spans, stream, sequence, chained, data in rows:
+        yield StoredBlock(BlockInfo._make((*spans, stream or "", sequence, "", 0)), chained, data)

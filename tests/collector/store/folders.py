@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,7 @@ async def fill(
     batches: int,
     *,
     seed: int = 1,
+    streams: Sequence[str] = STREAMS,
     settings: StoreSettings = SETTINGS,
     clock: Callable[[], int] | None = None,
 ) -> dict[Key, dict[str, Any]]:
@@ -92,12 +93,12 @@ async def fill(
         folder / "segments", settings, batch_bytes_max=BYTES_MAX, clock=clock or Ticking(),
         on_committed=lambda _: None, key_path=folder / "checkpoint.key",
     )  # fmt: skip
-    sequences = dict.fromkeys(STREAMS, 0)
+    sequences = dict.fromkeys(streams, 0)
     stored: dict[Key, dict[str, Any]] = {}
     number = 0
     try:
         for _ in range(batches):
-            stream = rng.choice(STREAMS)
+            stream = rng.choice(streams)
             events = []
             for _ in range(rng.choice((0, 1, 3, 20))):
                 number += 1
