@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -33,14 +33,23 @@ _ROW: Final = "file_row_number"
 _OUTLINES_MAX: Final = 1024
 
 
-class Condition(NamedTuple):
+class Condition(Protocol):
     """SQL that is true of every row wanted (and perhaps of others); ``values`` are its parameters by name."""
+
+    @property
+    def sql(self) -> str: ...
+    @property
+    def values(self) -> Mapping[str, object]: ...
+
+
+class Where(NamedTuple):
+    """A condition of this room's own."""
 
     sql: str = "TRUE"
     values: Mapping[str, object] = {}
 
 
-EVERY_ROW: Final = Condition()
+EVERY_ROW: Final = Where()
 
 
 class ArchiveReader:
@@ -106,7 +115,7 @@ class ArchiveReader:
 
     def find(self, path: Path, stream: str, sequence: int) -> DecodedBlock | None:
         """Return the events of one batch in the order of its places, None when there are none here."""
-        condition = Condition('stream = $stream AND "sequence" = $sequence', {"stream": stream, "sequence": sequence})
+        condition = Where('stream = $stream AND "sequence" = $sequence', {"stream": stream, "sequence": sequence})
         return self._ordered(path, condition, '"index"', None)
 
     def arrived(self, path: Path, number: int, limit: int) -> DecodedBlock | None:
@@ -114,7 +123,7 @@ class ArchiveReader:
 
         Batches may be cut at the end; ask again with the number of the last.
         """
-        return self._ordered(path, Condition('"number" > $number', {"number": number}), '"number"', limit)
+        return self._ordered(path, Where('"number" > $number', {"number": number}), '"number"', limit)
 
     def close(self) -> None:
         """Let go of the files; no read may be under way."""

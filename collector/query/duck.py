@@ -8,6 +8,7 @@ with any other sign is "perhaps".  JSON texts (``details``, ``changes``, ``measu
 texts: a name or a value that stands in one must be in its text, unless it is written with a backslash.
 """
 
+import re
 from ipaddress import IPv4Network
 from typing import Final, NamedTuple
 
@@ -38,6 +39,7 @@ from watchbook.event import FIELD_BY_NAME
 _TRUE: Final = "TRUE"
 _FALSE: Final = "FALSE"
 _TIMES: Final = ("time", RECEIVED)
+_PARAMETER: Final = re.compile(r"\$(q\d+)")
 _GROUP_BITS: Final = 8
 _GROUPS: Final = 4
 
@@ -52,7 +54,10 @@ class Bounds(NamedTuple):
 def condition_of(plan: Plan) -> Condition:
     """Return a condition that holds for every event that matches."""
     compiler = _Compiler()
-    return Condition(compiler.bounds(plan).upper, compiler.values)
+    sql = compiler.bounds(plan).upper
+    # The other bound has parameters too, and DuckDB refuses a value that nothing in the SQL stands for.
+    used = set(_PARAMETER.findall(sql))
+    return Condition(sql, {name: value for name, value in compiler.values.items() if name in used})
 
 
 class _Compiler:
@@ -183,9 +188,12 @@ def _needle(test: Test) -> str | None:
 
 def _may_be_number(test: Test) -> bool:
     """Return whether a number may pass: its text in JSON need not be the one that is asked for."""
-    return not isinstance(test, HasWords | HasLike | LocalPart | AddressPrefix) and not any(
-        text[0].isalpha() and "e" not in text for text in _texts(test) if text
-    )
+    match test:
+        case HasWords() | HasLike() | LocalPart() | AddressPrefix():
+            return False
+        case Like(pieces):
+            return not any(char.isalpha() and char != "e" for piece in pieces for char in piece)
+    return not any(text[0].isalpha() for text in _texts(test) if text)
 
 
 def _is_written_plainly(text: str) -> bool:
@@ -196,4 +204,6 @@ def _is_written_plainly(text: str) -> bool:
 def _joined(operator: str, parts: list[Bounds], empty: str) -> Bounds:
     if not parts:
         return Bounds(empty, empty)
-    return Bounds(f"({operator.join(part.lower for part in parts)})", f"({operator.join(part.upper for part in parts)})")
+    return Bounds(
+        f"({operator.join(part.lower for part in parts)})", f"({operator.join(part.upper for part in parts)})"
+    )
