@@ -42,6 +42,8 @@ class SegmentView:
         self._report = report
         self._field_numbers = {name: number for number, name in enumerate(head.fields)}
         self._chunks = {chunk.row: chunk for chunk in head.chunks}
+        #: Names this making of the index: what is remembered of codes holds for it alone.
+        self.build = head.build
         self.rows = head.rows
         self.chunks: Sequence[ChunkInfo] = [
             ChunkInfo(chunk.row, chunk.n, chunk.tmin, chunk.tmax) for chunk in head.chunks
