@@ -87,6 +87,9 @@ def _error(status: int) -> dict[str, Any]:
 
 
 ID: Final[dict[str, Any]] = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+EVENT_ID: Final[dict[str, Any]] = {
+    **ID, "schema": {"type": "string", "pattern": "^.{32}-[0-9]{1,18}-[0-9]{1,9}$"}
+}  # fmt: skip
 ETAG: Final[dict[str, Any]] = {"description": "Names this answer's content.", "schema": {"type": "string"}}
 IF_NONE_MATCH: Final = header(
     "If-None-Match", "The ETag of an answer that the client has.", {"type": "string"}, required=False

@@ -2,6 +2,7 @@
 
 from collector.web.filter_operations import filter_operations
 from collector.web.operation import (
+    EVENT_ID,
     ID,
     JSON,
     OPEN,
@@ -73,7 +74,7 @@ def _event_operations() -> dict[tuple[str, str], Operation]:
         )
         for path, name, summary, answer, parameters in asked
     }
-    one = operation("getEvent", "Get one event.", ref("Event"), parameters=[ID], errors=(*READ_ERRORS, 404))
+    one = operation("getEvent", "Get one event.", ref("Event"), parameters=[EVENT_ID], errors=(*READ_ERRORS, 404))
     return {**found, ("GET", "/v1/events/{id}"): conditional(one)}
 
 

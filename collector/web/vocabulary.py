@@ -22,6 +22,9 @@ _MOMENT: Final = "RFC 3339 with a zone, or relative to now: `-1h`, `7d` (both in
 _ALTERNATIVES: Final = "Repeat it for alternatives; a trailing `*` stands for whatever follows."
 
 
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 4096}
+
+
 def _number(low: int, high: int, default: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high, "default": default}
 
@@ -43,7 +46,7 @@ _RANGE: Final = (
 
 #: Filters by field.  Names of the same field are one filter; different fields must all match.
 FILTERS: Final = tuple(
-    Parameter(name, f"{doc} {_ALTERNATIVES}", repeated=True, stands_for=field)
+    Parameter(name, f"{doc} {_ALTERNATIVES}", _TEXT, repeated=True, stands_for=field)
     for name, field, doc in (
         ("actor", "actor", "Id, name or e-mail address (or what stands before its @) of who acted, or was acted for."),
         ("user", "actor", f"Another word for `actor`; `{ME}` stands for the name of the token that asks."),

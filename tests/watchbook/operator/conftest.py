@@ -25,6 +25,7 @@ from tests.collector.query.memory_source import MemorySource
 from tests.collector.web.listed_alerts import ListedAlerts
 from watchbook.cli import cli
 from watchbook.clock import parse_rfc3339
+from watchbook.units import Seconds
 
 NOW = parse_rfc3339("2026-11-21T12:00:00Z")
 TOKEN = "wb_of_the_test"
@@ -58,7 +59,7 @@ class Desk:
         answerer = Threads(answers)
         state = folder / "state.db"
         open_state(state).close()
-        web_settings = WebSettings(tail_heartbeat=0.1, tail_interval=0.001)
+        web_settings = WebSettings(tail_heartbeat=Seconds(0.1), tail_interval=Seconds(0.001))
         app = make_application(registry, body_bytes_max=10_000)
         add_routes(
             app,
