@@ -10,6 +10,7 @@ from collector.block import SegmentInfo
 from collector.query.hits import ChunkHits, Counter
 from collector.query.masks import is_coded
 from collector.query.reading import Found
+from collector.query.samples import Samples
 from collector.query.spans import Span
 from collector.query.tally import Value, plain_values
 from collector.query.texts import UNKNOWN, Numbered
@@ -69,6 +70,7 @@ class DividedHistogram(Counter):
         self._values_at = values_at(field)
         self._by_code = is_coded(field) and field not in MULTI_VALUED
         self._segment: list[_Buckets] = []
+        self._samples = Samples(field)
         self._width = 1
         self._counts: Counts[tuple[int, Value]] = Counts()
 
@@ -83,6 +85,7 @@ class DividedHistogram(Counter):
             return
         self._width = hits.view.size(self._field) + 1
         what = ("divided", self._span.width, self._field, self._width)
+        self._samples.chunks.append(hits)
         self._segment.append(hits.remembered(what, lambda: self._divided(hits, column), _nbytes))
 
     def block(self, found: Found) -> None:
@@ -96,12 +99,16 @@ class DividedHistogram(Counter):
     def end_segment(self, segment: SegmentInfo, view: IndexView | None) -> None:
         """See :class:`collector.query.hits.Counter`."""
         pieces, self._segment = self._segment, []
-        if view is None or not pieces:
-            return
+        if view is not None and pieces:
+            self._translate(segment, view, pieces)
+        self._samples.chunks.clear()
+
+    def _translate(self, segment: SegmentInfo, view: IndexView, pieces: list[_Buckets]) -> None:
         keys = np.concatenate([keys for keys, _ in pieces])
         counts = np.concatenate([counts for _, counts in pieces])
         codes, places = np.unique(keys % self._width, return_inverse=True)
-        numbers = self._numbered.of_codes(view, segment.generation, self._field, codes[codes > 0], lambda _: None)
+        there, generation = codes[codes > 0], segment.generation
+        numbers = self._numbered.of_codes(view, generation, self._field, there, self._samples.text)
         if len(codes) and codes[0] == 0:
             numbers = np.concatenate([[UNKNOWN], numbers])
         for bucket, number, count in zip(

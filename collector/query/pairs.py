@@ -10,6 +10,7 @@ from collector.block import SegmentInfo
 from collector.query.hits import ChunkHits, Counter
 from collector.query.masks import is_coded
 from collector.query.reading import Found
+from collector.query.samples import Samples
 from collector.query.tally import Value, plain_values
 from collector.query.texts import UNKNOWN, Numbered, TextNumbers
 from collector.query.values import values_at
@@ -46,6 +47,7 @@ class CodePairs(Counter):
     def __init__(self, field: str, other: str, texts: TextNumbers) -> None:
         self._fields = (field, other)
         self._numbered: tuple[Numbered, Numbered] = (texts.of(field), texts.of(other))
+        self._samples = (Samples(field), Samples(other))
         self._segment: list[NDArray[np.int64]] = []
         self._table: NDArray[np.bool_] | None = None
         self._width = 0
@@ -58,6 +60,8 @@ class CodePairs(Counter):
         columns = [hits.column(field) for field in self._fields]
         if any(not isinstance(column, CodedColumn) for column in columns):
             return  # no row has both
+        for samples in self._samples:
+            samples.chunks.append(hits)
         one, two = (hits.matched(column.codes) for column in columns if isinstance(column, CodedColumn))
         if self._table is None and not self._segment:
             self._begin(hits.view)
@@ -80,16 +84,22 @@ class CodePairs(Counter):
         """See :class:`collector.query.hits.Counter`."""
         keys = np.flatnonzero(self._table) if self._table is not None else _merged(self._segment)
         self._table, self._segment = None, []
-        if view is None or not len(keys):
-            return
+        if view is not None and len(keys):
+            self._translate(segment, view, keys)
+        for samples in self._samples:
+            samples.chunks.clear()
+
+    def _translate(self, segment: SegmentInfo, view: IndexView, keys: NDArray[np.int64]) -> None:
         one, two = keys // self._width, keys % self._width
         there = (one > 0) & (two > 0)
-        numbers = [
-            _numbers(numbered, view, segment.generation, field, codes[there])
-            for numbered, field, codes in zip(self._numbered, self._fields, (one, two), strict=True)
-        ]
-        known = (numbers[0] != UNKNOWN) & (numbers[1] != UNKNOWN)
-        self._found.append((numbers[0][known] << _SHIFT) | numbers[1][known])
+        numbers: list[NDArray[np.int64]] = []
+        for place, codes in enumerate((one[there], two[there])):
+            different, places = np.unique(codes, return_inverse=True)
+            unkept = self._samples[place].text
+            known = self._numbered[place].of_codes(view, segment.generation, self._fields[place], different, unkept)
+            numbers.append(known[places])
+        known_both = (numbers[0] != UNKNOWN) & (numbers[1] != UNKNOWN)
+        self._found.append((numbers[0][known_both] << _SHIFT) | numbers[1][known_both])
 
     def distinct(self, value: Value) -> int:
         """See :class:`PairCounter`."""
@@ -134,10 +144,3 @@ class LoosePairs(Counter):
 
 def _merged(pieces: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.unique(np.concatenate(pieces)) if pieces else np.zeros(0, np.int64)
-
-
-def _numbers(
-    numbered: Numbered, view: IndexView, generation: str, field: str, codes: NDArray[Any]
-) -> NDArray[np.int64]:
-    different, places = np.unique(codes, return_inverse=True)
-    return numbered.of_codes(view, generation, field, different, lambda code: f"\0{generation}\0{code}")[places]

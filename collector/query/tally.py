@@ -15,6 +15,7 @@ from collector.block import SegmentInfo
 from collector.query.hits import ChunkHits, Counter
 from collector.query.masks import count, is_coded
 from collector.query.reading import Found
+from collector.query.samples import Samples
 from collector.query.texts import UNKNOWN, Numbered
 from collector.query.values import values_at
 from collector.view import MULTI_VALUED, SEPARATOR, AddressColumn, CodedColumn, IndexView, NumberColumn
@@ -46,7 +47,7 @@ class FieldTally(Counter):
         self._missing = 0
         #: Met, but of a text that could not be read.
         self._untold = 0
-        self._samples = _Samples(field)
+        self._samples = Samples(field)
 
     def chunk(self, hits: ChunkHits) -> None:
         """See :class:`collector.query.hits.Counter`."""
@@ -146,32 +147,6 @@ class FieldTally(Counter):
         for value in different:
             self._loose[value] += times
         self._missing += 0 if different else times
-
-
-class _Samples:
-    """Finds what a code stands for whose text the index does not keep: in the first event that has it."""
-
-    def __init__(self, field: str) -> None:
-        self._field = field
-        self._values_at = values_at(field)
-        self.chunks: list[ChunkHits] = []
-
-    def text(self, code: int) -> str | None:
-        """Return the text, None when it cannot be found."""
-        return next((value for value in self.values(code) if isinstance(value, str)), None)
-
-    def values(self, code: int) -> list[Any]:
-        """Return the values of the first event with a code."""
-        for hits in self.chunks:
-            column = hits.column(self._field)
-            if not isinstance(column, CodedColumn):
-                continue
-            rows = np.flatnonzero(column.codes == code)
-            if len(rows):
-                found = hits.sample(int(rows[0]))
-                values = None if found is None else self._values_at(found.block.batch)
-                return [] if found is None or values is None else list(values(found.indexes[0]))
-        return []
 
 
 def code_counts(hits: ChunkHits, field: str) -> NDArray[np.int64]:
