@@ -12,7 +12,7 @@ from collector.filters import MIGRATIONS as FILTER_MIGRATIONS
 from watchbook.database import connect
 
 #: Raised with every change that an older version could not work with.
-COMPATIBILITY: Final = 1
+COMPATIBILITY: Final = 2
 
 
 def open_state(path: Path) -> sqlite3.Connection:

@@ -1,9 +1,9 @@
 """The tables of alerts in ``state.db``.
 
 - ``alert``: one row an alert; times are microseconds since the epoch, ``group_key`` is a JSON list of [field, value],
-  ``tags`` a JSON list.  ``status`` is ``open`` or ``resolved``.
-- ``alert_event``: the ids of an alert's first events, in the order they were counted; their number is bounded, the
-  alert's ``events`` is not.
+  ``tags`` a JSON list.  ``status`` is ``open`` or ``resolved``.  ``event_ids`` is a JSON list of the ids of the first
+  events, in the order they were counted; their number is bounded, ``events`` is not.  (Once a table of its own, where
+  a row an event cost four times as much as all the rest of an alert.)
 - ``outbox``: notifications.  ``id`` is the idempotency key: alert, what happened to it, channel.  ``payload`` is the
   very body that every attempt sends.  ``delivered`` is when the channel took it.
 - ``rule_watermark``: up to which arrival number the rules have read, and when that event was received; one row.
@@ -19,6 +19,13 @@ MIGRATIONS = Migrations("alert")
 def create_alert_tables(db: Database) -> None:
     """Create the first tables."""
     for statement in _TABLES.split(";"):
+        db.execute(statement)
+
+
+@MIGRATIONS()
+def keep_event_ids_with_their_alert(db: Database) -> None:
+    """Move the ids of an alert's events into its row."""
+    for statement in _EVENT_IDS.split(";"):
         db.execute(statement)
 
 
@@ -75,3 +82,10 @@ create table rule_watermark (
     number integer not null,
     received integer not null
 ) strict"""
+
+_EVENT_IDS = """
+alter table alert add column event_ids text not null default '[]';
+update alert set event_ids = (
+    select json_group_array(event_id) from (
+        select event_id from alert_event where alert_id = alert.id order by position));
+drop table alert_event"""

@@ -6,6 +6,7 @@ transaction.  Applying a change a second time changes nothing: states are absolu
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -13,9 +14,10 @@ import orjson
 from collector.alert.cursor import read_cursor, write_cursor
 from collector.alert.outbox import Outbox
 from collector.alert.payload import TYPES, alert_json, notification_body, notification_id
+from collector.alert.rows import COLUMNS, Notification, event_ids_of, state_of, write_alerts, write_notifications
 from collector.alert.settings import AlertSettings
 from collector.alert.state import State
-from collector.finding import AlertChange, AlertState, RuleBrief
+from collector.finding import AlertChange, AlertState
 
 #: Finds an event by its id and gives it in flat form; None when it is gone.
 EventOf = Callable[[str], Mapping[str, Any] | None]
@@ -57,7 +59,7 @@ class AlertStore:
         # Read before the transaction, so that the database is locked as short as can be.
         events = self._first_events([change for change in changes if self._told(change)])
         with self._state.transaction() as connection:
-            added = sum(self._apply_one(connection, change, events.get(change.alert.id)) for change in changes)
+            added = self._write(connection, changes, events)
             if watermark is not None:
                 connection.execute(
                     "insert into rule_watermark (id, number, received) values (1, ?, ?) on conflict (id) do update set "
@@ -74,17 +76,17 @@ class AlertStore:
     def open_alerts(self) -> list[AlertState]:
         """Return the state of every open alert, for the rules to take up after a restart."""
         return [
-            _state(row)
-            for row in self._state.rows(f"select {_COLUMNS} from alert where status = 'open' order by opened, id")
+            state_of(row)
+            for row in self._state.rows(f"select {COLUMNS} from alert where status = 'open' order by opened, id")
         ]
 
     def get(self, alert_id: str) -> dict[str, Any] | None:
         """Return one alert with the ids of its events, ready for JSON; None when there is none."""
-        row = self._state.row(f"select {_COLUMNS} from alert where id = ?", alert_id)
+        row = self._state.row(f"select {COLUMNS}, event_ids from alert where id = ?", alert_id)
         if row is None:
             return None
-        ids = self._state.rows("select event_id from alert_event where alert_id = ? order by position", alert_id)
-        return {**alert_json(_state(row)), "event_ids": [event_id for (event_id,) in ids]}
+        *columns, event_ids = row
+        return {**alert_json(state_of(tuple(columns))), "event_ids": orjson.loads(event_ids)}
 
     def page(
         self,
@@ -109,9 +111,9 @@ class AlertStore:
             values.extend(read_cursor(cursor, filters))
         where = f"where {' and '.join(wheres)}" if wheres else ""
         rows = self._state.rows(
-            f"select {_COLUMNS} from alert {where} order by opened desc, id desc limit ?", *values, limit
+            f"select {COLUMNS} from alert {where} order by opened desc, id desc limit ?", *values, limit
         )
-        states = [_state(row) for row in rows]
+        states = [state_of(row) for row in rows]
         page: dict[str, Any] = {"alerts": [alert_json(state) for state in states]}
         if len(states) == limit:
             page["next_cursor"] = write_cursor(states[-1].opened, states[-1].id, filters)
@@ -135,90 +137,51 @@ class AlertStore:
         return events
 
     def _first_event_id(self, alert_id: str) -> str | None:
-        row = self._state.row("select event_id from alert_event where alert_id = ? order by position limit 1", alert_id)
-        return None if row is None else str(row[0])
+        row = self._state.row("select json_extract(event_ids, '$[0]') from alert where id = ?", alert_id)
+        return None if row is None else row[0]
 
-    def _apply_one(self, connection: sqlite3.Connection, change: AlertChange, event: Mapping[str, Any] | None) -> int:
-        _write_alert(connection, change.alert)
-        self._write_evidence(connection, change)
-        if not self._told(change):
-            return 0
-        kept = connection.execute(
-            "select event_id from alert_event where alert_id = ? order by position", (change.alert.id,)
-        )
-        payload = notification_body(change, [event_id for (event_id,) in kept], event)
-        added = 0
-        for channel in self._channels:
-            if change.kind == "resolved" and not channel.resolved:
-                continue
-            when = change.alert.received
-            added += connection.execute(
-                "insert into outbox (id, alert_id, channel, payload, created, next_attempt) values (?, ?, ?, ?, ?, 0) "
-                "on conflict (id) do nothing",
-                (notification_id(change, channel.name), change.alert.id, channel.name, payload, when),
-            ).rowcount
-        return added
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        changes: Sequence[AlertChange],
+        events: Mapping[str, Mapping[str, Any] | None],
+    ) -> int:
+        """Write what is left of each alert after all of its changes, and what each change tells."""
+        kept = event_ids_of(connection, list({change.alert.id: None for change in changes}))
+        last: dict[str, AlertState] = {}
+        notifications: list[Notification] = []
+        for change in changes:
+            alert = change.alert
+            ids = kept.setdefault(alert.id, [])
+            self._keep(ids, change.event_ids)
+            last[alert.id] = _later(last.get(alert.id), alert)
+            if self._told(change):
+                notifications += self._notifications(change, ids, events.get(alert.id))
+        write_alerts(connection, ((alert, kept[alert_id]) for alert_id, alert in last.items()))
+        return write_notifications(connection, notifications)
 
-    def _write_evidence(self, connection: sqlite3.Connection, change: AlertChange) -> None:
-        if not change.event_ids:
-            return
-        (have,) = connection.execute(
-            "select count(*) from alert_event where alert_id = ?", (change.alert.id,)
-        ).fetchone()
-        connection.executemany(
-            "insert into alert_event (alert_id, position, event_id) values (?, ?, ?) on conflict do nothing",
-            [
-                (change.alert.id, have + index, event_id)
-                for index, event_id in enumerate(change.event_ids[: max(self._evidence_max - have, 0)])
-            ],
-        )
+    def _keep(self, ids: list[str], fresh: Sequence[str]) -> None:
+        """Add the ids of events, as long as there is room for them."""
+        room = self._evidence_max - len(ids)
+        if room > 0 and fresh:
+            known = set(ids)
+            ids.extend(islice((event_id for event_id in fresh if event_id not in known), room))
 
-
-_FIELDS: Final = (
-    "id", "rule_id", "title", "level", "description", "response", "runbook", "tags", "falsepositives", "group_key",
-    "track", "events", "first", "last", "holds_from", "holds_until", "received", "opened", "resolved", "resolution",
-)  # fmt: skip
-_COLUMNS: Final = ", ".join(_FIELDS)
-#: What a later change of an alert may change.  An alert that is resolved stays so.
-_CHANGING: Final = (
-    "events",
-    "first",
-    "last",
-    "holds_from",
-    "holds_until",
-    "received",
-    "resolved",
-    "resolution",
-    "status",
-)
-_WRITE: Final = (
-    f"insert into alert ({_COLUMNS}, status) values ({', '.join('?' * (len(_FIELDS) + 1))}) "
-    f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)} "
-    "where alert.status = 'open' and excluded.events >= alert.events"
-)
+    def _notifications(
+        self, change: AlertChange, event_ids: Sequence[str], event: Mapping[str, Any] | None
+    ) -> list[Notification]:
+        payload = notification_body(change, event_ids, event)
+        return [
+            Notification(
+                notification_id(change, channel.name), change.alert.id, channel.name, payload, change.alert.received
+            )
+            for channel in self._channels
+            if change.kind != "resolved" or channel.resolved
+        ]
 
 
-def _write_alert(connection: sqlite3.Connection, alert: AlertState) -> None:
-    rule = alert.rule
-    connection.execute(
-        _WRITE,
-        (
-            alert.id, rule.id, rule.title, rule.level, rule.description, rule.response, rule.runbook,
-            _json(rule.tags), _json(rule.falsepositives), _json(alert.group), alert.track, alert.events,
-            alert.first, alert.last, alert.holds_from, alert.holds_until, alert.received, alert.opened, alert.resolved,
-            alert.resolution, "open" if alert.resolved is None else "resolved",
-        ),
-    )  # fmt: skip
-
-
-def _json(value: Sequence[Any]) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _state(row: tuple[Any, ...]) -> AlertState:
-    rule_id, title, level, description, response, runbook, tags, falsepositives = row[1:9]
-    texts = (tuple(orjson.loads(tags)), tuple(orjson.loads(falsepositives)))
-    group = tuple((name, value) for name, value in orjson.loads(row[9]))
-    return AlertState(
-        row[0], RuleBrief(rule_id, title, level, description, response, runbook, *texts), group, *row[10:]
-    )
+def _later(before: AlertState | None, alert: AlertState) -> AlertState:
+    """Return what two changes of one alert leave: what is resolved stays so, and no count goes back."""
+    if before is None or (before.resolved is None and alert.events >= before.events):
+        return alert
+    return before

@@ -72,6 +72,7 @@ def channel(
 
 
 def open_state(folder: Path) -> sqlite3.Connection:
+    folder.mkdir(exist_ok=True)
     connection = connect(folder / "state.db", compatibility=1)
     MIGRATIONS.apply(Database(connection))
     return connection

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from sqlite_utils import Database
 
-from collector.alert import MIGRATIONS, CursorError, Watermark
+from collector.alert import MIGRATIONS, AlertSettings, AlertStore, CursorError, Watermark
 from tests.collector.alert.alerts import (
     RULE,
     SECOND,
@@ -22,6 +22,7 @@ from tests.collector.alert.alerts import (
     state,
     updated,
 )
+from watchbook.database import connect
 
 
 def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_path: Path) -> None:
@@ -231,4 +232,39 @@ def test_the_tables_are_made_once(tmp_path: Path) -> None:
     database = Database(connection)
     MIGRATIONS.apply(database)
     assert not MIGRATIONS.pending(database)
-    assert {"alert", "alert_event", "outbox", "rule_watermark"} <= set(database.table_names())
+    assert {"alert", "outbox", "rule_watermark"} <= set(database.table_names())
+
+
+def test_evidence_that_was_kept_as_rows_is_kept_with_its_alert(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "state.db", compatibility=1)
+    database = Database(connection)
+    MIGRATIONS.apply(database, stop_before="keep_event_ids_with_their_alert")
+    fields = dict.fromkeys(("rule_id", "title", "level", "track"), "x")
+    times = dict.fromkeys(("first", "last", "holds_from", "holds_until", "received", "opened"), 1)
+    texts = {"tags": "[]", "falsepositives": "[]", "group_key": "[]"}
+    for alert_id in ("a1", "b2"):
+        database["alert"].insert({"id": alert_id, "status": "open", "events": 2, **fields, **times, **texts})  # type: ignore[union-attr]
+    for position, number in enumerate((5, 3, 9)):
+        connection.execute("insert into alert_event values ('a1', ?, ?)", (position, event_id(number)))
+    MIGRATIONS.apply(database)
+    store = AlertStore(connection, AlertSettings(), lambda _: None)
+    kept = [(store.get(alert_id) or {})["event_ids"] for alert_id in ("a1", "b2")]
+    assert kept == [[event_id(5), event_id(3), event_id(9)], []]
+
+
+def test_many_changes_are_written_as_they_would_be_one_by_one(tmp_path: Path) -> None:
+    changes = [
+        change
+        for number in range(300)
+        for change in (opened(f"x{number:03}"), updated(f"x{number:03}"), resolved(f"x{number:03}", events=5))[
+            : number % 4
+        ]
+    ]
+    together, apart = open_store(tmp_path / "a", channel()), open_store(tmp_path / "b", channel())
+    assert together.apply(changes, None) == sum(apart.apply([change], None) for change in changes)
+    assert together.page(limit=1000) == apart.page(limit=1000)
+    for alert in together.page(limit=1000)["alerts"]:
+        assert together.get(alert["id"]) == apart.get(alert["id"])
+    assert [due.id for due in together.outbox.due("ops", START, 1000)] == [
+        due.id for due in apart.outbox.due("ops", START, 1000)
+    ]
