@@ -5,6 +5,7 @@ Work is done in slices, so that whoever calls can do other work in between; ever
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ SLICE_S: Final = 0.05
 #: A store that does not take a report is asked again after this.
 _REPORT_AGAIN_US: Final = 30_000_000
 _MOVES: Final = ("rewritten", "archived", "removed")
+COUNTED: Final = ("sealed", "archived", "rewritten", "removed", "reported", "failed")
 
 #: Appends a batch under its stream and sequence; raises when that was not done.
 Append = Callable[[Report], None]
@@ -120,6 +122,17 @@ class Upkeep:
         self._failure = RepeatedFailure(log.error, "sealing", clock)
         self._report_failure = RepeatedFailure(log.warning, "report", clock)
         self._report_at = 0
+        self._done = Counter[str]()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What was done since the start: sealed, archived, rewritten, removed, reported, failed."""
+        return {what: self._done[what] + self._keeper.counters[what] for what in COUNTED}
+
+    @property
+    def failing(self) -> str | None:
+        """Why the last sealing or the last job of the lifecycle failed; None when both worked."""
+        return self._failure.last_error or self._keeper.failing
 
     def ring(self) -> None:
         """Look whether something is due, also at what failed before."""
@@ -160,9 +173,11 @@ class Upkeep:
             return
         except (SegmentDamagedError, sqlite3.Error, OSError) as error:
             self._unsealable.add(name)
+            self._done["failed"] += 1
             self._failure.failed(str(error), segment=name, next_step="run 'watchbook verify'")
             return
         self._failure.succeeded()
+        self._done["sealed"] += 1
 
     def _report(self) -> None:
         """Tell the store what was done; it takes each report once, however often it is told."""
@@ -172,6 +187,7 @@ class Upkeep:
             for report in self._keeper.reports():
                 self._append(report)
                 self._keeper.reported(report.sequence)
+                self._done["reported"] += 1
         except Exception as error:  # noqa: BLE001  # whatever keeps the main process from it, it is told again
             self._report_failure.failed(str(error) or repr(error))
             self._report_at = self._clock() + _REPORT_AGAIN_US

@@ -1,7 +1,8 @@
 """How long events are kept, in which form, and what outlives them.
 
 - ``plan`` decides what is due: pure, over what is known of each segment; ``settings`` are its rules.
-- ``measure`` counts a finished segment, ``rollups`` keeps the counts: scopes for the plan, hours for ever.
+- ``measure`` counts a finished segment, ``rollups`` keeps the counts: scopes for the plan, hours for
+  ever; ``history`` answers from them.
 - ``keeper`` does one piece of work a call; ``state`` remembers holds, purges and reports; ``reports`` words them.
 - ``cli`` are the operator's commands.
 
@@ -9,13 +10,15 @@ Invariants: nothing is deleted that a hold fits.  Every deletion is told of by o
 process is killed.  A segment is counted once.  The room knows the store only as :class:`Shelf`.
 """
 
+from collector.lifecycle.history import History
 from collector.lifecycle.keeper import Keeper, Removal, Shelf, Stay
-from collector.lifecycle.rollups import Bucket, Rollups, document, read_buckets
+from collector.lifecycle.rollups import Bucket, Rollups, read_buckets
 from collector.lifecycle.settings import HoldSettings, LifecycleSettings, ScopeSettings
 from collector.lifecycle.state import Report, RetentionState
 
 __all__ = [
     "Bucket",
+    "History",
     "HoldSettings",
     "Keeper",
     "LifecycleSettings",
@@ -26,6 +29,5 @@ __all__ = [
     "ScopeSettings",
     "Shelf",
     "Stay",
-    "document",
     "read_buckets",
 ]

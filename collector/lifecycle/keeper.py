@@ -5,6 +5,7 @@ process may be killed at any instant: what was done is in the store's ledger, wh
 what is to be told is in ``retention.db``, and the next job goes on from there.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -91,6 +92,8 @@ class Keeper:
         self._due = True
         self._failure = RepeatedFailure(log.error, "lifecycle", clock)
         self._failing: set[str] = set()
+        #: What was done since the start: archived, rewritten, removed, failed.
+        self.counters: Counter[str] = Counter()
 
     @property
     def failing(self) -> str | None:
@@ -138,6 +141,7 @@ class Keeper:
             pass  # the segment went; the next look does not find it
         except Exception as error:  # noqa: BLE001  # one segment that cannot be read must not stop all retention
             self._failing.add(name)
+            self.counters["failed"] += 1
             self._failure.failed(str(error) or repr(error), segment=name, next_step="run 'watchbook verify'")
         else:
             self._failure.succeeded()
@@ -180,6 +184,7 @@ class Keeper:
             yield None
         else:
             yield from self._shelf.rewrite(segment, staying(action), why)
+        self.counters[{"archive": "archived", "remove": "removed"}.get(action.kind, "rewritten")] += 1
         self._note_removals()
 
     def _end_purges(self, segments: Sequence[SegmentInfo]) -> None:

@@ -13,10 +13,10 @@ A segment's counts are written in one transaction, in place of what was there of
 event is counted once.  They stay when the segment goes, and go only when its organization does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from collector.lifecycle.measure import EVERYTHING, HOUR_US, Measured
 from collector.lifecycle.plan import Scope, ScopeSpan
@@ -213,22 +213,6 @@ def read_buckets(
     finally:
         connection.close()
     return sorted((Bucket(*key, events) for key, events in sums.items()), key=_bucket_order)
-
-
-def document(buckets: Sequence[Bucket], interval_us: int, field: str) -> dict[str, Any]:
-    """Return buckets as the answer to the question ``rollup``, in the form of a histogram's answer."""
-    times: dict[int, dict[str, Any]] = {}
-    for bucket in buckets:
-        entry = times.setdefault(bucket.time, {"time": bucket.time, "count": 0} | ({"by": {}} if field else {}))
-        entry["count"] += bucket.events
-        if field and bucket.value is not None:
-            entry["by"][bucket.value] = entry["by"].get(bucket.value, 0) + bucket.events
-    step = max(1, interval_us // HOUR_US) * HOUR_US
-    return {
-        "interval_s": step // 1_000_000,
-        "buckets": [times[time] for time in sorted(times)],
-        "total": sum(entry["count"] for entry in times.values()),
-    }
 
 
 def _bucket_order(bucket: Bucket) -> tuple[int, str]:

@@ -1,13 +1,15 @@
 """Counts by the hour: each event once, and still there when the events are gone."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from collector.block import DecodedBlock, SegmentInfo
-from collector.lifecycle import Bucket, Rollups, document, read_buckets
+from collector.lifecycle import Bucket, History, LifecycleSettings, Rollups, read_buckets
 from collector.lifecycle.measure import Measured, Measuring
+from collector.problem import ApiProblem
 from tests.collector.lifecycle.memory_shelf import MemoryShelf, at, event
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
 
@@ -56,9 +58,34 @@ def test_the_rarest_values_are_counted_together_and_none_is_lost(tmp_path: Path)
     rollups.close()
     buckets = read_buckets(tmp_path / "rollups.db", DAY, DAY + HOUR_US, field="action")
     assert {bucket.value: bucket.events for bucket in buckets} == {"often": 30, "a0": 10, "a1": 10, None: 50}
-    answer = document(buckets, HOUR_US, "action")
-    assert answer["total"] == 100
-    assert answer["buckets"] == [{"time": DAY, "count": 100, "by": {"often": 30, "a0": 10, "a1": 10}}]
+    history = History(tmp_path / "rollups.db", LifecycleSettings(rollup_fields=("action",)))
+    answer = json.loads(history.answer({"by": "action", "from": "2020-01-01T00:30:00Z", "to": None, "interval": "1d"}))
+    assert answer == {
+        "interval_s": 86400,
+        "buckets": [{"time": "2020-01-01T00:00:00.000000Z", "count": 100, "by": {"often": 30, "a0": 10, "a1": 10}}],
+        "total": 100,
+        "others": 50,
+        "fields": ["action"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"by": "actor.id"}, "'by': expected one of action, module, found 'actor.id'"),
+        ({"from": "yesterday"}, "'from': expected a time"),
+        ({"interval": "often"}, "'interval': expected a duration"),
+    ],
+)
+def test_a_wrong_parameter_is_named(tmp_path: Path, parameters: dict[str, str], said: str) -> None:
+    history = History(tmp_path / "rollups.db", LifecycleSettings(rollup_fields=("action", "module")))
+    with pytest.raises(ApiProblem, match=said):
+        history.answer(parameters)
+
+
+def test_before_anything_was_counted_the_answer_is_empty(tmp_path: Path) -> None:
+    answer = json.loads(History(tmp_path / "rollups.db", LifecycleSettings()).answer({"from": None, "interval": None}))
+    assert (answer["buckets"], answer["total"], answer["interval_s"]) == ([], 0, 3600)
 
 
 def test_hostile_values_and_times_at_both_ends_are_counted(tmp_path: Path) -> None:
