@@ -15,8 +15,6 @@ from collector.store.layout import index_path_of, path_of
 from collector.store.remembered import Remembered
 from watchbook.wire import decode_batch
 
-GENERATION: Final = "hot"
-
 
 class HotFile:
     """One hot segment.  ``newest``: more may come.  Every call is safe from any thread."""
@@ -34,13 +32,23 @@ class HotFile:
         self._directory: Directory | None = None
         self._complete = False
         self._path = path_of(folder, name, "hot")
+        # Readers remember by generation alone: it must not be another segment's as well.
+        self._generation = f"hot-{name}"
         self._settled = False
         with connections.lent(self.key) as connection:
             if not hot.is_begun(connection):
                 raise KeyError(name)
             self.meta = hot.read_meta(connection)
         self._info = SegmentInfo(
-            name, "hot", GENERATION, self.meta.first_number, 0, 0, 0, self._path, index_path_of(folder, name, "hot")
+            name,
+            "hot",
+            self._generation,
+            self.meta.first_number,
+            0,
+            0,
+            0,
+            self._path,
+            index_path_of(folder, name, "hot"),
         )
 
     @property
@@ -48,7 +56,7 @@ class HotFile:
         """The file: immutable once nothing more comes and nothing is left in its journal."""
         if not self._settled and not self.newest:
             self._settled = is_settled(self._path)
-        return FileKey(self._path, GENERATION, immutable=self._settled)
+        return FileKey(self._path, self._generation, immutable=self._settled)
 
     @property
     def first_number(self) -> int:

@@ -44,7 +44,7 @@ def split_entries(data: bytes) -> list[bytes]:
 
 
 def decode_entry(line: bytes) -> Entry:
-    """Return an entry; raises msgspec.MsgspecError."""
+    """Return an entry; raises msgspec.MsgspecError or UnicodeDecodeError."""
     return msgspec.json.decode(line, type=dict[str, Any])
 
 
@@ -129,7 +129,7 @@ class Ledger:
     def _take(self, line: bytes) -> None:
         try:
             entry = decode_entry(line)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise LedgerDamagedError(f"{self._folder / FILE}: an entry is no JSON object: {error}") from error
         self._tree.add(leaf_hash(line))
         self._latest[str(entry.get("segment"))] = entry

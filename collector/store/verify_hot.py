@@ -55,6 +55,9 @@ class HotCheck:
                 self._say("unreadable", "the block cannot be read: the file is damaged there", number, number)
                 expected = number + 1  # how many events it held is not known
                 continue
+            if not _is_well_formed(block):
+                self._say("changed", "the block's row holds values of another kind than is written", number, number)
+                continue
             n = block.info.n
             if self._is_right(block, before, number == expected, bytes_max):
                 self.report.intact += n
@@ -120,3 +123,10 @@ class HotCheck:
 
     def _say(self, kind: Kind, text: str, first: int | None, last: int | None, **span: int) -> None:
         self._found(Finding(kind, self._place, text, first, last, **span))
+
+
+def _is_well_formed(block: StoredBlock) -> bool:
+    """Whether the values of a row are of the kinds that are written (SQLite keeps what it is given)."""
+    info = block.info
+    numbers = (info.number, info.n, info.tmin, info.tmax, info.received, info.sequence)
+    return all(type(value) is int for value in numbers) and type(block.hash) is type(block.data) is bytes

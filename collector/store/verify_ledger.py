@@ -11,6 +11,7 @@ import msgspec
 
 from collector.store.checkpoint import LEDGER_FILE, Checkpoint, read_checkpoint
 from collector.store.findings import Finding
+from collector.store.layout import HOT_SUFFIX, form_of
 from collector.store.ledger import FILE, Entry, decode_entry, split_entries
 from collector.store.merkle import Tree, leaf_hash
 from collector.store.signing import NoteError, VerifierKey
@@ -81,11 +82,14 @@ def _told(lines: list[bytes], found: Found) -> Tale:
         tale.roots.append(tree.root())
         try:
             msgspec.json.decode(line, type=_Written)
-        except msgspec.MsgspecError as error:
+            entry = decode_entry(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             found(Finding("changed", FILE, f"entry {number} is none that a collector writes: {error}"))
             continue
-        entry = decode_entry(line)
         segment, kind = str(entry["segment"]), str(entry["type"])
+        if form_of(f"{segment}{HOT_SUFFIX}") is None:
+            found(Finding("changed", FILE, f"entry {number} names no segment: {segment!r}"))
+            continue
         tale.latest[segment] = entry
         if kind == "sealed":
             tale.sealed[segment] = entry

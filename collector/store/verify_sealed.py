@@ -79,6 +79,9 @@ class SealedCheck:
                 self._say("unreadable", "the block cannot be read: the file is damaged there", row=row)
                 expected = row + 1  # how many events it held is not known
                 continue
+            if not _is_well_formed(stored):
+                self._say("changed", "the block's row holds values of another kind than is written", row=row)
+                continue
             self._tree.add(sealed.block_leaf(stored))
             if self._is_right(stored, arrivals, bytes_max):
                 self.report.intact += stored.n
@@ -113,6 +116,11 @@ class SealedCheck:
 
     def _say(self, kind: Kind, text: str, **span: int) -> None:
         self._found(Finding(kind, self._place, text, **span))
+
+
+def _is_well_formed(stored: Stored) -> bool:
+    """Whether the values of a row are of the kinds that are written (SQLite keeps what it is given)."""
+    return all(type(value) is int for value in stored[:5]) and all(type(value) is bytes for value in stored[5:])
 
 
 def _text(value: object) -> object:

@@ -98,6 +98,16 @@ def flip_sealed_block(folder: Path, rng: random.Random, older: Older) -> str:
     return _flip_cell(rng.choice(_sealed(folder)), rng, "block", "row", columns)
 
 
+def retype_cell(folder: Path, rng: random.Random, older: Older) -> str:
+    path = rng.choice((_busy(folder, rng), rng.choice(_sealed(folder))))
+    key = "row" if ".sealed" in path.name else "number"
+    column = rng.choice(("n", "tmin", "tmax", "received", "hash", "data"))
+    chosen = rng.choice(_rows(path))[0]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"UPDATE block SET {column} = 'a text' WHERE {key} = ?", (chosen,))
+    return f"write a text into {path.name} block[{chosen}].{column}"
+
+
 def flip_sealed_part(folder: Path, rng: random.Random, older: Older) -> str:
     return _flip_cell(rng.choice(_sealed(folder)), rng, "part", "name", ("data",))
 
@@ -150,9 +160,8 @@ def cut_tail(folder: Path, rng: random.Random, older: Older) -> str:
 
 
 def remove_segment(folder: Path, rng: random.Random, older: Older) -> str:
-    path = rng.choice(
-        (rng.choice(_hot(folder)), rng.choice(_sealed(folder)), *folder.glob("*.parquet"), _newest(folder))
-    )
+    some = (rng.choice(_hot(folder)), rng.choice(_sealed(folder)), _newest(folder))
+    path = rng.choice((*some, *folder.glob("*.parquet")))
     path.unlink()
     for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
@@ -216,7 +225,7 @@ def swap_entries(folder: Path, rng: random.Random, older: Older) -> str:
 
 WAYS: tuple[Callable[[Path, random.Random, Older], str], ...] = (
     flip_hot_block, flip_hot_block, flip_hot_block, flip_stream_name, flip_hot_meta, flip_sealed_block,
-    flip_sealed_block, flip_sealed_part, flip_sealed_meta, flip_file, flip_file, flip_archive, remove_block,
+    flip_sealed_block, retype_cell, flip_sealed_part, flip_sealed_meta, flip_file, flip_file, flip_archive, remove_block,
     remove_block, swap_blocks, swap_blocks, cut_tail, cut_tail, remove_segment, remove_segment, exchange_segments,
     copy_segment, older_checkpoint, older_checkpoint, foreign_checkpoint, remove_checkpoint, drop_entries, swap_entries,
 )  # fmt: skip

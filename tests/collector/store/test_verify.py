@@ -55,7 +55,7 @@ def test_each_way_of_tampering_is_found(way: str, copy: Path, everything: tuple[
 
 def test_a_changed_block_is_named_and_the_others_are_vouched_for(tmp_path: Path) -> None:
     filled(tmp_path, 30)
-    path = sorted((tmp_path / "segments").glob("*.blk"))[0]
+    path = min((tmp_path / "segments").glob("*.blk"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         number, n, data = connection.execute(
             "SELECT number, n, data FROM block ORDER BY number LIMIT 1 OFFSET 1"
