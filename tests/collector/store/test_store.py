@@ -170,6 +170,14 @@ async def test_the_chain_of_hashes_goes_over_the_border_of_segments(tmp_path: Pa
     assert blocks == 3
 
 
+async def test_no_two_segments_have_the_same_generation(tmp_path: Path) -> None:
+    async with opened(tmp_path, StoreSettings(segment_events_max=1)) as (store, _):
+        for sequence, text in enumerate("abc", 1):
+            await store.append(STREAM, sequence, *batch_of(text))
+        segments = await asyncio.to_thread(store.reader.segments)
+    assert len({segment.generation for segment in segments}) == len(segments) == 3
+
+
 async def test_a_disk_without_room_refuses_and_takes_the_same_batch_later(tmp_path: Path) -> None:
     async with opened(tmp_path, StoreSettings(free_bytes_min=Bytes(1 << 60))) as (store, _):
         with pytest.raises(StoreUnavailableError, match="free_bytes_min"):
