@@ -24,7 +24,7 @@ from collector.query.plan import (
     StartsWith,
     Term,
 )
-from collector.query.terms import RANGE
+from collector.query.terms import ACTION_WORDS, RANGE
 from watchbook.clock import format_rfc3339
 
 _BARE: Final = re.compile(r"[a-z0-9_@/][a-z0-9_@./-]*", re.ASCII)
@@ -54,9 +54,9 @@ def _within(plan: Plan, bracketed: tuple[type, ...]) -> str:
 
 def _listed(plan: Or) -> str | None:
     """Return ``field:a,b`` where all parts are values of one field."""
-    same_actor = _actor(plan)
-    if same_actor is not None:
-        return same_actor
+    one_value = _one_value(plan)
+    if one_value is not None:
+        return one_value
     texts = [_value_of(part) for part in plan.parts]
     names = {text[0] for text in texts if text is not None}
     if None in texts or len(names) != 1:
@@ -65,8 +65,7 @@ def _listed(plan: Or) -> str | None:
 
 
 def _value_of(part: Plan) -> tuple[str, str] | None:
-    actor = _actor(part)
-    text = actor if actor is not None else _term(part) if isinstance(part, Term) else ""
+    text = _one_value(part) or (_term(part) if isinstance(part, Term) else "")
     name, colon, value = text.partition(":")
     plain = colon and not text.startswith('"') and not value.startswith(("<", ">"))
     return (name, value) if plain and not _is_free_text(part) else None
@@ -76,12 +75,15 @@ def _is_free_text(part: Plan) -> bool:
     return isinstance(part, Term) and part.fields == TEXT_FIELDS and isinstance(part.test, HasWords | HasLike)
 
 
-def _actor(plan: Plan) -> str | None:
-    """Return ``actor:alice`` for the two terms that it means."""
+def _one_value(plan: Plan) -> str | None:
+    """Return ``actor:alice`` or ``action:updated`` for the two terms that it means."""
     match plan:
         case Or((Term(fields, Equals(text)), Term(addresses, LocalPart(local)))):
             if (fields, addresses, text) == (ACTOR_FIELDS, ADDRESS_FIELDS, local):
                 return f"actor:{_text(text)}"
+        case Or((Term(("action",), Equals(verb)), Term(("action",), Equals(word)))):
+            if ACTION_WORDS.get(word) == verb:
+                return f"action:{_text(word)}"
     return None
 
 
