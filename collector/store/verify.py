@@ -145,7 +145,9 @@ class _Look:
 
     def _finished(self, name: str, form: Form | None, entry: Entry, latest: Entry, link: Link) -> None:
         """Hold what is there of a finished segment against what the ledger says became of it."""
-        expected = {"removed": None, "archived": "archived"}.get(latest["type"], "sealed")
+        # An archived segment stays one when it is written again.
+        finished = "archived" if "sha256" in latest else "sealed"
+        expected = None if latest["type"] == "removed" else finished
         numbers = (link.first_number, link.next_number - 1)
         if expected is None:
             if form is not None:
@@ -183,7 +185,7 @@ class _Look:
     def _content(self, name: str, tier: str, entry: Entry, latest: Entry) -> None:
         path = path_of(self._folder, name, tier)  # type: ignore[arg-type]
         if tier == "archived":
-            report = SegmentReport(name, tier, latest["events"])
+            report = SegmentReport(name, tier, latest.get("left", latest["events"]))
             if sha256_of(path) == latest["sha256"]:
                 report.intact = report.events
             else:
@@ -195,7 +197,7 @@ class _Look:
                     entry["first_number"] + entry["numbers"] - 1,
                 )
             self.report.segments.append(report)
-            self._advance(latest["events"])
+            self._advance(report.events)
             return
         try:
             with closing(open_segment(path, immutable=True)) as connection:

@@ -14,6 +14,7 @@ from collector.block import DecodedBlock, SegmentInfo
 from collector.config import CollectorSettings
 from collector.lifecycle import LifecycleSettings, Report, RetentionState, ScopeSettings, read_buckets
 from collector.store import SegmentReader, Store, StoreSettings
+from collector.store.verify import verify_folder
 from collector.upkeep import Upkeep, open_upkeep
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US, parse_rfc3339
 from watchbook.wire import columns_of, decode_batch, encode_batch
@@ -78,6 +79,7 @@ class World:
         with self.upkeep() as upkeep:
             while upkeep.step():
                 pass
+        assert verify_folder(self.settings.segments).findings == []
 
     def segments(self) -> list[SegmentInfo]:
         reader = SegmentReader(self.settings.segments, BYTES_MAX, STORE)
