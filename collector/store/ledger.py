@@ -5,7 +5,8 @@ the epoch), ``segment`` and ``events`` (for ``sealed``: that are in it; else: th
 
     sealed     first_number numbers tmin tmax received chain_start chain_end root bytes store
     rewritten  root root_before left bytes why         some events were taken out, ``left`` are still there
-    archived   root sha256 bytes why                   moved to a Parquet file with this SHA-256
+    archived   root sha256 left bytes why              moved to a Parquet file with this SHA-256
+    rewritten  root sha256 left bytes why              some events were taken out of the Parquet file
     removed    tier root bytes why                     the segment is gone; ``root``: of the form that went
 
 ``chain_start`` and ``chain_end`` are the hashes before the segment's first and of its last block, ``numbers`` is how

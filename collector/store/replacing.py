@@ -100,7 +100,8 @@ def _place_archived(folder: Path, name: str, sha256: str) -> bool:
         new_path(info_path).replace(info_path)
     if _archived_sha256(info_path) != sha256:
         return False
-    if new_path(path).exists():
+    # Not any file that was being made: only the one that the ledger tells of.
+    if new_path(path).exists() and sha256_of(new_path(path)) == sha256:
         new_path(path).replace(path)
     sync_folder(folder)
     return path.exists()

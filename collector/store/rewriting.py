@@ -1,7 +1,7 @@
 """Writes a sealed segment again without some of its events; all others keep their identities and their order."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def blocks_of(connection: sqlite3.Connection, name: str, bytes_max: int) -> Iter
 
 def rewriting(
     connection: sqlite3.Connection, stay: Stay, path: Path, settings: StoreSettings, *, bytes_max: int
-) -> Iterator[Progress | SealedMeta]:
+) -> Generator[Progress | SealedMeta, None, None]:
     """Write the sealed segment behind a connection to ``path`` with those events only that stay, step by step.
 
     Yields Progress, and at last what was written.  Closing the iterator removes what was written.  Raises

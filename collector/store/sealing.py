@@ -6,7 +6,7 @@ for each lot of events that it has a part in.  Memory is that of one lot and of 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -57,7 +57,7 @@ def sealing(
     *,
     requests_from: int,
     bytes_max: int,
-) -> Iterator[Progress | SealedMeta]:
+) -> Generator[Progress | SealedMeta, None, None]:
     """Write the sealed form of the hot segment behind a connection to ``path``, step by step.
 
     Yields Progress, and at last what was written.  Answers to Idempotency-Keys from ``requests_from`` on go with it.

@@ -4,7 +4,7 @@ Belongs to the one process that indexes; everything here is one thread's at a ti
 :class:`~collector.store.sealing.Progress`: between two steps other work can be done; closing it leaves all as it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -22,7 +22,7 @@ from collector.store.ledger import Entry, Ledger
 from collector.store.replacing import new_path, settle, settle_all, sha256_of
 from collector.store.rewriting import Stay, blocks_of, rewriting
 from collector.store.sealed import SealedMeta, generation_of
-from collector.store.sealing import Progress, sealing
+from collector.store.sealing import Progress, SegmentDamagedError, sealing
 from collector.store.settings import StoreSettings
 from watchbook.clock import SECOND_US, Clock
 from watchbook.logs import get_logger
@@ -33,6 +33,8 @@ log = get_logger("store")
 BATCH_BYTES_MAX: Final = 1 << 30
 
 Why = Mapping[str, Any]
+#: How many events a file holds, and the times of the first and the last (0 without any).
+Spans = tuple[int, int, int]
 
 
 class IndexBuilder(Protocol):
@@ -79,7 +81,7 @@ class Shelf:
         begun = [form for form in found if form.tier != "hot" or self._is_begun(form.name)]
         return [form.name for form in begun[:-1] if form.tier == "hot"]
 
-    def seal(self, name: str) -> Iterator[Progress]:
+    def seal(self, name: str) -> Generator[Progress, None, None]:
         """Seal a finished segment; raises SegmentDamagedError, KeyError, OSError and sqlite3.Error."""
         requests_from = self._clock() - int(self._settings.idempotency_window * SECOND_US)
         with closing(open_segment(path_of(self._folder, name, "hot"), immutable=False)) as connection:
@@ -95,7 +97,7 @@ class Shelf:
             {"type": "sealed", "segment": name, **numbers, **spans, **hashes, "bytes": size, "store": meta.store}
         )
 
-    def rewrite(self, segment: SegmentInfo, stay: Stay, why: Why) -> Iterator[Progress]:
+    def rewrite(self, segment: SegmentInfo, stay: Stay, why: Why) -> Generator[Progress, None, None]:
         """Write a sealed segment again with those events only that stay; nothing happens when all of them do."""
         before = self._meta(segment)
         with closing(open_segment(segment.path, immutable=True)) as connection:
@@ -108,35 +110,47 @@ class Shelf:
                 {"type": "rewritten", "segment": segment.name, **events, **roots, "bytes": size, "why": dict(why)}
             )
 
-    def archive(self, segment: SegmentInfo, write: Callable[[Iterator[DecodedBlock], Path], object], why: Why) -> None:
-        """Put a Parquet file in the place of a sealed segment; ``write`` makes it from the blocks at a path."""
+    def archive(self, segment: SegmentInfo, write: Callable[[Iterator[DecodedBlock], Path], Spans], why: Why) -> None:
+        """Put a Parquet file in the place of a sealed segment; ``write`` makes it from the blocks, at a path."""
         meta = self._meta(segment)
-        path = path_of(self._folder, segment.name, "archived")
-        write(self.blocks(segment), new_path(path))
-        info = ArchivedInfo(
-            segment.name, meta.first_number, meta.numbers, meta.events, meta.tmin, meta.tmax, "", meta.received
-        )
+        spans = write(self.blocks(segment), self._new_archive(segment))
+        if spans != (meta.events, meta.tmin, meta.tmax):
+            raise SegmentDamagedError(
+                f"{segment.name}: the archive holds {spans} (events, first and last time), not what the segment holds"
+            )
+        before = ArchivedInfo(segment.name, meta.first_number, meta.numbers, *spans, "", meta.received)
         entry = {"type": "archived", "segment": segment.name, "events": meta.events, "root": meta.root.hex()}
-        self._enter({**entry, **self._with_info(info), "why": dict(why)})
+        self._place_archive(before, entry, why)
 
-    def rewrite_archived(self, segment: SegmentInfo, write: Callable[[Path], tuple[int, int, int]], why: Why) -> None:
-        """Put another Parquet file in the place of an archived segment's; nothing happens when it has as many events.
-
-        ``write`` makes it at a path and returns how many events it has and the times they span.
-        """
-        path = path_of(self._folder, segment.name, "archived")
+    def rewrite_archived(self, segment: SegmentInfo, write: Callable[[Path], Spans], why: Why) -> None:
+        """Put another Parquet file, with some events less, in the place of one; ``write`` makes it at a path."""
+        before = read_archived_info(self._folder, segment.name)
         last = self.ledger.latest(segment.name)
-        about = read_archived_info(self._folder, segment.name)
-        if last is None or last.get("sha256") != about.sha256:
+        if last is None or last.get("sha256") != before.sha256 or segment.path != self._archive_path(segment):
             raise KeyError(segment.name)
-        rows, tmin, tmax = write(new_path(path))
-        if rows == about.rows:
-            new_path(path).unlink()
+        rows, tmin, tmax = write(self._new_archive(segment))
+        removed = before.rows - rows
+        if removed <= 0:
+            self._new_archive(segment).unlink()
             return
-        info = msgspec.structs.replace(about, rows=rows, tmin=tmin, tmax=tmax)
-        entry = {"type": "rewritten", "segment": segment.name, "events": about.rows - rows, "left": rows}
-        roots = {"root": last["root"], "root_before": last["root"]}
-        self._enter({**entry, **roots, **self._with_info(info), "why": dict(why)})
+        after = msgspec.structs.replace(before, rows=rows, tmin=tmin, tmax=tmax)
+        entry = {"type": "rewritten", "segment": segment.name, "events": removed, "root": last["root"]}
+        self._place_archive(after, entry, why)
+
+    def _place_archive(self, info: ArchivedInfo, entry: dict[str, Any], why: Why) -> None:
+        new = new_path(path_of(self._folder, info.name, "archived"))
+        sync_file(new)
+        sha256 = sha256_of(new)
+        info_path = self._folder / f"{info.name}{ARCHIVED_INFO_SUFFIX}"
+        write_durably(new_path(info_path), encode_archived_info(msgspec.structs.replace(info, sha256=sha256)))
+        size = new.stat().st_size
+        self._enter({**entry, "sha256": sha256, "left": info.rows, "bytes": size, "why": dict(why)})
+
+    def _archive_path(self, segment: SegmentInfo) -> Path:
+        return path_of(self._folder, segment.name, "archived")
+
+    def _new_archive(self, segment: SegmentInfo) -> Path:
+        return new_path(self._archive_path(segment))
 
     def remove(self, segment: SegmentInfo, why: Why) -> None:
         """Remove a sealed or archived segment; raises KeyError when it is gone, ValueError when it is hot."""
@@ -195,15 +209,18 @@ class Shelf:
         return meta
 
     def _written(
-        self, steps: Iterator[Progress | SealedMeta], is_wanted: Callable[[SealedMeta], bool] = lambda _: True
+        self,
+        steps: Generator[Progress | SealedMeta, None, None],
+        is_wanted: Callable[[SealedMeta], bool] = lambda _: True,
     ) -> Any:
         """Take the steps, then make the index; return what was written and its size."""
         meta: SealedMeta | None = None
-        for step in steps:
-            if isinstance(step, Progress):
-                yield step
-            else:
-                meta = step
+        with closing(steps):
+            for step in steps:
+                if isinstance(step, Progress):
+                    yield step
+                else:
+                    meta = step
         assert meta is not None
         path = new_path(path_of(self._folder, meta.name, "sealed"))
         size = path.stat().st_size
@@ -217,7 +234,7 @@ class Shelf:
             raise
         return meta, size
 
-    def _indexed(self, meta: SealedMeta, path: Path) -> Iterator[Progress]:
+    def _indexed(self, meta: SealedMeta, path: Path) -> Generator[Progress, None, None]:
         """Make the index from what was written: so it is read back before anything takes its place."""
         index_path = new_path(index_path_of(self._folder, meta.name, "sealed"))
         builder = self._make_index(index_path, meta.name, generation_of(meta))

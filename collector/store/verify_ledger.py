@@ -116,6 +116,7 @@ class _Rewritten(msgspec.Struct, tag_field="type", tag="rewritten"):
     segment: str
     root: str
     left: int
+    sha256: str = ""
 
 
 class _Archived(msgspec.Struct, tag_field="type", tag="archived"):
@@ -124,6 +125,7 @@ class _Archived(msgspec.Struct, tag_field="type", tag="archived"):
     root: str
     sha256: str
     events: int
+    left: int
 
 
 class _Removed(msgspec.Struct, tag_field="type", tag="removed"):

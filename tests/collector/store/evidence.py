@@ -7,7 +7,7 @@ from pathlib import Path
 from collector.store.checkpoint import HEAD_FILE, LEDGER_FILE
 from collector.store.verify import verify_folder
 from tests.collector.store.batches import TIME
-from tests.collector.store.folders import STREAMS, Ticking, filled, reader_of, shelf_of
+from tests.collector.store.folders import STREAMS, Ticking, archived, filled, reader_of, shelf_of
 from tests.collector.store.tampering import tamper
 
 _LATER = tuple(stream.replace("a", "d").replace("b", "e").replace("c", "f") for stream in STREAMS)
@@ -36,7 +36,7 @@ def folder_of_everything(folder: Path) -> dict[str, list[bytes]]:
     for _ in shelf.rewrite(first, lambda block: range(1, block.batch.n), {"reason": "test"}):
         pass
     keep(LEDGER_FILE)
-    shelf.archive(second, lambda blocks, path: path.write_bytes(b"parquet" * sum(1 for _ in blocks)), {})
+    shelf.archive(second, archived, {})
     keep(LEDGER_FILE)
     shelf.remove(third, {"reason": "old"})
     return older

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +152,10 @@ def events_in(folder: Path) -> dict[Key, dict[str, Any]]:
             found[key] = block.batch.event(index)
     reader.close()
     return found
+
+
+def archived(blocks: Iterable[DecodedBlock], path: Path) -> tuple[int, int, int]:
+    """Write a file that stands for a Parquet file; return how many events it holds and their first and last time."""
+    times = [time for block in blocks for time in block.batch.times]
+    path.write_text(f"{len(times)} events")
+    return len(times), min(times), max(times)

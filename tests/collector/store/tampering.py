@@ -225,7 +225,8 @@ def swap_entries(folder: Path, rng: random.Random, older: Older) -> str:
 
 WAYS: tuple[Callable[[Path, random.Random, Older], str], ...] = (
     flip_hot_block, flip_hot_block, flip_hot_block, flip_stream_name, flip_hot_meta, flip_sealed_block,
-    flip_sealed_block, retype_cell, flip_sealed_part, flip_sealed_meta, flip_file, flip_file, flip_archive, remove_block,
-    remove_block, swap_blocks, swap_blocks, cut_tail, cut_tail, remove_segment, remove_segment, exchange_segments,
-    copy_segment, older_checkpoint, older_checkpoint, foreign_checkpoint, remove_checkpoint, drop_entries, swap_entries,
+    flip_sealed_block, retype_cell, flip_sealed_part, flip_sealed_meta, flip_file, flip_file, flip_archive,
+    remove_block, remove_block, swap_blocks, swap_blocks, cut_tail, cut_tail, remove_segment, remove_segment,
+    exchange_segments, copy_segment, older_checkpoint, older_checkpoint, foreign_checkpoint, remove_checkpoint,
+    drop_entries, swap_entries,
 )  # fmt: skip

@@ -1,12 +1,32 @@
 """Sealing: the same events, in order of time, with the identities they had."""
 
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from collector.block import Identity
-from collector.store import SegmentReader
-from tests.collector.store.folders import STREAMS, all_blocks, events_in, filled, reader_of, seal_all, shelf_of
+from collector.store import SegmentDamagedError, SegmentReader
+from collector.store.verify import verify_folder
+from tests.collector.store.batches import TIME
+from tests.collector.store.folders import (
+    SETTINGS,
+    STREAMS,
+    all_blocks,
+    events_in,
+    filled,
+    reader_of,
+    seal_all,
+    shelf_of,
+)
+from tests.collector.store.folders import (
+    archived as written_archive,
+)
+
+DAY_US = 86_400_000_000
 
 
 def arrival(reader: SegmentReader) -> list[tuple[Identity, dict[str, object]]]:
@@ -137,20 +157,84 @@ def test_an_archived_segment_is_listed_but_has_no_blocks(tmp_path: Path) -> None
     shelf, reader = shelf_of(tmp_path), reader_of(tmp_path)
     first = reader.segments()[0]
     info = reader.blocks(first)[0]
-    written: list[int] = []
-
-    def write(blocks: object, path: Path) -> None:
-        written.extend(block.info.n for block in blocks)  # type: ignore[attr-defined]
-        path.write_bytes(b"parquet")
-
-    shelf.archive(first, write, {"reason": "old"})
+    with pytest.raises(SegmentDamagedError):
+        shelf.archive(first, lambda blocks, path: (written_archive(blocks, path)[0] - 1, 0, 0), {})
+    shelf.archive(first, written_archive, {"reason": "old"})
     archived = reader.segments()[0]
-    assert (archived.tier, archived.rows, archived.tmin) == ("archived", first.rows, first.tmin)
-    assert sum(written) == first.rows
+    assert archived.tier == "archived"
+    assert (archived.rows, archived.tmin, archived.tmax) == (first.rows, first.tmin, first.tmax)
+    assert archived.path.read_text() == f"{first.rows} events"
     assert not reader.blocks(archived)
     with pytest.raises(KeyError):
         reader.read(info)
     assert not (tmp_path / "segments" / f"{first.name}.sealed.blk").exists()
     shelf.remove(archived, {})
     assert archived.name not in {segment.name for segment in reader.segments()}
+    reader.close()
+
+
+def test_an_archive_is_replaced_by_one_with_fewer_events(tmp_path: Path) -> None:
+    filled(tmp_path, 80)
+    seal_all(tmp_path)
+    shelf, reader = shelf_of(tmp_path), reader_of(tmp_path)
+    shelf.archive(reader.segments()[0], written_archive, {})
+    archived = reader.segments()[0]
+
+    def write(path: Path) -> tuple[int, int, int]:
+        path.write_text("fewer")
+        return archived.rows - 3, archived.tmin, archived.tmax
+
+    shelf.rewrite_archived(archived, write, {"reason": "purge"})
+    after = reader.segments()[0]
+    assert (after.rows, after.path.read_text()) == (archived.rows - 3, "fewer")
+    assert after.generation != archived.generation
+    *_, (_, entry) = shelf.entries()
+    assert (entry["type"], entry["events"], entry["left"]) == ("rewritten", 3, archived.rows - 3)
+    assert shelf_of(tmp_path).ledger.latest(archived.name) == entry
+    assert verify_folder(tmp_path / "segments").is_intact
+    after.path.write_text("other")
+    assert not verify_folder(tmp_path / "segments").is_intact
+    reader.close()
+
+
+def test_work_that_is_broken_off_leaves_all_as_it_was(tmp_path: Path) -> None:
+    stored = filled(tmp_path, 60)
+    shelf = shelf_of(tmp_path)
+    (name, *_) = shelf.to_seal()
+    files = {path.name for path in (tmp_path / "segments").iterdir()}
+    steps = sum(1 for _ in shelf_of(Path(shutil.copytree(tmp_path, tmp_path / "copy"))).seal(name))
+    for stop_at in range(steps):
+        job = shelf.seal(name)
+        for _ in range(stop_at + 1):
+            next(job)
+        job.close()
+        assert {path.name for path in (tmp_path / "segments").iterdir()} == files
+    assert events_in(tmp_path) == stored
+    assert seal_all(tmp_path)[0] == name
+
+
+def test_a_segment_whose_chain_is_broken_is_not_sealed(tmp_path: Path) -> None:
+    filled(tmp_path, 60)
+    shelf = shelf_of(tmp_path)
+    (name, *_) = shelf.to_seal()
+    path = tmp_path / "segments" / f"{name}.blk"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE block SET received = received + 1 WHERE number = (SELECT max(number) FROM block)")
+    with pytest.raises(SegmentDamagedError, match=name):
+        list(shelf.seal(name))
+    assert path.exists()
+    assert not list((tmp_path / "segments").glob("*.new"))
+    assert shelf.ledger.size == 0
+
+
+def test_a_segment_without_events_is_sealed_too(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, segment_events_max=1_000_000)
+    days = iter([TIME, TIME, *[TIME + DAY_US] * 1000])
+    filled(tmp_path, 1, seed=4, settings=settings, clock=lambda: next(days))
+    (name,) = seal_all(tmp_path)
+    reader = reader_of(tmp_path)
+    sealed = reader.segments()[0]
+    assert (sealed.name, sealed.tier, sealed.rows) == (name, "sealed", 0)
+    assert not reader.blocks(sealed)
+    assert verify_folder(tmp_path / "segments").is_intact
     reader.close()
