@@ -12,6 +12,8 @@ import click
 from collector.access import SCOPES, TokenError, TokenStore
 from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
 from collector.detect import RuleSet, load_rules
+from collector.lifecycle import LifecycleSettings
+from collector.lifecycle.cli import retention_commands
 from collector.state import COMPATIBILITY, open_state
 from collector.store import FolderInUseError
 from watchbook.clock import SECOND_US
@@ -107,6 +109,15 @@ def revoke(path: Path, name: str) -> None:
     with _tokens(settings) as tokens:
         if not tokens.revoke(name):
             raise click.ClickException(f"there is no valid token named {name!r}")
+
+
+def _retention(path: Path) -> tuple[LifecycleSettings, Path]:
+    settings = load_settings(path)
+    return settings.retention, settings.retention_db
+
+
+for _command in retention_commands(_retention, _config_option):
+    collector.add_command(_command)
 
 
 def _rules(settings: CollectorSettings) -> RuleSet:

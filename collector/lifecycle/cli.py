@@ -5,8 +5,9 @@ it is started.
 """
 
 import getpass
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from collector.lifecycle import reports
 from collector.lifecycle.settings import HoldSettings, LifecycleSettings
 from collector.lifecycle.state import RetentionState, StoredHold
 from watchbook.clock import Clock, format_rfc3339, now_us
+from watchbook.database import NewerDatabaseError
 from watchbook.event import CATEGORIES
 
 #: Given the path of the configuration: the settings, and the path of ``retention.db``.
@@ -124,8 +126,8 @@ def _scope(org: str | None, category: str | None) -> str:
 
 @contextmanager
 def _state(path: Path) -> Iterator[RetentionState]:
-    state = RetentionState(path)
     try:
-        yield state
-    finally:
-        state.close()
+        with closing(RetentionState(path)) as state:
+            yield state
+    except (OSError, sqlite3.Error, NewerDatabaseError) as error:
+        raise click.ClickException(f"{path} cannot be used: {error}") from error
