@@ -1,11 +1,11 @@
 """The questions that a query process answers, by name: those of the query room, and exports made of their answers.
 
-``export_page`` answers with a line of JSON, ``{"next_cursor", "events", "incomplete"}``, and then the piece of the
-file; ``export_file`` builds a whole one at ``path`` and answers with that line alone.  Both take the parameters of
-``search``, and ``format``.
+``export_page`` answers with a line of JSON, ``{"next_cursor", "events", "incomplete", "next_limit"}``, and then the
+piece of the file; ``export_file`` builds a whole one at ``path`` and answers with that line alone.  Both take the
+parameters of ``search``, and ``format``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,10 +17,12 @@ from collector.problem import ApiProblem
 Parameters = Mapping[str, object]
 Question = Callable[[Parameters], bytes]
 
-#: Most events of one search: a page of an export is made of several, so that it can end when it is large enough.
-SEARCH_EVENTS_MAX: Final = 1000
-#: A page of an export ends with the search that reaches this.
+#: How many events the first page of an export has, and any page at most.
+LIMIT_FIRST: Final = 500
+LIMIT_MAX: Final = 10_000
+#: What a page of an export should hold: a search costs the less an event the more events it finds.
 PAGE_BYTES: Final = 4 << 20
+_GROWTH: Final = 4
 
 _PASSED_ON: Final = ("search", "arrived", "event", "facets", "histogram", "values", "explain")
 _FILES: Final[Mapping[str, Callable[[Path], ParquetFile | SqliteFile]]] = {
@@ -61,59 +63,53 @@ class Exports:
         self._search = search
 
     def page(self, parameters: Parameters) -> bytes:
-        """Answer ``export_page``: ``limit`` events at most, and fewer when they are large."""
-        kind, limit = str(parameters["format"]), _number(parameters["limit"])
-        columns = _columns(parameters)
-        pieces: list[bytes] = []
-        events = 0
+        """Answer ``export_page``: up to ``limit`` events as a piece of the file."""
+        columns, asked = _columns(parameters), _number(parameters["limit"])
+        page = self._found(parameters, parameters.get("cursor"), asked)
         first = parameters.get("cursor") is None
-        page = _Page([])
-        for page in self._pages(parameters, limit):
-            piece = encode_page(kind, page.events, columns, first=first)
-            first = False
-            events += len(page.events)
-            pieces += [piece] if piece else []
-            if events >= limit or sum(map(len, pieces)) >= PAGE_BYTES:
-                break
-        return _head(page, events) + b"\n" + (b",\n" if kind == "json" else b"").join(pieces)
+        piece = encode_page(str(parameters["format"]), page.events, columns, first=first)
+        return _head(page, len(page.events), next_limit(page.events, asked)) + piece
 
     def file(self, parameters: Parameters) -> bytes:
         """Answer ``export_file``: build the file ``path``, which must not be there."""
         file = _FILES[str(parameters["format"])](Path(str(parameters["path"])))
-        events = 0
+        events, limit = 0, LIMIT_FIRST
         page = _Page([])
         try:
             while True:
-                for page in self._pages(parameters, None):
-                    file.add(page.events)
-                    events += len(page.events)
+                page = self._found(parameters, page.next_cursor, limit)
+                file.add(page.events)
+                events += len(page.events)
                 if page.next_cursor is None:
                     break
-                parameters = {**parameters, "cursor": page.next_cursor}
+                limit = next_limit(page.events, limit)
         finally:
             file.close()
-        return _head(page, events) + b"\n"
+        return _head(page, events, limit)
 
-    def _pages(self, parameters: Parameters, limit: int | None) -> Iterator[_Page]:
-        """Yield pages, until there are no more, or one says that its time was up."""
+    def _found(self, parameters: Parameters, cursor: object, limit: int) -> _Page:
         asked = {name: parameters[name] for name in ("filters", "q", "exclude", "from", "to") if name in parameters}
-        cursor = parameters.get("cursor")
-        left = limit
-        while left is None or left > 0:
-            size = SEARCH_EVENTS_MAX if left is None else min(left, SEARCH_EVENTS_MAX)
-            answer = self._search({**asked, "limit": size, "cursor": cursor, "total": False})
-            page = msgspec.json.decode(answer, type=_Page)
-            if page.next_cursor == cursor and cursor is not None:
-                raise RuntimeError(f"a search went on from {cursor!r} to the same place")
-            yield page
-            if page.next_cursor is None or page.incomplete != b"null":
-                return
-            cursor = page.next_cursor
-            left = None if left is None else left - len(page.events)
+        answer = self._search({**asked, "limit": min(limit, LIMIT_MAX), "cursor": cursor, "total": False})
+        page = msgspec.json.decode(answer, type=_Page)
+        if page.next_cursor is not None and page.next_cursor == cursor:
+            raise RuntimeError(f"a search went on from {cursor!r} to the same place")
+        return page
 
 
-def _head(page: _Page, events: int) -> bytes:
-    return msgspec.json.encode({"next_cursor": page.next_cursor, "events": events, "incomplete": page.incomplete})
+def next_limit(events: Sequence[msgspec.Raw], limit: int) -> int:
+    """Return how many events the next page may have, so that it holds about ``PAGE_BYTES``.
+
+    It grows slowly, because the next events may be larger, and shrinks at once.
+    """
+    if not events:
+        return limit
+    fitting = PAGE_BYTES * len(events) // max(1, sum(len(bytes(event)) for event in events))
+    return max(1, min(fitting, limit * _GROWTH, LIMIT_MAX))
+
+
+def _head(page: _Page, events: int, limit: int) -> bytes:
+    head = {"next_cursor": page.next_cursor, "events": events, "incomplete": page.incomplete, "next_limit": limit}
+    return msgspec.json.encode(head) + b"\n"
 
 
 def _columns(parameters: Parameters) -> Any:

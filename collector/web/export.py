@@ -41,18 +41,20 @@ _STITCHES: Final[Mapping[str, tuple[bytes, bytes, bytes]]] = {"json": (b"[\n", b
 _PIECE_BYTES: Final = 256 << 10
 #: How often a page is asked for when every query worker is busy.
 _TRIES: Final = 8
+#: How many events the first page has; each answer says how many the next may have.
+_LIMIT_FIRST: Final = 500
 
 Ended = Literal["complete", "broken", "gone"]
 
 
 class Page(NamedTuple):
-    """A part of an export: where the next one goes on, how many events it holds, why it is the last although there are
-    more (None: it is not), and its bytes.
+    """A part of an export: where the next one goes on, why it is the last although there are more (None: it is not),
+    how many events the next may hold, and its bytes.
     """
 
     next_cursor: str | None
-    events: int
     incomplete: Mapping[str, Any] | None
+    next_limit: int
     payload: bytes
 
 
@@ -60,6 +62,7 @@ class _Head(msgspec.Struct):
     events: int
     next_cursor: str | None = None
     incomplete: dict[str, Any] | None = None
+    next_limit: int = 1
 
 
 class BrokenExportError(Exception):
@@ -70,7 +73,7 @@ def read_page(answer: bytes) -> Page:
     """Return an answer to ``export_page``: a line of JSON, then the payload."""
     head, _, payload = answer.partition(b"\n")
     found = msgspec.json.decode(head, type=_Head)
-    return Page(found.next_cursor, found.events, found.incomplete, payload)
+    return Page(found.next_cursor, found.incomplete, found.next_limit, payload)
 
 
 class ExportHandlers:
@@ -139,7 +142,7 @@ class ExportHandlers:
 
     async def _stream(self, request: web.Request, kind: str, asked: Asked) -> web.StreamResponse:
         # Before the first byte, so that a mistake in the request can still be answered as one.
-        page = await self._page(asked, None)
+        page = await self._page(asked, None, _LIMIT_FIRST)
         coding = accepted_coding(request.headers.get("Accept-Encoding", ""))
         response = web.StreamResponse(headers={**_headers(kind), "Vary": "Accept-Encoding"})
         if coding is not None:
@@ -159,14 +162,14 @@ class ExportHandlers:
                 begun = True
             if page.next_cursor is None:
                 break
-            page = await self._page(asked, page.next_cursor)
+            page = await self._page(asked, page.next_cursor, page.next_limit)
         if page.incomplete is not None:
             raise BrokenExportError(str(page.incomplete.get("message")))
         await body.write(after)
         await body.end()
 
-    async def _page(self, asked: Asked, cursor: str | None) -> Page:
-        question = {**asked, "cursor": cursor, "limit": self._settings.export_page_events}
+    async def _page(self, asked: Asked, cursor: str | None, limit: int) -> Page:
+        question = {**asked, "cursor": cursor, "limit": min(limit, self._settings.export_page_events)}
         pause = float(self._settings.busy_pause)
         for tries_left in reversed(range(_TRIES)):
             if self._stopping:

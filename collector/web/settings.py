@@ -11,7 +11,7 @@ def _line_bytes(value: int) -> str | None:
 
 
 def _page_events(value: int) -> str | None:
-    return None if 1 <= value <= 100_000 else "1 to 100000"
+    return None if 1 <= value <= 10_000 else "1 to 10000"
 
 
 @dataclass(frozen=True)
@@ -45,5 +45,7 @@ class WebSettings:
         "Most exports that are under way at the same time; above it clients get 503.", 4, check=positive
     )
     export_page_events: int = setting(
-        "Most events that an export asks a query worker for at once.", 5_000, check=_page_events
+        "Most events that an export asks a query worker for at once; fewer when they are large.",
+        10_000,
+        check=_page_events,
     )
