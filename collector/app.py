@@ -16,10 +16,12 @@ from collector.access import Gate, TokenStore
 from collector.alert import AlertSettings, AlertStore, Sender
 from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
+from collector.destinations import CheckpointSender
 from collector.detect import Engine, RuleSet
-from collector.exposition import add_process_metrics, add_rule_metrics, add_store_metrics
+from collector.exposition import add_destination_metrics, add_process_metrics, add_rule_metrics, add_store_metrics
 from collector.filters import FilterStore
 from collector.news import News
+from collector.offsite import read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
 from collector.refusals import problem_of
@@ -43,6 +45,10 @@ log = get_logger("collector")
 _BELL_S = 5
 
 
+class FolderUnusableError(Exception):
+    """A file of the data folder cannot be read; the text says which, and what to do."""
+
+
 @dataclass(frozen=True)
 class _Rooms:
     """What was built, in the order in which it is closed from the end."""
@@ -55,6 +61,7 @@ class _Rooms:
     gate: Gate
     pool: QueryPool
     index: IndexProcess
+    checkpoints: CheckpointSender
     rules: int
 
 
@@ -94,6 +101,7 @@ async def _build(
         batch_bytes_max=STORED_BATCH_BYTES_MAX,
         clock=clock,
         on_committed=on_committed,
+        key_path=settings.checkpoint_key,
     )
     stack.push_async_callback(store.close)
     alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
@@ -108,6 +116,7 @@ async def _build(
     stack.push_async_callback(gate.close)
     await gate.refresh()
     await watch.start()
+    checkpoints = await _open_checkpoints(settings, session, clock)
     roster = Roster()
     registry.register(roster)
     recipe = Recipe(encode_settings(settings), settings.processes)
@@ -123,7 +132,20 @@ async def _build(
     add_store_metrics(registry, store)
     add_rule_metrics(registry, store, watch, engine, alerts, sender)
     add_process_metrics(registry, store, pool, index)
-    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, len(rules.rules))
+    add_destination_metrics(registry, checkpoints)
+    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, len(rules.rules))
+
+
+async def _open_checkpoints(
+    settings: CollectorSettings, session: aiohttp.ClientSession, clock: Clock
+) -> CheckpointSender:
+    folder = settings.segments
+    try:
+        return await CheckpointSender.open(
+            settings.checkpoints, lambda: read_checkpoints(folder), settings.destinations_file, session, clock=clock
+        )
+    except ValueError as error:
+        raise FolderUnusableError(str(error)) from error
 
 
 def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistry, clock: Clock) -> web.Application:
@@ -174,9 +196,10 @@ async def _run(
         watching = tasks.create_task(watch.run(watch_stop := Stop()))
         tasks.create_task(rooms.gate.run(stop))
         sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
+        tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
-        stack.callback(_start_bells(watch).shutdown, wait=False)
+        stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
         host, port = split_address(settings.listen)
         await web.TCPSite(runner, host, port).start()
         log.info("collector_started", listen=settings.listen, rules=rooms.rules, events=store.last_number)
@@ -195,10 +218,12 @@ async def _run(
     log.info("collector_stopped", events=store.last_number)
 
 
-def _start_bells(watch: Watch) -> AsyncIOScheduler:
+def _start_bells(settings: CollectorSettings, rooms: _Rooms) -> AsyncIOScheduler:
     """Ring what must happen without an event: a job only sets a flag, the work is a supervised task's."""
-    bells = AsyncIOScheduler()
-    bells.add_job(watch.ring, "interval", seconds=_BELL_S, coalesce=True, misfire_grace_time=None)
+    bells = AsyncIOScheduler(job_defaults={"coalesce": True, "misfire_grace_time": None})
+    bells.add_job(rooms.watch.ring, "interval", seconds=_BELL_S)
+    bells.add_job(rooms.index.tell, "interval", ("bell",), seconds=settings.retention.every)
+    bells.add_job(rooms.checkpoints.wake, "interval", seconds=settings.checkpoints.every)
     bells.start()
     return bells
 

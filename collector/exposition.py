@@ -5,6 +5,7 @@ from dataclasses import asdict
 from prometheus_client import CollectorRegistry
 
 from collector.alert import AlertStore, Sender
+from collector.destinations import CheckpointSender
 from collector.detect import Engine
 from collector.metrics import add_counters, add_gauge
 from collector.processes import IndexProcess, QueryPool
@@ -17,6 +18,12 @@ def add_store_metrics(registry: CollectorRegistry, store: Store) -> None:
     add_gauge(registry, "watchbook_store_waiting_batches", "Batches that wait for the writer.", lambda: store.waiting)
     add_gauge(registry, "watchbook_store_failing", "1 when the last commit failed.", lambda: store.failing is not None)
     add_gauge(registry, "watchbook_store_events", "Events ever stored.", lambda: store.last_number)
+    add_gauge(
+        registry,
+        "watchbook_store_keys_forgotten",
+        "Idempotency-Keys forgotten within their window because there were too many.",
+        lambda: store.keys_forgotten,
+    )
 
 
 def add_rule_metrics(
@@ -90,4 +97,25 @@ def add_process_metrics(registry: CollectorRegistry, store: Store, pool: QueryPo
         "watchbook_index_behind_events",
         "Stored events that are not indexed yet; queries find them by reading their blocks.",
         lambda: index.behind_events(store.last_number),
+    )
+
+
+def add_destination_metrics(registry: CollectorRegistry, checkpoints: CheckpointSender) -> None:
+    """Add what became of the checkpoints that are sent off the host."""
+    add_counters(
+        registry,
+        "watchbook_checkpoints",
+        "Checkpoints since the start: sent, and attempts that failed.",
+        ("destination", "what"),
+        lambda: [
+            ((name, what), getattr(counters, what))
+            for name, counters in checkpoints.counters.items()
+            for what in ("sent", "failed")
+        ],
+    )
+    add_gauge(
+        registry,
+        "watchbook_checkpoints_waiting",
+        "Checkpoints that wait to be sent.",
+        lambda: sum(counters.waiting for counters in checkpoints.counters.values()),
     )

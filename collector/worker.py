@@ -3,18 +3,13 @@
 ``query`` answers questions, ``index`` looks after the files.  Each kind imports what it needs, and no more.
 """
 
-import fcntl
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, decode_settings
-from collector.metrics import add_counters
 from collector.processes import Cancelled, Parent, QuestionServer, Requests, Rounds, stand_back
-from watchbook.clock import now_us
 from watchbook.daemon import settle_memory
 from watchbook.logs import configure_logs
 
@@ -40,7 +35,7 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
     from collector.index import IndexReader
     from collector.query import Answers
     from collector.questions import make_questions
-    from collector.store.reader import SegmentReader
+    from collector.store import SegmentReader
 
     registry, cancelled = CollectorRegistry(), Cancelled(parent)
     parent.listen(cancelled.on_urgent)
@@ -64,37 +59,13 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
 
 def look_after_files(parent: Parent, settings: CollectorSettings) -> None:
     """Index what comes, seal what is finished, remove what is past its time."""
-    from collector.index import Indexer
-    from collector.store.reader import SegmentReader
+    from collector.caretaker import Caretaker
 
     registry, requests = CollectorRegistry(), Requests(parent)
     parent.listen(requests.on_urgent)
-    reader = SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store)
-    with (settings.segments / "index.lock").open("a") as lock:
-        # An older process of a collector that was killed may still be in the middle of a write.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        indexer = Indexer(reader, settings.index)
-        add_counters(
-            registry,
-            "watchbook_index",
-            "What the index process did since its start: rows, flushes, rebuilt, unreadable_blocks, failures.",
-            ("what",),
-            lambda: [((what,), n) for what, n in asdict(indexer.counters).items()],
-        )
-        seen = 0
-
-        def step() -> bool:
-            nonlocal seen
-            seen = reader.last_number()
-            return indexer.step(now_us())
-
-        def progress() -> dict[str, Any]:
-            return {"behind_rows": indexer.backlog_rows, "last_number": seen}
-
+    with Caretaker(settings, registry, requests.ask) as caretaker:
         settle_memory()
-        hear = {"damaged": lambda frame: indexer.report_damaged(frame.head["segments"], now_us())}
-        Rounds(parent, registry, step=step, hear=hear, progress=progress).run()
-        indexer.close(now_us())
+        Rounds(parent, registry, step=caretaker.step, hear=caretaker.hears, progress=caretaker.progress).run()
 
 
 _KINDS = {"query": answer_questions, "index": look_after_files}

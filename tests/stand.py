@@ -62,8 +62,21 @@ class Program:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    def children(self) -> dict[int, str]:
+        """Return the processes that it has started and that live, with their kinds."""
+        found: dict[int, str] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == self.pid and fields[0] != "Z":
+                    command = path.with_name("cmdline").read_bytes().split(b"\0")
+                    found[int(path.parent.name)] = command[3].decode() if len(command) > 3 else ""
+            except (OSError, IndexError):
+                continue  # it ended meanwhile
+        return found
+
     def cpu_s(self) -> float:
-        """Return the CPU seconds that it has used, user and system."""
+        """Return the CPU seconds that it has used, user and system, without those of the processes it started."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
@@ -177,12 +190,13 @@ class Stand:
             reader.close()
         return numbers
 
+    @property
+    def segments(self) -> Path:
+        """Folder of the collector's segments."""
+        return self.folder / "collector" / "segments"
+
     def _reader(self) -> SegmentReader:
-        folder = self.folder / "collector" / "segments"
-        reader = SegmentReader(folder, 1 << 30)
-        for path in sorted(folder.glob("*.blk"), key=lambda path: path.name.removesuffix(".blk")):
-            reader.add_segment(path.name.removesuffix(".blk"))
-        return reader
+        return SegmentReader(self.segments, 1 << 30)
 
     def evidence(self) -> str:
         """Return the ends of both logs, for a failure's message."""
@@ -193,6 +207,14 @@ class Stand:
         for program in (self.agent, self.collector):
             if program.is_running():
                 program.kill()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def wait_for(what: str, is_so: Any, timeout_s: float, evidence: Any = lambda: "") -> None:

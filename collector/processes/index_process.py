@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from collector.processes.child import Child, ChildGoneError, Recipe
@@ -67,11 +68,12 @@ class IndexProcess:
             await asyncio.wait((telling, hearing), return_when=asyncio.FIRST_COMPLETED)
             telling.cancel()
             if self.place.is_stopping:  # what it asks for while it ends is still done
-                child.hang_up()
+                with suppress(ChildGoneError):
+                    await child.send({"kind": "stop"})
                 await asyncio.wait((hearing,), timeout=self._stop_s)
             hearing.cancel()
         if not self.place.is_stopping:
-            raise hearing.result()
+            raise ChildGoneError("it ended" if hearing.cancelled() else str(hearing.result()))
 
     async def _tell_all(self, child: Child) -> None:
         while not self.place.is_stopping:
@@ -82,7 +84,7 @@ class IndexProcess:
                 for kind, keys in words.items():
                     await child.send({"kind": kind, **keys})
             except ChildGoneError:
-                return  # the one that hears knows why
+                return
             await asyncio.sleep(_NEWS_EVERY_S)
 
     async def _hear(self, child: Child) -> ChildGoneError:

@@ -1,9 +1,9 @@
 """The child's side: it does what its parent's frames say, and ends when the parent does.
 
 A child lives in a session of its own, so that Ctrl-C in a terminal asks only the parent, and it ignores SIGTERM, which
-systemd sends to every process of the unit: the parent decides in which order they stop.  It asks to stop by closing the
-pipe.  When the parent dies without a word the kernel kills the child (PR_SET_PDEATHSIG); where there is no such thing
-the end of the pipe says it.
+systemd sends to every process of the unit: the parent decides in which order they stop.  It asks to stop with the
+frame ``stop``, or by closing the pipe.  When the parent dies without a word the kernel kills the child
+(PR_SET_PDEATHSIG); where there is no such thing the end of the pipe says it.
 """
 
 import ctypes
@@ -86,10 +86,15 @@ class Parent:
     def _listen(self) -> None:
         try:
             while (frame := self._read()) is not None:
-                if not self._on_urgent(frame):
+                if frame.kind == "stop":  # what was asked of the parent may still be answered
+                    self._end()
+                elif not self._on_urgent(frame):
                     self._frames.put(frame)
         except (FrameError, OSError):
             pass  # as good as the end: the parent restarts what does not answer
+        self._end()
+
+    def _end(self) -> None:
         self.stopping.set()
         self._frames.put(None)
 

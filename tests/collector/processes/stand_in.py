@@ -125,10 +125,11 @@ def answer_bytes(parameters: Mapping[str, object], _: Cancelled) -> bytes:
 
 
 def answer_garbage(_: Mapping[str, object], __: Cancelled) -> bytes:
-    """Write something that is no frame to the pipe itself."""
+    """Write something that is no frame to the pipe itself, more than a pipe and its reader hold."""
     for descriptor in range(3, 20):
         try:
-            os.write(descriptor, b"\xff" * 64)
+            if str(Path(f"/proc/self/fd/{descriptor}").readlink()).startswith("pipe:"):
+                os.write(descriptor, b"\xff" * (16 << 20))
         except OSError:
             continue
     time.sleep(60)

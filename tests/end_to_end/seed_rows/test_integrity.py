@@ -1,0 +1,191 @@
+"""That nobody changes what was recorded: not through any door, and not in the files without being seen."""
+
+import json
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.end_to_end.seed_rows.desk import EVER, Desk
+from watchbook.cli import cli
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(180)]
+
+#: The suffix of a segment's file in each tier.
+TIERS = {"archived": "*.parquet", "sealed": "*.sealed.blk", "hot": "*[0-9].blk"}
+
+
+@pytest.fixture
+def copy(desk: Desk, tmp_path: Path) -> Path:
+    """A copy of the folder of segments, taken while the collector runs."""
+    folder = tmp_path / "segments"
+    shutil.copytree(desk.stand.segments, folder)
+    return folder
+
+
+def _verify(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["verify", str(folder), *words])
+
+
+def _findings(folder: Path, *words: str) -> list[dict[str, Any]]:
+    result = _verify(folder, "--json", *words)
+    document = json.loads(result.stdout)
+    assert result.exit_code == (0 if document["intact"] else 1)
+    return list(document["findings"])
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
+def test_no_request_changes_or_deletes_an_event(desk: Desk, method: str) -> None:
+    """Row 22: there is no such operation, for whatever token."""
+    (event,) = desk.events(q="action:share resource.id:q2")
+    almighty = desk.make_token(f"almighty-{method}", "read", "ingest", "admin")
+    for path in (f"/v1/events/{event['id']}", "/v1/events"):
+        if (method, path) != ("POST", "/v1/events"):
+            answer = desk.send(method, path, {"action": "read"}, token=almighty)
+            assert answer.status == 405
+    assert desk.get(f"/v1/events/{event['id']}") == event
+
+
+def test_the_description_of_the_api_has_no_operation_that_changes_events(desk: Desk) -> None:
+    """Row 22: events are posted and read, nothing else."""
+    paths = desk.get("/v1/openapi.json")["paths"]
+    changing = {
+        (method, path) for path, item in paths.items() for method in item if method in ("put", "patch", "delete")
+    }
+    assert {path for _, path in changing} == {"/v1/filters/{id}"}
+    assert set(paths["/v1/events/{id}"]) & {"get", "put", "post", "patch", "delete"} == {"get"}
+
+
+def test_no_word_of_the_command_line_changes_an_event() -> None:
+    """Row 22: none takes the id of an event; whole organizations go by 'purge', which leaves a tombstone (row 116)."""
+    words = {" ".join(path): command for path, command in _commands(cli, ())}
+    deleting = [path for path in words if {*path.split()} & {"edit", "update", "delete", "remove", "rm", "purge"}]
+    assert deleting == ["collector purge", "filters rm"]
+    taken = {parameter.name for command in words.values() for parameter in command.params}
+    assert not taken & {"event", "event_id", "id", "ids"}
+
+
+def _commands(group: click.Group, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:
+    context, found = click.Context(group), []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found += _commands(command, (*path, name))
+        else:
+            found.append(((*path, name), command))
+    return found
+
+
+def test_what_was_posted_again_under_its_key_is_not_changed(desk: Desk) -> None:
+    """Row 22: the one way to name what is stored already does not overwrite it."""
+    event = {"action": "read", "time": desk.journal.ago(days=650), "details": {"n": -6}}
+    first = desk.send("POST", "/v1/events", event, token=desk.sender, Idempotency_Key="k1")
+    assert first.status == 200
+    other = {**event, "action": "delete"}
+    assert desk.send("POST", "/v1/events", other, token=desk.sender, Idempotency_Key="k1").status in (409, 422)
+    assert desk.get(f"/v1/events/{first.document['ids'][0]}")["action"] == "read"
+
+
+def test_an_untouched_folder_is_intact_while_the_collector_writes(desk: Desk, copy: Path) -> None:
+    """Row 22: all three tiers; no alarm without a reason."""
+    assert all(list(copy.glob(pattern)) for pattern in TIERS.values())
+    assert _findings(copy) == []
+    live = _verify(desk.stand.segments)
+    assert live.exit_code == 0, live.output
+    assert "intact" in live.stdout
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_byte_changed_in_the_files_is_found(copy: Path, tier: str) -> None:
+    """Row 22: whoever can write to the disk is seen, and the segment is named."""
+    path = sorted(copy.glob(TIERS[tier]))[0]
+    if tier == "hot":
+        _change_a_block(path)
+    else:
+        _flip(path, path.stat().st_size // 2)
+    findings = _findings(copy)
+    assert findings
+    assert path.name.split(".")[0] in str(findings)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_removed_segment_is_found(copy: Path, tier: str) -> None:
+    """Row 22: what vanished is missed, wherever it lay."""
+    path = sorted(copy.glob(TIERS[tier]))[0]
+    for each in copy.glob(f"{path.name}*"):
+        each.unlink()
+    assert _findings(copy)
+
+
+def test_a_tampering_that_was_covered_up_is_found_with_the_public_key_kept_elsewhere(desk: Desk, copy: Path) -> None:
+    """Row 22: the whole folder exchanged for one of another, well-formed store."""
+    key = desk_key(desk.stand.segments)
+    assert _findings(copy, "--key", key) == []
+    other = "other+00000000+" + key.rpartition("+")[2]
+    result = _verify(copy, "--key", other)
+    assert result.exit_code != 0
+
+
+def desk_key(segments: Path) -> str:
+    """Return the store's public key as its operator would have kept it."""
+    (path,) = segments.glob("*.pub")
+    return path.read_text().strip()
+
+
+def test_an_export_is_held_against_the_record_and_a_changed_one_is_caught(
+    desk: Desk, copy: Path, tmp_path: Path
+) -> None:
+    """Row 106: evidence of who changed what and when, that a third party can verify without the collector."""
+    export = tmp_path / "evidence.ndjson"
+    told = desk.operate("export", "org:company action:update", "--since", EVER, "--to", str(export))
+    assert told.exit_code == 0, told.output
+    shutil.rmtree(copy)
+    shutil.copytree(desk.stand.segments, copy)
+    assert _findings(copy, "--export", str(export)) == []
+    lines = export.read_text().splitlines()
+    assert len(lines) == len(desk.events(q="org:company action:update", since=EVER))
+
+    for number, change in enumerate(({"actor": {"type": "user", "id": "mallory"}}, {"outcome": "success", "id": "0" * 32 + "-1-0"})):
+        forged = tmp_path / f"forged-{number}.ndjson"
+        event = json.loads(lines[3]) | change
+        forged.write_text("\n".join([*lines[:3], json.dumps(event), *lines[4:]]) + "\n")
+        findings = _findings(copy, "--export", str(forged))
+        assert len(findings) == 1
+        assert str(event["id"]) in str(findings[0])
+
+
+def _flip(path: Path, offset: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+        os.fsync(file.fileno())
+
+
+def _change_a_block(path: Path) -> None:
+    """Change a byte of a batch, as an update of the database would."""
+    connection = sqlite3.connect(path)
+    table, column = _largest_blob(connection)
+    row, data = connection.execute(f"SELECT rowid, {column} FROM {table} ORDER BY rowid LIMIT 1").fetchone()
+    middle = len(data) // 2
+    changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (changed, row))
+    connection.commit()
+    connection.close()
+
+
+def _largest_blob(connection: sqlite3.Connection) -> tuple[str, str]:
+    """Return table and column of the batches, whatever they are called."""
+    sizes: dict[tuple[str, str], int] = {}
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        for info in connection.execute(f"PRAGMA table_info({table})").fetchall():
+            question = f"SELECT coalesce(sum(length({info[1]})), 0) FROM {table} WHERE typeof({info[1]}) = 'blob'"
+            sizes[table, info[1]] = connection.execute(question).fetchone()[0]
+    return max(sizes, key=sizes.__getitem__)
