@@ -117,24 +117,10 @@ def _is_there(value: Any) -> bool:
 
 
 def _identity_columns(block: DecodedBlock) -> list[ArrowColumn]:
-    n = block.batch.n
-    identities = block.identities
-    if identities is None:
-        info = block.info
-        counted = np.arange(n, dtype=np.int64)
-        return [
-            Texts((info.stream,), np.zeros(n, np.int32)),
-            Numbers(np.full(n, info.sequence, np.int64)),
-            Numbers(counted),
-            Numbers(info.number + counted),
-            Numbers(np.full(n, info.received, np.int64)),
-        ]
-    streams, sequences, indexes, received, numbers = zip(*identities, strict=True)
-    codes = {stream: code for code, stream in enumerate(dict.fromkeys(streams))}
-    return [
-        Texts(list(codes), np.fromiter(map(codes.__getitem__, streams), np.int32, n)),
-        *(Numbers(np.array(values, np.int64)) for values in (sequences, indexes, numbers, received)),
-    ]
+    found = block.identity_columns()
+    streams, codes = np.unique(found.streams, return_inverse=True)
+    texts = Texts([found.names[stream] for stream in streams.tolist()], codes.astype(np.int32))
+    return [texts, *map(Numbers, (found.sequences, found.indexes, found.numbers, found.received))]
 
 
 def _column(batch: Batch, field: Field) -> ArrowColumn:

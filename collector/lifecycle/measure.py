@@ -54,7 +54,7 @@ class Measuring:
         """Count the events of a block."""
         if not block.batch.n:
             return
-        received = _received(block)
+        received = block.identity_columns().received.tolist()
         self._received_max = max(self._received_max, *received)
         self._events += block.batch.n
         _add_spans(self._spans, block.batch, received)
@@ -65,12 +65,6 @@ class Measuring:
         ordered = sorted(self._spans.items(), key=lambda item: (item[0][0] or "", item[0][1] or ""))
         scopes = tuple(ScopeSpan(Scope(*scope), *span) for scope, span in ordered)
         return Measured(self._events, self._received_max, scopes, tuple(_rows(self._hours, self._values_max)))
-
-
-def _received(block: DecodedBlock) -> Sequence[int]:
-    if block.identities is None:
-        return [block.info.received] * block.batch.n
-    return [identity.received for identity in block.identities]
 
 
 def _add_spans(spans: dict[tuple[str | None, str | None], list[int]], batch: Batch, received: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from typing import Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.block import Identity
+from collector.block import Identity, IdentityColumns
 from collector.store.packing import Numbers, PackedError, compress, decompress, from_planes, pack, planes_of, unpack
 
 BATCH_COLUMNS: Final = ("number", "n", "kept", "received", "stream", "sequence", "tmin", "tmax", "digest")
@@ -138,3 +138,10 @@ class Identities(Sequence[Identity]):
             int(batches.received[at]),
             int(batches.number[at]) + place,
         )
+
+    def columns(self) -> IdentityColumns:
+        """Return them as columns."""
+        batches, at = self.batches, self.positions
+        numbers = batches.number[at] + self.indices
+        streams, sequences, received = batches.stream[at], batches.sequence[at], batches.received[at]
+        return IdentityColumns(self.names, streams, sequences, self.indices, received, numbers)
