@@ -18,6 +18,11 @@ _BAR_CELLS: Final = 30
 _CHART_LINES: Final = 8
 #: Most lines that ``--by`` adds below a chart.
 _LINES_MAX: Final = 20
+#: What of a segment is shown, under which head.
+_SEGMENT_HEADS: Final = {
+    "name": "segment", "tier": "tier", "rows": "events", "indexed_rows": "indexed", "tail_rows": "not yet",
+    "sure": "surely", "perhaps": "perhaps",
+}  # fmt: skip
 #: Deepest level of a plan that is drawn.
 _PLAN_LEVELS_MAX: Final = 40
 
@@ -69,12 +74,11 @@ def show_explanation(found: Explanation) -> None:
     console.print(_tree(found.plan))
     if not found.segments:
         return
-    heads = list(dict.fromkeys(name for segment in found.segments for name in segment))
     table = _table()
-    for head in heads:
-        table.add_column(Text(visible(head)), overflow="fold")
+    for head in _SEGMENT_HEADS.values():
+        table.add_column(head, overflow="fold", justify="left" if head in ("segment", "tier") else "right")
     for segment in found.segments:
-        table.add_row(*(Text(_shown(segment.get(head))) for head in heads))
+        table.add_row(*(Text(_shown(segment.get(name))) for name in _SEGMENT_HEADS))
     console.print(table)
 
 
@@ -128,6 +132,8 @@ def _tree(plan: Any) -> Tree:
 def _grow(branch: Tree, plan: Any, levels: int) -> None:
     if levels == 0:
         branch.add(Text("…"))
+    elif isinstance(plan, Mapping) and "test" in plan:
+        branch.add(Text(_condition(plan)))
     elif isinstance(plan, Mapping):
         for name, value in plan.items():
             if isinstance(value, Mapping | list):
@@ -139,6 +145,14 @@ def _grow(branch: Tree, plan: Any, levels: int) -> None:
             _grow(branch, value, levels - 1)
     else:
         branch.add(Text(_shown(plan)))
+
+
+def _condition(plan: Mapping[str, Any]) -> str:
+    """Return a test of fields on one line: ``actor.id, actor.name: equals alice``."""
+    fields = plan.get("fields")
+    named = ", ".join(map(_shown, fields)) if isinstance(fields, list) else ""
+    rest = [_shown(value) for name, value in plan.items() if name != "fields"]
+    return f"{named}: {' '.join(rest)}"
 
 
 def _shown(value: Value | Iterable[Any] | None) -> str:

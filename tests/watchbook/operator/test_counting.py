@@ -90,6 +90,7 @@ async def test_an_explanation_shows_the_query_as_it_was_understood(desk: Desk) -
         assert part in first
     (document,) = await desk.lines("explain", "user:alice")
     assert "alice" in document["query"]
+    assert "  outcome: equals failure\n" in result.stdout.replace("└── ", "  ").replace("├── ", "  ")
 
 
 @pytest.mark.parametrize(
