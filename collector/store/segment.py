@@ -17,8 +17,9 @@ import sqlite3
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from collector.block import BlockInfo
 from collector.store.connections import COMPATIBILITY
@@ -29,6 +30,9 @@ CHAIN_ZERO: Final = bytes(32)
 _PAGE_BYTES: Final = 8192
 _BUSY_MS: Final = 10_000
 _SHRINK_WAIT_MS: Final = 200
+#: So that the number of different statements is bounded, as their length is.
+_ROWS_AT_ONCE: Final = (16, 8, 4, 2, 1)
+_MOVE_ON: Final = "ON CONFLICT(name) DO UPDATE SET sequence = excluded.sequence"
 _SCHEMA: Final = f"""
 CREATE TABLE block(
     number INTEGER PRIMARY KEY, n INTEGER NOT NULL, tmin INTEGER NOT NULL, tmax INTEGER NOT NULL,
@@ -138,19 +142,8 @@ class Segment:
             execute("ROLLBACK")
         execute("BEGIN IMMEDIATE")
         try:
-            for name, sequence in sequences.items():
-                execute(
-                    "INSERT INTO stream(name, sequence) VALUES (?, ?)"
-                    " ON CONFLICT(name) DO UPDATE SET sequence = excluded.sequence",
-                    (name, sequence),
-                )
-            for block in blocks:
-                info = block.info
-                execute(
-                    "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (info.number, info.n, info.tmin, info.tmax, info.received, self._stream_id(info.stream),
-                     info.sequence, block.hash, block.data),
-                )  # fmt: skip
+            self._insert("stream(name, sequence)", list(sequences.items()), _MOVE_ON)
+            self._insert("block", [self._row_of(block) for block in blocks])
             self._connection.executemany("INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?)", requests)
             execute("COMMIT")
         except BaseException:
@@ -159,6 +152,23 @@ class Segment:
                 execute("ROLLBACK")
             raise
         self.events += sum(block.info.n for block in blocks)
+
+    def _insert(self, into: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
+        """Insert rows with few calls: at each the interpreter's lock is given up, and waited for when others work."""
+        start = 0
+        while start < len(rows):
+            size = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - start)
+            part = rows[start : start + size]
+            values = ", ".join([f"({', '.join('?' * len(part[0]))})"] * size)
+            self._connection.execute(f"INSERT INTO {into} VALUES {values} {conflict}", list(chain.from_iterable(part)))
+            start += size
+
+    def _row_of(self, block: NewBlock) -> tuple[Any, ...]:
+        info = block.info
+        return (
+            info.number, info.n, info.tmin, info.tmax, info.received, self._stream_id(info.stream), info.sequence,
+            block.hash, block.data,
+        )  # fmt: skip
 
     def _stream_id(self, name: str) -> int:
         found = self._stream_ids.get(name)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from collector.block import BlockInfo, DecodedBlock
@@ -10,7 +11,7 @@ from collector.store.head import HeadCheckpoint
 from collector.store.keys import signer_of
 from collector.store.reader import SegmentReader
 from collector.store.settings import StoreSettings
-from collector.store.writer import Append, Appended, Writer
+from collector.store.writer import Answers, Append, Appended, Writer
 from watchbook.clock import Clock
 from watchbook.wire import Batch
 
@@ -40,7 +41,7 @@ class Store:
             group_max=settings.group_batches_max,
             clock=clock,
             is_stored=reader.is_stored,
-            on_committed=self._committed_in_writer,
+            on_done=self._done_in_writer,
             head=head,
         )
         self._writer.start()
@@ -107,7 +108,7 @@ class Store:
         StoreUnavailableError; then nothing of it was kept.
         """
         future: asyncio.Future[Appended] = self._loop.create_future()
-        self._writer.put(Append(stream, sequence, data, batch, key, lambda _, result: self._answer(future, result)))
+        self._writer.put(Append(stream, sequence, data, batch, key, partial(_resolve, future)))
         return await future
 
     async def close(self) -> None:
@@ -119,11 +120,14 @@ class Store:
         self._files.close()
         self.reader.close()
 
-    def _answer(self, future: "asyncio.Future[Appended]", result: Appended | Exception) -> None:
-        self._loop.call_soon_threadsafe(_resolve, future, result)
+    def _done_in_writer(self, answers: Answers, blocks: Sequence[DecodedBlock]) -> None:
+        self._loop.call_soon_threadsafe(self._done, answers, blocks)
 
-    def _committed_in_writer(self, blocks: Sequence[DecodedBlock]) -> None:
-        self._loop.call_soon_threadsafe(self._committed, blocks)
+    def _done(self, answers: Answers, blocks: Sequence[DecodedBlock]) -> None:
+        for append, result in answers:
+            append.answer(result)
+        if blocks:
+            self._committed(blocks)
 
     def _committed(self, blocks: Sequence[DecodedBlock]) -> None:
         last: BlockInfo = blocks[-1].info

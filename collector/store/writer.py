@@ -1,6 +1,6 @@
 """The one thread that writes: takes what waits, judges it, commits it as a group, and only then answers.
 
-An answer is given through a callback in the writer's thread; the store brings it back to the event loop.
+What came of a group is told once, in the writer's thread; the store brings it back to the event loop.
 """
 
 import queue
@@ -41,18 +41,27 @@ class Appended(NamedTuple):
 
 @dataclass(eq=False)
 class Append:
-    """A batch that waits for the writer.  ``sequence`` None: the collector's own stream, the writer numbers it."""
+    """A batch that waits for the writer.  ``sequence`` None: the collector's own stream, the writer numbers it.
+
+    ``answer`` is for those whom the writer tells; it does not call it itself.
+    """
 
     stream: str
     sequence: int | None
     data: bytes
     batch: Batch
     key: tuple[str, bytes] | None
-    answer: Callable[["Append", Appended | Exception], None]
+    answer: Callable[[Appended | Exception], None]
+
+
+Answers = Sequence[tuple[Append, Appended | Exception]]
 
 
 class Writer:
-    """Owns the open segment.  ``on_committed`` gets the blocks of each group, in order, after they are durable."""
+    """Owns the open segment.
+
+    ``on_done`` gets what came of each batch of a group, and the group's new blocks in order, once they are durable.
+    """
 
     def __init__(
         self,
@@ -62,7 +71,7 @@ class Writer:
         group_max: int,
         clock: Clock,
         is_stored: Callable[[str, int, bytes], bool | None],
-        on_committed: Callable[[Sequence[DecodedBlock]], None],
+        on_done: Callable[[Answers, Sequence[DecodedBlock]], None],
         head: HeadCheckpoint | None = None,
     ) -> None:
         self._files = files
@@ -70,7 +79,7 @@ class Writer:
         self._group_max = group_max
         self._clock = clock
         self._is_stored = is_stored
-        self._on_committed = on_committed
+        self._on_done = on_done
         self._waiting: queue.Queue[Append | None] = queue.Queue(waiting_max)
         self._failure = RepeatedFailure(log.error, "commit")
         self._thread = threading.Thread(target=self._run, name="store-writer")
@@ -146,14 +155,10 @@ class Writer:
             next_step = "free space or repair the disk" if disk else "report this"
             self._failure.failed(str(error) or repr(error), batches=len(appends), next_step=next_step)
             unavailable = StoreUnavailableError(f"the store cannot write: {error}")
-            for append in appends:
-                append.answer(append, unavailable)
+            self._on_done([(append, unavailable) for append in appends], ())
             return
         self._failure.succeeded()
-        for append, result in results:
-            append.answer(append, result)
-        if work.decoded:
-            self._on_committed(work.decoded)
+        self._on_done(results, work.decoded)
         self._shrink_journal()
 
     def _shrink_journal(self) -> None:
