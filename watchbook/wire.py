@@ -122,6 +122,15 @@ def decode_batch(data: bytes, *, bytes_max: int) -> Batch:
     return decode_json(decompress(data, bytes_max=bytes_max))
 
 
+def decode_times(data: bytes, *, bytes_max: int) -> list[int]:
+    """Return the event times alone, in a third of the time; nothing else is checked.  Raises WireError."""
+    try:
+        wired = _times_decoder.decode(decompress(data, bytes_max=bytes_max))
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise _wire_error(error) from error
+    return list(accumulate(wired.c.time))
+
+
 def decompress(data: bytes, *, bytes_max: int) -> bytes:
     """Return the content of one zstd frame; raises WireError when it is damaged, unbounded or over ``bytes_max``."""
     try:
@@ -337,4 +346,7 @@ _Wired: Any = msgspec.defstruct(
 _Change: Any = msgspec.defstruct("Change", [("field", str)], gc=False)
 _changes_decoder: Final = msgspec.json.Decoder(list[_Change])
 _decoder: Final = msgspec.json.Decoder(_Wired)
+_Times: Any = msgspec.defstruct("Times", [("time", list[int])], gc=False)
+_WiredTimes: Any = msgspec.defstruct("WiredTimes", [("c", _Times)], gc=False)
+_times_decoder: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(_WiredTimes)
 _encoder: Final = msgspec.json.Encoder()

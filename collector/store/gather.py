@@ -32,11 +32,15 @@ class Gathered:
                 continue
             values = pick(column)
             first = values[0] if values else None
-            if isinstance(first, str) and FIELD_BY_NAME[name].kind == "text" and values.count(first) == len(values):
+            if isinstance(first, str) and FIELD_BY_NAME[name].kind == "text" and _are_all(first, values):
                 columns[name] = first
             elif first is not None or values.count(None) != len(values):
                 columns[name] = values
         return Batch(len(order), columns)
+
+
+def _are_all(value: str, values: Sequence[Any]) -> bool:
+    return bool(values[-1] == value and values[len(values) // 2] == value and values.count(value) == len(values))
 
 
 def _joined(name: str, pieces: Sequence[tuple[Batch, Numbers]], picks: Sequence[Any]) -> Column:

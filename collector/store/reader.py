@@ -39,9 +39,6 @@ class SegmentReader:
         self._remembered = Remembered(settings.directory_blocks_max)
         self._catalogue = Catalogue(folder, self._opened, self._gone, clock)
 
-    def add_segment(self, name: str) -> None:
-        """Do nothing: segments are found in the folder."""
-
     def segments(self) -> list[SegmentInfo]:
         """See :class:`collector.block.BlockSource`."""
         return self._again_when_gone(lambda: [file.info() for file in self._catalogue.files()])

@@ -48,7 +48,7 @@ class StoreSettings:
     )
     seal_events_at_once: int = setting(
         "Events that are held in memory at once while a segment is sealed, about 1 KiB each.",
-        131_072,
+        65_536,
         check=positive,
     )
     checkpoint_every: Seconds = setting(
