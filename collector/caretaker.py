@@ -115,6 +115,14 @@ class Caretaker:
             ("what",),
             lambda: [((what,), n) for what, n in asdict(self._indexer.counters).items()],
         )
+        add_counters(
+            self._registry,
+            "watchbook_upkeep",
+            "What became of finished segments since the index process started: sealed, archived, rewritten, removed; "
+            "reported and failed.",
+            ("what",),
+            lambda: [((what,), n) for what, n in (self._upkeep.counters if self._upkeep else {}).items()],
+        )
         add_gauge(
             self._registry,
             "watchbook_upkeep_failing",

@@ -28,6 +28,7 @@ SLICE_S: Final = 0.05
 #: A store that does not take a report is asked again after this.
 _REPORT_AGAIN_US: Final = 30_000_000
 _MOVES: Final = ("rewritten", "archived", "removed")
+#: What :attr:`Upkeep.counters` counts.
 COUNTED: Final = ("sealed", "archived", "rewritten", "removed", "reported", "failed")
 
 #: Appends a batch under its stream and sequence; raises when that was not done.

@@ -62,6 +62,11 @@ def joined(pieces: Sequence[Sequence[ArrowColumn]], rows: Sequence[int]) -> list
     return [_joined(columns, rows) for columns in zip(*pieces, strict=True)]
 
 
+def characters(columns: Sequence[ArrowColumn]) -> int:
+    """Return how long the texts of some columns are together."""
+    return sum(sum(map(len, column.values)) for column in columns if isinstance(column, Texts))
+
+
 def batch_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Batch:
     """Return the events of ``rows``, whose values are those of the columns ``names``; a column of nulls is left out."""
     read = dict(zip(names, zip(*rows, strict=True), strict=True))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from collector.archive.arrow import ArrowColumn, ArrowStream
-from collector.archive.columns import SCHEMA, archived, joined
+from collector.archive.columns import SCHEMA, archived, characters, joined
 from collector.archive.engine import engine
 from collector.archive.outline import Outline, read_outline
 from collector.archive.settings import ArchiveSettings
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Events that go to DuckDB as one piece, at least; blocks are smaller.
 _PIECE_EVENTS_MIN: Final = 2048
+#: Or fewer, when their texts are as long as this together.
+_PIECE_CHARACTERS_MIN: Final = 8 << 20
 
 
 class ArchiveError(Exception):
@@ -69,15 +71,17 @@ class _Counted:
         """Yield (rows, columns)."""
         waiting: list[list[ArrowColumn]] = []
         rows: list[int] = []
+        size = 0
         for block in self._blocks:
             if not block.batch.n:
                 continue
             waiting.append(archived(block))
             rows.append(block.batch.n)
             self.events += block.batch.n
-            if sum(rows) >= _PIECE_EVENTS_MIN:
+            size += characters(waiting[-1])
+            if sum(rows) >= _PIECE_EVENTS_MIN or size >= _PIECE_CHARACTERS_MIN:
                 yield sum(rows), joined(waiting, rows)
-                waiting, rows = [], []
+                waiting, rows, size = [], [], 0
         if rows:
             yield sum(rows), joined(waiting, rows)
 
