@@ -14,8 +14,9 @@ from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
 from collector.detect import RuleSet, load_rules
 from collector.lifecycle import LifecycleSettings
 from collector.lifecycle.cli import retention_commands
+from collector.segments_cli import segment_commands
 from collector.state import COMPATIBILITY, open_state
-from collector.store import FolderInUseError
+from collector.store import FolderInUseError, KeyUnusableError
 from watchbook.clock import SECOND_US
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_option
@@ -33,7 +34,7 @@ def collector() -> None:
 @_config_option
 def run(path: Path) -> None:
     """Receive, store and answer until SIGTERM."""
-    from collector.app import run_collector
+    from collector.app import FolderUnusableError, run_collector
     from watchbook.daemon import run_daemon
     from watchbook.logs import configure_logs
 
@@ -41,7 +42,11 @@ def run(path: Path) -> None:
     rules = _rules(settings)
     configure_logs(settings.log_level)
     with _refusing(settings):
-        code = run_daemon(lambda stop: run_collector(settings, rules, stop), settings.drain_timeout)
+        try:
+            code = run_daemon(lambda stop: run_collector(settings, rules, stop), settings.drain_timeout)
+        except FolderUnusableError as error:
+            click.echo(f"watchbook collector: {error}", err=True)
+            code = EX_DATA
     sys.exit(code)
 
 
@@ -116,7 +121,7 @@ def _retention(path: Path) -> tuple[LifecycleSettings, Path]:
     return settings.retention, settings.retention_db
 
 
-for _command in retention_commands(_retention, _config_option):
+for _command in (*retention_commands(_retention, _config_option), *segment_commands(_config_option)):
     collector.add_command(_command)
 
 
@@ -140,7 +145,7 @@ def _refusing(settings: CollectorSettings) -> Iterator[None]:
     """End with a clear word when the data folder cannot be used."""
     try:
         yield
-    except (NewerDatabaseError, FolderInUseError) as error:
+    except (NewerDatabaseError, FolderInUseError, KeyUnusableError) as error:
         click.echo(f"watchbook collector: {error}", err=True)
         sys.exit(EX_DATA)
     except (OSError, sqlite3.Error) as error:

@@ -141,8 +141,19 @@ class Stand:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return False
         except OSError:
             return False
+
+    def is_up(self) -> bool:
+        """Whether the collector answers at all, ready or not."""
+        try:
+            urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def get(self, path: str) -> Any:
         """Return the JSON that the collector answers an operator."""
