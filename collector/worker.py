@@ -33,6 +33,7 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
     """Answer questions about stored events."""
     from collector.archive import ArchiveReader
     from collector.index import IndexReader
+    from collector.lifecycle import History
     from collector.query import Answers
     from collector.questions import make_questions
     from collector.store import SegmentReader
@@ -48,7 +49,8 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
         stopping=cancelled,
         archive=ArchiveReader(settings.segments, settings.archive),
     )
-    questions = make_questions(answers)
+    history = History(settings.rollups_db, settings.retention)
+    questions = {**make_questions(answers), "rollup": history.answer}
 
     def answer(question: str, parameters: Mapping[str, object]) -> bytes:
         return questions[question](parameters)
