@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.seed_rows.desk import Desk
+from tests.end_to_end.seed_rows.keeping import House, settled
 
 _KEEPING_ALL = """\
 store: {segment_events_max: 80, checkpoint_every: 200ms}
@@ -29,6 +30,20 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def colleague(desk: Desk) -> str:
     """The token of somebody else who may read."""
     return desk.make_token("colleague", "read")
+
+
+@pytest.fixture(scope="package")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Another collector, whose retention has removed and archived what was due."""
+    made = House(tmp_path_factory.mktemp("keeping") / "stand")
+    try:
+        made.administer("hold", "set", "case-17", "--org", "held", "--reason", "the court asked")
+        made.start()
+        made.fill_all()
+        made.wait_for("retention to settle", lambda: settled(made))
+        yield made
+    finally:
+        made.stand.close()
 
 
 def _is_settled(desk: Desk) -> bool:

@@ -78,11 +78,11 @@ def test_each_filter_takes_one_value_or_several(
     desk: Desk, parameter: str, field: str, values: tuple[str, ...]
 ) -> None:
     """Row 71: user, organization, project, resource type, action; the identifier is row 72."""
-    for few in (values, values[:1]):
-        meant = desk.journal.numbers(lambda e, few=few: value(e, field) in few, None)
+    for few in (values, values[:1], values[1:]):
+        folded = {text.casefold() for text in few}
+        meant = desk.journal.numbers(lambda e, folded=folded: str(value(e, field)).casefold() in folded, None)
         assert meant
         assert desk.numbers(since=EVER, **{parameter: list(few)}) == meant
-    assert [value(desk.journal.events[n], field) for n in desk.numbers(since=EVER, **{parameter: values[1]})]
 
 
 def test_all_six_filters_at_once_with_several_values_each(desk: Desk) -> None:
@@ -102,8 +102,9 @@ def test_all_six_filters_at_once_with_several_values_each(desk: Desk) -> None:
 
 def test_an_identifier_works_with_its_type_and_without(desk: Desk) -> None:
     """Row 72: wider than the seed, and documented so: without a type the identifier finds resources of any type."""
-    assert desk.numbers(resource_id="asset-1") == desk.journal.numbers(lambda e: value(e, "resource.id") == "asset-1")
-    kinds = {e["resource"]["type"] for e in desk.events(resource_id="asset-1")}
+    meant = desk.journal.numbers(lambda e: value(e, "resource.id") == "asset-1", None)
+    assert desk.numbers(since=EVER, resource_id="asset-1") == meant
+    kinds = {e["resource"]["type"] for e in desk.events(since=EVER, resource_id="asset-1")}
     assert kinds == {"asset", "product"}
     (deleted,) = desk.events(resource_id="asset-1", resource_type="product")
     assert deleted["event_type"] == "Product deleted"

@@ -108,7 +108,7 @@ def test_a_byte_changed_in_the_files_is_found(copy: Path, tier: str) -> None:
     if tier == "hot":
         _change_a_block(path)
     else:
-        _flip(path, path.stat().st_size // 2)
+        _flip(path, path.stat().st_size // 2 if tier == "archived" else _place_of_a_block(path))
     findings = _findings(copy)
     assert findings
     assert path.name.split(".")[0] in str(findings)
@@ -169,23 +169,20 @@ def _flip(path: Path, offset: int) -> None:
         os.fsync(file.fileno())
 
 
+def _place_of_a_block(path: Path) -> int:
+    """Return where in the file the events of a segment lie; not every byte of a database is one of its content."""
+    connection = sqlite3.connect(path)
+    (data,) = connection.execute("SELECT data FROM block ORDER BY length(data) LIMIT 1").fetchone()
+    connection.close()
+    return path.read_bytes().index(data[:64]) + 40
+
+
 def _change_a_block(path: Path) -> None:
     """Change a byte of a batch, as an update of the database would."""
     connection = sqlite3.connect(path)
-    table, column = _largest_blob(connection)
-    row, data = connection.execute(f"SELECT rowid, {column} FROM {table} ORDER BY rowid LIMIT 1").fetchone()
+    number, data = connection.execute("SELECT number, data FROM block ORDER BY number LIMIT 1").fetchone()
     middle = len(data) // 2
     changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-    connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (changed, row))
+    connection.execute("UPDATE block SET data = ? WHERE number = ?", (changed, number))
     connection.commit()
     connection.close()
-
-
-def _largest_blob(connection: sqlite3.Connection) -> tuple[str, str]:
-    """Return table and column of the batches, whatever they are called."""
-    sizes: dict[tuple[str, str], int] = {}
-    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-        for info in connection.execute(f"PRAGMA table_info({table})").fetchall():
-            question = f"SELECT coalesce(sum(length({info[1]})), 0) FROM {table} WHERE typeof({info[1]}) = 'blob'"
-            sizes[table, info[1]] = connection.execute(question).fetchone()[0]
-    return max(sizes, key=sizes.__getitem__)

@@ -1,0 +1,143 @@
+"""How long events stay: by age, in tiers, for ever, on hold, and until their organization is deleted."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.lifecycle import LifecycleSettings, RetentionState, ScopeSettings, read_buckets
+from collector.lifecycle.state import StoredHold
+from tests.collector.test_upkeep import DAY_US, START, World
+from tests.end_to_end.seed_rows.keeping import MIXED, SEGMENT_EVENTS, House, settled, stored
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(180)]
+
+_SETTINGS_PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
+_AGES = LifecycleSettings(
+    keep="1826d", archive_after="365d", scopes=(ScopeSettings(org="short", keep="1826d", archive_after="365d"),)
+)
+
+
+def _told(house: House, event_type: str, **resource: str) -> list[dict[str, Any]]:
+    found = house.events(q=f'module:retention event_type:"{event_type}"')
+    return [event for event in found if resource.items() <= event["resource"].items()]
+
+
+def test_events_are_kept_for_two_years_where_that_is_asked_for(house: House) -> None:
+    """Row 110: by the age of the event; what is younger stays."""
+    assert stored(house, "two-years") == {"700": SEGMENT_EVENTS}
+
+
+def test_events_are_kept_for_a_year_by_default_and_the_documentation_says_so(house: House) -> None:
+    """Rows 110 and 119."""
+    assert stored(house, "usual") == {"10": SEGMENT_EVENTS, "340": SEGMENT_EVENTS}
+    assert LifecycleSettings().keep == "365d"
+    documented = re.search(r"^\| `retention\.keep` \|[^|]*\| `365d` \|", _SETTINGS_PAGE.read_text(), re.MULTILINE)
+    assert documented, "docs/settings.md does not tell the default"
+
+
+def test_what_is_past_its_time_is_removed_for_good_and_counted(house: House) -> None:
+    """Row 119: permanently removed: no answer, no id, no file; one event says how many went."""
+    (gone,) = [
+        event for event in _told(house, "Segment removed") if {"org": "usual", "events": 40} in _scopes(event)
+    ]
+    assert gone["measures"]["events"] == SEGMENT_EVENTS
+    assert gone["actor"]["type"] == "system"
+    assert gone["category"] == "lifecycle"
+    name = gone["resource"]["id"]
+    assert list(house.stand.segments.glob(f"{name}.*")) == []
+    assert name not in [segment["name"] for segment in house.segments()]
+    assert house.ask(f"/v1/events/{house.first_ids['usual', 400]}").status == 404
+    assert house.ask(f"/v1/events/{house.first_ids['usual', 340]}").status == 200
+
+
+def _scopes(event: dict[str, Any]) -> list[dict[str, Any]]:
+    scopes: list[dict[str, Any]] = event["details"]["scopes"]
+    return [{"org": scope.get("org"), "events": scope["events"]} for scope in scopes]
+
+
+def test_events_that_are_kept_for_ever_stay(house: House) -> None:
+    """Row 116: permanent retention, whatever the age."""
+    assert stored(house, "compliance") == {"3000": SEGMENT_EVENTS}
+
+
+def test_an_organization_that_is_deleted_goes_as_a_whole_and_leaves_a_tombstone(house: House) -> None:
+    """Row 116: the only delete; nothing of anybody else goes with it."""
+    assert stored(house, "leaving") == {"5": SEGMENT_EVENTS + MIXED, "3000": SEGMENT_EVENTS}
+    house.administer("purge", "--org", "leaving", "--reason", "contract ended", "--yes")
+    house.fill("filler", 1)  # what lies in the newest segment goes when that is finished
+    house.wait_for("the tombstone", lambda: _told(house, "Organization purged", id="leaving"))
+    assert stored(house, "leaving") == {}
+    assert stored(house, "staying") == {"5": MIXED}
+    assert stored(house, "compliance") == {"3000": SEGMENT_EVENTS}
+    (tombstone,) = _told(house, "Organization purged")
+    (asked,) = _told(house, "Organization purge requested")
+    assert asked["reason"] == "contract ended"
+    assert asked["actor"]["type"] == "user"
+    assert tombstone["resource"] == {"type": "organization", "id": "leaving"}
+    removed = [event for event in _events_removed(house) if event["details"].get("reason", "").startswith("purge")]
+    assert sum(event["measures"]["events"] for event in removed) == 2 * SEGMENT_EVENTS + MIXED
+    assert house.verified() == 0
+
+
+def _events_removed(house: House) -> list[dict[str, Any]]:
+    return [*_told(house, "Segment removed"), *_told(house, "Events removed")]
+
+
+def test_the_four_tiers_lie_side_by_side(house: House) -> None:
+    """Row 120: of one organization, events of ten days, forty days, four hundred days, over five years."""
+    assert stored(house, "tiered") == {"10": SEGMENT_EVENTS, "40": SEGMENT_EVENTS, "400": SEGMENT_EVENTS}
+    lying = {age: house.tier_of("tiered", age) for age in (10, 40, 400)}
+    assert lying == {10: "sealed", 40: "sealed", 400: "archived"}
+
+
+def test_a_legal_hold_blocks_deletion_until_it_is_lifted(house: House) -> None:
+    """Row 120: "unless compliance required"; it says what it kept, and who lifted it is on record."""
+    assert stored(house, "held") == {"500": SEGMENT_EVENTS}
+    (held,) = _told(house, "Deletion held")
+    assert held["details"]["hold"] == "case-17"
+    assert held["measures"]["events"] == SEGMENT_EVENTS
+    assert "case-17" in house.administer("hold", "list").stdout
+    house.administer("hold", "lift", "case-17")
+    house.wait_for("the held events to go", lambda: settled(house) and stored(house, "held") == {})
+    assert len(_told(house, "Legal hold set", id="case-17")) == len(_told(house, "Legal hold lifted", id="case-17")) == 1
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A data folder whose clock is the test's."""
+    return World(tmp_path, _AGES)
+
+
+def test_a_segment_passes_the_four_tiers_as_years_go_by(world: World) -> None:
+    """Row 120: keep all; after 30 days counted and packed; after a year in cold storage; after five years gone."""
+    world.fill(0, 1, 2)  # three segments, of which the newest stays open
+    first = [number for number in range(40)]
+    seen: dict[int, list[str]] = {}
+    for days in (2, 31, 200, 364, 366, 1000, 1825, 1829):
+        world.work(days)
+        seen[days] = [segment.tier for segment in world.segments()]
+    assert seen[2] == ["sealed", "sealed", "hot"] or seen[2] == ["sealed", "hot", "hot"]
+    assert seen[31] == seen[200] == seen[364] == ["sealed", "sealed", "hot"]
+    assert seen[366] == seen[1000] == seen[1825] == ["archived", "archived", "hot"]
+    assert seen[1829] == ["hot"]
+    assert not set(world.events()) & set(first)
+    assert [each["measures"]["events"] for each in world.told("Segment removed")] == [40, 40]
+    counts = read_buckets(world.settings.rollups_db, START - DAY_US, START + 2 * DAY_US, field="action", only_gone=True)
+    assert sum(bucket.events for bucket in counts) == 80
+
+
+def test_a_hold_stands_for_years_after_the_last_tier(world: World) -> None:
+    """Row 120: a hold keeps one organization's events beyond five years, and nobody else's."""
+    world.fill(0, 1)
+    state = RetentionState(world.settings.retention_db)
+    told = {"time": 1, "actor.type": "user", "action": "create", "event_type": "Legal hold set"}
+    assert state.add_hold(StoredHold("case-1", "short", None, "court", 1), told)
+    for days in (31, 400, 1900, 3650):
+        world.work(days)
+    assert [n for n in world.events() if n < 40] == [n for n in range(40) if n % 4 == 0]
+    assert state.remove_hold("case-1", world.now, told)
+    state.close()
+    world.work(3700)
+    assert [n for n in world.events() if n < 40] == []
