@@ -165,6 +165,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         translate=problem_of,
         clock=clock,
         registry=registry,
+        room=rooms.watch.room,
     )
     receiver.add_routes(app)
     add_routes(

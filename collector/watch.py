@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
@@ -22,12 +23,15 @@ from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.wire import EVENTS_MAX, WireError
 
 log = get_logger("watch")
-_RECENT_BLOCKS = 64
+_RECENT_BLOCKS = 128
+#: From so many blocks that wait for the rules on, senders are asked to wait, and not longer than so.
+_WAITING_BLOCKS = 48
+_ROOM_WAIT_S = 0.5
 _AT_ONCE = 64
 _RETRY_S = 1.0
 #: How long, and how many, changes are gathered while there is more to read.
 _GATHER_S = 0.1
-_GATHERED_MAX = 10_000
+_UNSAID_MAX = 10_000
 
 
 class Watch:
@@ -47,8 +51,10 @@ class Watch:
         self._told_up_to = 0
         self._bell = False
         self._bell_at: tuple[int, int] | None = None
-        self._gathered: list[AlertChange] = []
-        self._gathered_since = 0.0
+        self._unsaid_since: float | None = None
+        self._from_files = False
+        self._room = asyncio.Event()
+        self._room.set()
         self._unwritten: tuple[list[AlertChange], Watermark | None] | None = None
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
@@ -61,6 +67,19 @@ class Watch:
         last = blocks[-1].info
         self._told_up_to = last.number + last.n - 1
         self._news.set()
+        if len(self._recent) >= _WAITING_BLOCKS and not self._from_files:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait while many blocks wait for the rules, but not for long.
+
+        What is stored faster than the rules read would soon have to be read again from its file, and alerts would come
+        ever later; so a sender feels how fast the rules are.
+        """
+        if not self._room.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ROOM_WAIT_S):
+                    await self._room.wait()
 
     def ring(self) -> None:
         """Close what has been quiet for long enough, and note how far the rules have read."""
@@ -96,31 +115,31 @@ class Watch:
                 more = await loop.run_in_executor(self._worker, self._step)
             except sqlite3.Error as error:
                 self._failure.failed(str(error), next_step="free space for state.db; the alerts are written then")
+                self._room.set()
                 if await stop.wait(_RETRY_S):
                     return
             else:
                 self._failure.succeeded()
                 self._on_written()
+                if len(self._recent) < _WAITING_BLOCKS or self._from_files:
+                    self._room.set()
 
     def _step(self) -> bool:
         """Evaluate some blocks and write what came of them; return whether there may be more."""
         self._write()
         blocks = self._next_blocks()
         for info, block in blocks:
-            self._gather(self._evaluated(info, block))
+            self._evaluate(info, block)
             self.read_up_to = info.number + info.n - 1
             self._mark = Watermark(self.read_up_to, info.received)
+        more = bool(blocks) if self._from_files else self.read_up_to < self._told_up_to
         if self._bell:
-            self._answer_bell(more=bool(blocks))
-        waited = time.monotonic() - self._gathered_since
-        if self._gathered and (not blocks or waited >= _GATHER_S or len(self._gathered) >= _GATHERED_MAX):
-            self._pass_on()
-        return bool(blocks)
-
-    def _gather(self, changes: list[AlertChange]) -> None:
-        if changes and not self._gathered:
-            self._gathered_since = time.monotonic()
-        self._gathered.extend(changes)
+            self._answer_bell(more=more)
+        if self._engine.unsaid:
+            since = self._unsaid_since = self._unsaid_since or time.monotonic()
+            if not more or time.monotonic() - since >= _GATHER_S or self._engine.unsaid >= _UNSAID_MAX:
+                self._pass_on(self._engine.changes())
+        return more
 
     def _answer_bell(self, *, more: bool) -> None:
         """Let the clock end what has been quiet, once all that was stored before the bell is read.
@@ -133,11 +152,11 @@ class Watch:
         last_number, now = self._bell_at
         if self.read_up_to >= last_number or not more:
             self._bell, self._bell_at = False, None
-            self._gather(self._engine.tick(now))
-            self._pass_on()
+            self._pass_on(self._engine.tick(now))
 
-    def _pass_on(self) -> None:
-        self._unwritten, self._gathered = (self._gathered, self._mark), []
+    def _pass_on(self, changes: list[AlertChange]) -> None:
+        self._unsaid_since = None
+        self._unwritten = (changes, self._mark)
         self._write()
 
     def _write(self) -> None:
@@ -146,19 +165,17 @@ class Watch:
             self._alerts.apply(*self._unwritten)
             self._unwritten = None
 
-    def _evaluated(self, info: BlockInfo, block: DecodedBlock | None) -> list[AlertChange]:
-        """Return what the rules say about a block; nothing, loudly and counted, when that fails.
+    def _evaluate(self, info: BlockInfo, block: DecodedBlock | None) -> None:
+        """Put a block to the rules; when that fails, say so and count it.
 
         A block that stops the rules would stop them after every restart, and with them every alert after it.
         """
-        if block is None:
-            return []
         try:
-            return self._engine.process(block)
+            if block is not None:
+                self._engine.read(block)
         except Exception:  # whatever it is, it is said and counted
             self.failed_blocks += 1
             log.exception("rules_failed", block=info.number, segment=info.segment, next_step="report this block")
-            return []
 
     def _read(self, info: BlockInfo) -> DecodedBlock | None:
         """Return a stored block, None when it is gone or damaged; errors of the disk are raised."""
@@ -181,7 +198,8 @@ class Watch:
             if block.info.number == expected:
                 recent.append((block.info, block))
                 expected += block.info.n
-        if recent or (0 < self._told_up_to <= self.read_up_to and not self._bell):
+        self._from_files = not recent and (self._bell or not 0 < self._told_up_to <= self.read_up_to)
+        if not self._from_files:
             return recent
         return [(info, self._read(info)) for info in self._source.arrived_after(self.read_up_to, _AT_ONCE)]
 

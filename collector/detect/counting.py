@@ -138,6 +138,11 @@ class RuleState:
         """Put the groups in the order in which they were last received (alerts were restored in any order)."""
         self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
 
+    @property
+    def unsaid(self) -> int:
+        """How many alerts changed since :meth:`changes` was asked last."""
+        return len(self._journal)
+
     def changes(self) -> list[AlertChange]:
         """Return what changed since the last call."""
         changes = [change for episode in self._journal for change in self._changes_of(episode)]

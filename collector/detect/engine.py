@@ -56,11 +56,23 @@ class Engine:
         """How many groups all rules remember."""
         return sum(len(state) for state in self._states)
 
+    @property
+    def unsaid(self) -> int:
+        """How many alerts changed since :meth:`changes` was asked last."""
+        return sum(state.unsaid for state in self._states)
+
     def process(self, block: DecodedBlock) -> list[AlertChange]:
         """Return what a block changes; nothing for a block that was read before (an event counts once)."""
-        if not self._read(block, replay=False):
-            return []
-        return self._changes()
+        self.read(block)
+        return self.changes()
+
+    def read(self, block: DecodedBlock) -> None:
+        """Evaluate a block that was not read before; what it changes, :meth:`changes` says."""
+        self._read(block, replay=False)
+
+    def changes(self) -> list[AlertChange]:
+        """Return what changed since the last call: of several changes of one alert, what they come to."""
+        return [change for state in self._states for change in state.changes()]
 
     def replay(self, block: DecodedBlock) -> None:
         """Remember a block that was processed before a restart.  In order of arrival, before :meth:`restore`.
@@ -92,12 +104,12 @@ class Engine:
         """
         for state in self._states:
             state.tick(now_us)
-        return self._changes()
+        return self.changes()
 
-    def _read(self, block: DecodedBlock, *, replay: bool) -> bool:
+    def _read(self, block: DecodedBlock, *, replay: bool) -> None:
         info, batch = block.info, block.batch
         if info.number <= self._read_up_to or batch.n == 0:
-            return False
+            return
         self._read_up_to = info.number + info.n - 1
         self.blocks += 1
         self.events += batch.n
@@ -108,14 +120,10 @@ class Engine:
             if indices:
                 state.count(info, view, indices, replay=replay)
         self._keep_limit()
-        return True
 
     def _keep_limit(self) -> None:
         while self.state_events > self._events_max:
             max(self._states, key=lambda state: state.events).evict()
-
-    def _changes(self) -> list[AlertChange]:
-        return [change for state in self._states for change in state.changes()]
 
 
 def _memory_us(terms: Terms) -> int:

@@ -40,6 +40,10 @@ class Appended(Protocol):
         ...
 
 
+async def _no_wait() -> None:
+    """There is always room."""
+
+
 class Append(Protocol):
     """The store's append: returns when the batch is on disk."""
 
@@ -55,6 +59,7 @@ class Receiver:
 
     ``translate`` turns an error of the store into the problem that answers it (None: it is none of the store's).
     ``authorise(request)`` returns the name of the token's holder, or raises the problem that answers it.
+    ``room()`` returns when it is time to take more; until then a sender waits.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Receiver:
         translate: Callable[[Exception], ApiProblem | None],
         clock: Clock,
         registry: CollectorRegistry,
+        room: Callable[[], Awaitable[None]] = _no_wait,
     ) -> None:
         self._settings = settings
         self._append = append
@@ -74,6 +80,7 @@ class Receiver:
         self._authorise = authorise
         self._translate = translate
         self._clock = clock
+        self._room = room
         self._events = Counter("watchbook_receive_events", "Events that were stored.", ["route"], registry=registry)
         self._batches = Counter(
             "watchbook_receive_batches", "Requests whose events were stored.", ["route"], registry=registry
@@ -99,6 +106,7 @@ class Receiver:
         stream, sequence = self._stream_and_sequence(request)
         if request.content_type != wire.CONTENT_TYPE:
             raise self._refused(415, "media-type", f"expected Content-Type {wire.CONTENT_TYPE}")
+        await self._room()
         body = await self._body(request)
         try:
             batch = wire.decode_batch(body, bytes_max=self._settings.batch_bytes_max)
@@ -115,6 +123,7 @@ class Receiver:
         key = request.headers.get("Idempotency-Key")
         if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
             raise self._refused(400, "idempotency-key", "an Idempotency-Key has 1 to 255 printable ASCII characters")
+        await self._room()
         body = await self._body(request)
         batch = self._posted(body, request.content_type)
         if not batch.n:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.alert import AlertSettings, AlertStore, Watermark
-from collector.block import DecodedBlock
+from collector.block import BlockInfo, DecodedBlock
 from collector.detect import DetectSettings, Engine, load_rules
 from collector.finding import AlertChange
 from collector.state import open_state
@@ -26,11 +26,11 @@ RULES = shipped_folder("rules")
 class FailingEngine(Engine):
     """An engine that one block stops."""
 
-    def process(self, block: DecodedBlock) -> list[Any]:
+    def read(self, block: DecodedBlock) -> None:
         """See :class:`collector.detect.Engine`."""
         if block.info.sequence == 2:
             raise RuntimeError("a bug")
-        return super().process(block)
+        super().read(block)
 
 
 def grant(actor: str, sequence: int) -> tuple[bytes, wire.Batch]:
@@ -46,10 +46,10 @@ class SlowEngine(Engine):
 
     ticked = threading.Event()
 
-    def process(self, block: DecodedBlock) -> list[Any]:
+    def read(self, block: DecodedBlock) -> None:
         """See :class:`collector.detect.Engine`."""
         time.sleep(0.01)
-        return super().process(block)
+        super().read(block)
 
     def tick(self, now: int) -> list[Any]:
         """See :class:`collector.detect.Engine`."""
@@ -165,3 +165,69 @@ async def run_without_a_pause(folder: Path) -> int:
     await asyncio.to_thread(alerts.close)
     await store.close()
     return sequence
+
+
+class CountingSource:
+    """A store's reader that counts how many blocks are read from files."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.read_blocks = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def read(self, info: BlockInfo) -> DecodedBlock:
+        """See :class:`collector.block.BlockSource`."""
+        self.read_blocks += 1
+        block: DecodedBlock = self._reader.read(info)
+        return block
+
+
+async def test_senders_who_wait_for_room_spare_the_rules_from_reading_blocks_again(tmp_path: Path) -> None:
+    watches: list[Watch] = []
+    store = await Store.open(
+        tmp_path / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW,
+        on_committed=lambda blocks: watches[0].committed(blocks),
+    )  # fmt: skip
+    alerts = AlertStore(await asyncio.to_thread(open_state, tmp_path / "state.db"), AlertSettings(), lambda _: None)
+    engine = SlowEngine(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
+    source = CountingSource(store.reader)
+    watches.append(watch := Watch(engine, alerts, source, clock=lambda: NOW, on_written=lambda: None))
+    await watch.start()
+    stop = Stop()
+
+    async def send(stream: str) -> None:
+        for sequence in range(1, 61):
+            await watch.room()
+            await store.append(stream * 32, sequence, *grant(stream, sequence))
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watch.run(stop))
+        async with asyncio.TaskGroup() as senders:
+            for stream in "abcd":
+                senders.create_task(send(stream))
+        stop.asked.set()
+        watch.ring()
+        await running
+    assert (watch.read_up_to, source.read_blocks) == (240, 0)
+    await watch.close()
+    await asyncio.to_thread(alerts.close)
+    await store.close()
+
+
+async def test_nobody_waits_long_for_rules_that_do_not_go_on(tmp_path: Path) -> None:
+    store = await Store.open(
+        tmp_path / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=lambda _: None
+    )
+    alerts = AlertStore(await asyncio.to_thread(open_state, tmp_path / "state.db"), AlertSettings(), lambda _: None)
+    engine = Engine(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
+    watch = Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None)
+    _, batch = grant("alice", 1)
+    for number in range(1, 200):
+        watch.committed([DecodedBlock(BlockInfo(number, 1, NOW, NOW, NOW, STREAM, number, "x"), batch)])
+    async with asyncio.timeout(5):
+        await watch.room()
+    await watch.close()
+    await asyncio.to_thread(alerts.close)
+    await store.close()

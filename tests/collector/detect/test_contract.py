@@ -110,6 +110,33 @@ LATENESS = st.sampled_from([0, 7, 20, 45])
 FAR = START + 10_000 * SECOND
 
 
+@settings(deadline=None)
+@given(LATENESS.flatmap(lambda late: st.tuples(st.just(late), arrivals_up_to(late))), st.integers(1, 7))
+def test_what_several_blocks_change_comes_to_the_same_when_it_is_told_together(
+    rules: RuleSet, case: tuple[int, list[Arrival]], size: int
+) -> None:
+    lateness, arrivals = case
+    apart, together = (Engine(rules, DetectSettings(lateness=Seconds(lateness))) for _ in range(2))
+    one_by_one: list[AlertChange] = []
+    for one in blocks_of_arrivals(arrivals, size):
+        one_by_one += apart.process(one)
+        together.read(one)
+    assert (together.unsaid > 0) == bool(one_by_one)
+    at_once = together.changes()
+    assert together.unsaid == 0
+    left, expected = (
+        {change.alert.id: change.alert._replace(received=0) for change in changes} for changes in (at_once, one_by_one)
+    )
+    assert left == expected
+    for kind in ("opened", "resolved"):
+        assert sorted(change.alert.id for change in at_once if change.kind == kind) == sorted(
+            change.alert.id for change in one_by_one if change.kind == kind
+        )
+    assert sorted(event_id for change in at_once for event_id in change.event_ids) == sorted(
+        event_id for change in one_by_one for event_id in change.event_ids
+    )
+
+
 @settings(max_examples=400, deadline=None)
 @given(LATENESS.flatmap(lambda late: st.tuples(st.just(late), arrivals_up_to(late))), st.integers(1, 7))
 def test_any_order_within_the_lateness_gives_the_alerts_of_the_definition(
