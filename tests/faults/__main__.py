@@ -8,10 +8,12 @@ import argparse
 import sys
 import time
 
-from tests.faults.scenario import SCENARIOS, Result, run_scenario
+from tests.faults.scenario import SCENARIOS, Result, Scenario, run_scenario
+from tests.faults.store import StoreResult, run_store_scenario
 from tests.progress import progress
 
 _ATTEMPTS_TO_FAIL = 5
+_STORE = "store"
 
 
 def main() -> int:
@@ -20,11 +22,12 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=200_000, help="lines a scenario (200000)")
     parser.add_argument("--rate", type=int, default=20_000, help="lines a second (20000)")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments (default: another each time)")
-    parser.add_argument("--scenario", choices=[s.name.split()[0].rstrip(":") for s in SCENARIOS], help="only this one")
+    parser.add_argument("--scenario", choices=[*map(_word, SCENARIOS), _STORE], help="only this one")
+    parser.add_argument("--kills", type=int, default=12, help="processes killed in the scenario 'store' (12)")
     parser.add_argument("--break-guard", action="store_true", help="without the sequence guard: must fail")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000
-    chosen = [s for s in SCENARIOS if arguments.scenario in (None, s.name.split()[0].rstrip(":"))]
+    chosen = [s for s in SCENARIOS if arguments.scenario in (None, _word(s))]
     print(f"{arguments.lines:,} numbered lines at {arguments.rate:,} a second, seed {seed}")
     perfect = True
     for scenario in chosen:
@@ -34,6 +37,12 @@ def main() -> int:
         )  # fmt: skip
         _show(result)
         perfect = perfect and result.is_perfect
+    if arguments.scenario in (None, _STORE):
+        store_result = run_store_scenario(
+            kills=arguments.kills, seed=seed, guarded=not arguments.break_guard, progress=progress()
+        )
+        _show_store(store_result)
+        perfect = perfect and store_result.is_perfect
     if not arguments.break_guard and arguments.scenario is None:
         perfect = _show_that_it_can_fail(seed) and perfect
     return 0 if perfect else 1
@@ -51,6 +60,23 @@ def _show_that_it_can_fail(seed: int) -> bool:
         if result.doubled:
             return True
     return False
+
+
+def _word(scenario: Scenario) -> str:
+    return scenario.name.split()[0].rstrip(":")
+
+
+def _show_store(result: StoreResult) -> None:
+    start = "\r\033[K" if sys.stdout.isatty() else ""
+    killed = " ".join(f"{kind} {count}" for kind, count in sorted(result.kills.items()))
+    segments = " ".join(f"{tier} {count}" for tier, count in sorted(result.segments.items()))
+    title = f"store: {result.kills.total()} x kill -9"
+    print(
+        f"{start}{title:<26}  lost {result.lost} doubled {result.doubled}"
+        f"  (acknowledged {result.acknowledged:,}; killed: {killed}; segments: {segments}; {result.seconds:.0f} s)",
+        flush=True,
+    )
+    print(result.wrong or "  verify is content; every answer is the same after a full reindex", flush=True)
 
 
 def _show(result: Result) -> None:
