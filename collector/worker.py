@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 
 from prometheus_client import CollectorRegistry
 
@@ -41,22 +42,24 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
     registry, cancelled = CollectorRegistry(), Cancelled(parent)
     parent.listen(cancelled.on_urgent)
     indexes = IndexReader(settings.index.cache_bytes, settings.index.open_files_max)
-    answers = Answers(
-        SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store),
-        indexes,
-        settings.query,
-        registry,
-        stopping=cancelled,
-        archive=ArchiveReader(settings.segments, settings.archive),
-    )
-    history = History(settings.rollups_db, settings.retention)
-    questions = {**make_questions(answers), "rollup": history.answer}
+    # Closed in the end: DuckDB complains of a connection that outlives it.
+    with closing(ArchiveReader(settings.segments, settings.archive)) as archive:
+        answers = Answers(
+            SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store),
+            indexes,
+            settings.query,
+            registry,
+            stopping=cancelled,
+            archive=archive,
+        )
+        history = History(settings.rollups_db, settings.retention)
+        questions = {**make_questions(answers), "rollup": history.answer}
 
-    def answer(question: str, parameters: Mapping[str, object]) -> bytes:
-        return questions[question](parameters)
+        def answer(question: str, parameters: Mapping[str, object]) -> bytes:
+            return questions[question](parameters)
 
-    settle_memory()
-    QuestionServer(parent, answer, registry, cancelled, indexes.damaged).run()
+        settle_memory()
+        QuestionServer(parent, answer, registry, cancelled, indexes.damaged).run()
 
 
 def look_after_files(parent: Parent, settings: CollectorSettings) -> None:
