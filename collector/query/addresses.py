@@ -53,7 +53,9 @@ def _span(network: IPv4Network) -> tuple[int, int]:
 
 
 def _in_range(numbers: Numbers, low: int, high: int) -> Mask:
-    return (numbers >= np.uint32(low)) & (numbers <= np.uint32(high))
+    # Unsigned numbers below ``low`` wrap around to large ones: one comparison does for both ends.
+    mask: Mask = (numbers - np.uint32(low)) <= np.uint32(high - low)
+    return mask
 
 
 def _groups_mask(numbers: Numbers, text: str, *, prefix: bool) -> Mask | bool:

@@ -28,6 +28,7 @@ from collector.query.terms import ACTION_WORDS, RANGE
 from watchbook.clock import format_rfc3339
 
 _BARE: Final = re.compile(r"[a-z0-9_@/][a-z0-9_@./-]*", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*", re.ASCII)
 _NAMES: Final = {ACTOR_FIELDS: "actor", RESOURCE_FIELDS: "resource", (CHANGED_FIELD,): "changed"}
 _TIMES: Final = ("time", RECEIVED)
 
@@ -89,9 +90,10 @@ def _one_value(plan: Plan) -> str | None:
 
 def _term(term: Term) -> str:
     name, test = _NAMES.get(term.fields, term.fields[0]), term.test
+    if isinstance(test, Present):
+        return f"has:{_text(name)}"
+    name = name if _NAME.fullmatch(name) else _quoted(name)
     match test:
-        case Present():
-            return f"has:{name}"
         case HasWords(text, open_end) if term.fields == TEXT_FIELDS:
             return _text(text) + "*" * open_end
         case HasLike(pieces) if term.fields == TEXT_FIELDS:
@@ -122,5 +124,9 @@ def _starred(pieces: tuple[str, ...]) -> str:
 def _text(text: str) -> str:
     if _BARE.fullmatch(text) and RANGE not in text:
         return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

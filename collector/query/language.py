@@ -8,6 +8,7 @@
     term   = field ":" ( value { "," value } | ( ">" | ">=" | "<" | "<=" ) value )
            | "has" ":" field { "," field }
            | value
+    field  = word | '"' text '"'
     value  = piece { "*" piece }
     piece  = word | '"' text '"' | nothing
 
@@ -123,8 +124,12 @@ class _Parser:
         if self._next() != '"':
             name, colon, _ = self._peek_word().partition(":")
             if colon and "*" not in name:
+                self._at += len(name) + 1
                 return self._named(name, start)
         value = self._read_value(_ENDS_WORD)
+        if value.quoted and self._next() == ":":
+            self._at += 1
+            return self._named(value.text, start)
         if value.anything:
             raise QueryError("expected a word before '*'", start)
         return text_term(value)
@@ -132,12 +137,7 @@ class _Parser:
     def _named(self, name: str, start: int) -> Plan:
         if not name:
             raise QueryError("expected the name of a field before ':'; quote it to search for it", start)
-        if name.lower() == HAS:
-            self._at += len(name) + 1
-            return self._has()
-        target = target_of(name, start)
-        self._at += len(name) + 1
-        return self._field(target)
+        return self._has() if name.lower() == HAS else self._field(target_of(name, start))
 
     def _has(self) -> Plan:
         return self._list(HAS, lambda value: Term(present_target(value.text, value.position).fields, Present()))

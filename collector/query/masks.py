@@ -70,6 +70,9 @@ Blocks = Callable[[ChunkInfo], Sequence[BlockInfo]]
 _UNCODED: Final = frozenset({"source.ip", "source.session_id", "source.request_id"})
 #: Fields of which an index may know no more than that there is something.
 _LOOSE: Final = frozenset({"changes", "details", "measures"})
+#: The kinds of an address column.
+_IPV4: Final = 4
+_OTHER: Final = 6
 #: Up to so many codes are compared one by one; more are looked up in a table.
 _COMPARED_MAX: Final = 3
 
@@ -191,34 +194,37 @@ def _column_pair(column: Column | None, field: str, test: Test) -> Pair:
     """Return what a column says about a test, whatever kind of column it is."""
     if column is None:
         return NONE
-    there = present(column)
     if isinstance(test, Present):
+        there = present(column)
         # Changes may be an empty list, and nothing is known of what lies in details.
         known = isinstance(column, CodedColumn | NumberColumn) or field.partition(".")[0] not in _LOOSE
         return Pair(there, there) if known or field in ("details", "measures") else Pair(False, there)
     if isinstance(column, NumberColumn):
         masks = number_masks(column, test)
-        return Pair(False, there) if masks is None else Pair(*masks)
+        return Pair(False, present(column)) if masks is None else Pair(*masks)
+    if isinstance(column, AddressColumn | HashedColumn) and isinstance(test, Compare | Between):
+        return NONE
     if isinstance(column, AddressColumn):
         return _address_pair(column, test)
-    if isinstance(column, HashedColumn):
-        if isinstance(test, Compare | Between):
-            return NONE
-        return Pair(False, column.checksums == checksum(test.text) if isinstance(test, Equals) else there)
-    return Pair(False, there)
+    if isinstance(column, HashedColumn) and isinstance(test, Equals):
+        return Pair(False, _tidy(column.checksums == checksum(test.text)))
+    return Pair(False, present(column))
 
 
 def _address_pair(column: AddressColumn, test: Test) -> Pair:
-    is_ipv4 = column.kinds == 4
     passing = ipv4_mask(column.numbers, test)
-    others = (column.kinds != 0) & ~is_ipv4
-    sure = is_ipv4 & passing if passing is not None else False
-    if isinstance(test, Compare | Between):
-        return NONE
-    perhaps = others if passing is not None else column.kinds != 0
-    if not perhaps.any():
-        return Pair(sure, sure)
-    return Pair(sure, sure | perhaps)
+    if passing is None:
+        return Pair(False, present(column))
+    sure = _tidy(_and_mask(passing, _is_kind(column.kinds, _IPV4)))
+    perhaps = _tidy(_is_kind(column.kinds, _OTHER))
+    return Pair(sure, sure) if perhaps is False else Pair(sure, _or_mask(sure, perhaps))
+
+
+def _is_kind(kinds: NDArray[np.uint8], kind: int) -> AnyMask:
+    if kinds.strides == (0,):  # one kind for all rows
+        return bool(len(kinds)) and int(kinds[0]) == kind
+    mask: Mask = kinds == kind
+    return mask
 
 
 def _time_pair(times: NDArray[np.int64], test: Test) -> Pair:
@@ -337,7 +343,7 @@ def _not_mask(mask: AnyMask) -> AnyMask:
 
 def _tidy(mask: AnyMask) -> AnyMask:
     """Return False for a mask without any row, so that what follows costs nothing."""
-    return mask if isinstance(mask, bool) or mask.any() else False
+    return mask if isinstance(mask, bool) or np.count_nonzero(mask) else False
 
 
 def _cost(plan: Plan) -> int:

@@ -26,10 +26,12 @@ class QueryMetrics:
         )
         self.begun_anew = Counter(
             "watchbook_query_begun_anew",
-            "Queries that began anew: what they read was moved (sealed, archived), or an index was damaged.",
+            "Queries that began anew: what they read was moved (sealed, archived), or an index was damaged (index_damaged).",
             ["why"],
             registry=registry,
         )
+        for why in ("moved", "index_damaged"):
+            self.begun_anew.labels(why)  # rare enough that its labels would not be known until it matters
         self.refused = Counter(
             "watchbook_query_refused", "Queries that could not be understood, by parameter.", ["parameter"],
             registry=registry,

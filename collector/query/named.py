@@ -1,12 +1,12 @@
 """An index view that says which index it was that turned out to be damaged."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from collector.view import ChunkInfo, IndexDamagedError, IndexView
 
-from collector.view import ChunkInfo, Column, IndexDamagedError, IndexView, Passing, Wanted
+_AskedP = ParamSpec("_AskedP")
+_ResultT = TypeVar("_ResultT")
 
 
 class DamagedIndexError(Exception):
@@ -21,45 +21,21 @@ class NamedView:
     """Implements :class:`collector.view.IndexView` over another one; raises DamagedIndexError instead of its error."""
 
     def __init__(self, view: IndexView, generation: str) -> None:
-        self._view = view
-        self._generation = generation
-        with self._naming():
-            self.rows = view.rows
-            self.chunks: Sequence[ChunkInfo] = view.chunks
+        self.rows = view.rows
+        self.chunks: Sequence[ChunkInfo] = view.chunks
+        self.times = _naming(view.times, generation)
+        self.column = _naming(view.column, generation)
+        self.passing = _naming(view.passing, generation)
+        self.text = _naming(view.text, generation)
+        self.size = _naming(view.size, generation)
+        self.counts = _naming(view.counts, generation)
 
-    @contextmanager
-    def _naming(self) -> Iterator[None]:
+
+def _naming(ask: Callable[_AskedP, _ResultT], generation: str) -> Callable[_AskedP, _ResultT]:
+    def asked(*args: _AskedP.args, **kwargs: _AskedP.kwargs) -> _ResultT:
         try:
-            yield
+            return ask(*args, **kwargs)
         except IndexDamagedError as error:
-            raise DamagedIndexError(self._generation) from error
+            raise DamagedIndexError(generation) from error
 
-    def times(self, chunk: ChunkInfo) -> NDArray[np.int64]:
-        """See :class:`collector.view.IndexView`."""
-        with self._naming():
-            return self._view.times(chunk)
-
-    def column(self, chunk: ChunkInfo, field: str) -> Column | None:
-        """See :class:`collector.view.IndexView`."""
-        with self._naming():
-            return self._view.column(chunk, field)
-
-    def passing(self, field: str, wanted: Wanted) -> Passing:
-        """See :class:`collector.view.IndexView`."""
-        with self._naming():
-            return self._view.passing(field, wanted)
-
-    def text(self, field: str, code: int) -> str | None:
-        """See :class:`collector.view.IndexView`."""
-        with self._naming():
-            return self._view.text(field, code)
-
-    def size(self, field: str) -> int:
-        """See :class:`collector.view.IndexView`."""
-        with self._naming():
-            return self._view.size(field)
-
-    def counts(self, chunk: ChunkInfo, field: str) -> NDArray[np.int64] | None:
-        """See :class:`collector.view.IndexView`."""
-        with self._naming():
-            return self._view.counts(chunk, field)
+    return asked

@@ -73,16 +73,18 @@ class Newest:
         return [(position, self._shown[position]) for position in sorted(self._heap, reverse=True)]
 
     def _newest_of(self, block: DecodedBlock, indexes: Sequence[int]) -> tuple[list[tuple[Position, int]], bool]:
-        times, low, refused = block.batch.times, self.low, False
-        found: list[tuple[Position, int]] = []
-        for index in indexes:
-            time = times[index]
-            if low <= time < self.time_to:
-                identity = block.identity(index)
-                position = Position(time, identity.stream, identity.sequence, identity.index)
-                if self._before is None or position < self._before:
-                    found.append((position, index))
-            elif time < low:
-                refused = True
+        times, low, end = block.batch.times, self.low, self.time_to
+        wanted = [index for index in indexes if low <= times[index] < end]
+        refused = len(wanted) < len(indexes) and any(times[index] < low for index in indexes)
+        found = list(zip(_positions(block, times, wanted), wanted, strict=True))
+        if self._before is not None:
+            found = [(position, index) for position, index in found if position < self._before]
         found.sort(reverse=True)
         return found[: self.size], refused or len(found) > self.size
+
+
+def _positions(block: DecodedBlock, times: Sequence[int], indexes: Sequence[int]) -> list[Position]:
+    if block.identities is None:
+        stream, sequence = block.info.stream, block.info.sequence
+        return [Position(times[index], stream, sequence, index) for index in indexes]
+    return [Position(times[index], *block.identities[index][:3]) for index in indexes]

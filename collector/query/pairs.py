@@ -19,6 +19,7 @@ from collector.view import MULTI_VALUED, CodedColumn, IndexView
 #: Up to so many pairs of codes are noted in a table with a place for each; more are sorted.
 _TABLE_MAX: Final = 1 << 24
 _SHIFT: Final = 32
+_LOW: Final = (1 << _SHIFT) - 1
 
 
 class PairCounter(Protocol):
@@ -92,22 +93,38 @@ class CodePairs(Counter):
     def _translate(self, segment: SegmentInfo, view: IndexView, keys: NDArray[np.int64]) -> None:
         one, two = keys // self._width, keys % self._width
         there = (one > 0) & (two > 0)
-        numbers: list[NDArray[np.int64]] = []
-        for place, codes in enumerate((one[there], two[there])):
-            different, places = np.unique(codes, return_inverse=True)
-            unkept = self._samples[place].text
-            known = self._numbered[place].of_codes(view, segment.generation, self._fields[place], different, unkept)
-            numbers.append(known[places])
-        known_both = (numbers[0] != UNKNOWN) & (numbers[1] != UNKNOWN)
-        self._found.append((numbers[0][known_both] << _SHIFT) | numbers[1][known_both])
+        numbers = [self._numbers(segment, view, place, codes[there]) for place, codes in enumerate((one, two))]
+        known = (numbers[0] != UNKNOWN) & (numbers[1] != UNKNOWN)
+        self._found.append((numbers[0][known] << _SHIFT) | numbers[1][known])
+
+    def _numbers(
+        self, segment: SegmentInfo, view: IndexView, place: int, codes: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        field, unkept = self._fields[place], self._samples[place].text
+        by_code = np.zeros(view.size(field) + 1, np.int64)
+        by_code[codes] = 1
+        different = np.flatnonzero(by_code)
+        by_code[different] = self._numbered[place].of_codes(view, segment.generation, field, different, unkept)
+        numbers: NDArray[np.int64] = by_code[codes]
+        return numbers
 
     def distinct(self, value: Value) -> int:
         """See :class:`PairCounter`."""
         if self._counts is None:
-            decoded = np.array([one << _SHIFT | two for one, two in self._decoded], np.int64)
-            self._counts = np.bincount(_merged([*self._found, decoded]) >> _SHIFT, minlength=1)
+            self._counts = self._counted()
         number = self._numbered[0].of_text(str(value))
         return int(self._counts[number]) if number < len(self._counts) else 0
+
+    def _counted(self) -> NDArray[np.int64]:
+        decoded = np.array([one << _SHIFT | two for one, two in self._decoded], np.int64)
+        keys = np.concatenate([*self._found, decoded])
+        height, width = (len(numbered) for numbered in self._numbered)
+        if height * width > _TABLE_MAX:
+            return np.bincount(_merged([keys]) >> _SHIFT, minlength=1)
+        table = np.zeros((height, width), np.bool_)
+        table[keys >> _SHIFT, keys & _LOW] = True
+        counts: NDArray[np.int64] = np.count_nonzero(table, axis=1)
+        return counts
 
     def _begin(self, view: IndexView) -> None:
         height, self._width = (view.size(field) + 1 for field in self._fields)
@@ -143,4 +160,6 @@ class LoosePairs(Counter):
 
 
 def _merged(pieces: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.unique(np.concatenate(pieces)) if pieces else np.zeros(0, np.int64)
+    keys = np.sort(np.concatenate([np.zeros(0, np.int64), *pieces]))
+    different: NDArray[np.int64] = keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys
+    return different

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from collector.block import DecodedBlock
-from watchbook.coded import Coded
-from watchbook.event import FIELDS, event_id
+from watchbook.coded import BASE
+from watchbook.event import FIELDS, event_id, nest
 
 
 def _groups() -> dict[str, tuple[str, ...]]:
@@ -33,22 +33,37 @@ _STRUCTS: Final = {
 }
 _NAMES: Final = ("id", "time", "received", *(name for name in _GROUPS if name != "time"))
 _Event: Any = msgspec.defstruct("Event", [(name, Any, None) for name in _NAMES], omit_defaults=True, gc=False)
+#: From so many events of a block on they are made column by column.
+_MANY: Final = 8
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def render(block: DecodedBlock, indexes: Sequence[int]) -> list[bytes]:
     """Return the JSON of some events of a block, in the order of ``indexes``."""
-    if not indexes:
-        return []
-    identities = [block.identity(index) for index in indexes]
+    if len(indexes) < _MANY:
+        return [_encode(_nested(block, index)) for index in indexes]
     times = block.batch.times
-    columns: list[Iterable[Any]] = [
-        [event_id(identity.stream, identity.sequence, identity.index) for identity in identities],
-        _moments([times[index] for index in indexes]),
-        _moments([identity.received for identity in identities]),
-    ]
+    ids, received = _identified(block, indexes)
+    columns: list[Iterable[Any]] = [ids, _moments([times[index] for index in indexes]), received]
     columns += [_group(block, name, indexes) for name in _NAMES[3:]]
     return [_encode(event) for event in map(_Event, *columns)]
+
+
+def _nested(block: DecodedBlock, index: int) -> dict[str, Any]:
+    """Return one event: for a few of them, going through all columns costs more than it saves."""
+    identity = block.identity(index)
+    named = {"id": event_id(*identity[:3]), "time": None, "received": identity.received}
+    return nest({**named, **block.batch.row(index)})
+
+
+def _identified(block: DecodedBlock, indexes: Sequence[int]) -> tuple[Iterable[str], Iterable[str]]:
+    """Return the ids and the times of receipt."""
+    if block.identities is None:
+        info = block.info
+        return [event_id(info.stream, info.sequence, index) for index in indexes], repeat(_moments([info.received])[0])
+    identities = [block.identities[index] for index in indexes]
+    ids = [event_id(identity.stream, identity.sequence, identity.index) for identity in identities]
+    return ids, _moments([identity.received for identity in identities])
 
 
 def _group(block: DecodedBlock, name: str, indexes: Sequence[int]) -> Iterable[Any]:
@@ -65,9 +80,12 @@ def _group(block: DecodedBlock, name: str, indexes: Sequence[int]) -> Iterable[A
 
 def _values(block: DecodedBlock, name: str, indexes: Sequence[int]) -> list[Any] | None:
     """Return the values of a column, None when no event has the field."""
-    coded: Coded | None = block.batch.coded(name)
+    coded = block.batch.coded(name)
     if coded is not None:
-        return [coded.at(index) for index in indexes]
+        values, low, high = coded
+        if high is None:
+            return [values[low[index]] for index in indexes]
+        return [values[high[index] * BASE + low[index]] for index in indexes]
     column = block.batch.columns.get(name)
     if column is None:
         return None

@@ -65,7 +65,7 @@ def value_term(target: Target, value: Value, now: int) -> Plan:
     match target.kind:
         case "time":
             return Term(target.fields, within(value, now))
-        case "actor" if value.plain:
+        case "actor" if value.plain and "@" not in text:
             return Or((Term(target.fields, Equals(text)), Term(ADDRESS_FIELDS, LocalPart(text))))
         case "action" if value.plain and text in ACTION_WORDS:
             return Or((Term(target.fields, Equals(ACTION_WORDS[text])), Term(target.fields, Equals(text))))

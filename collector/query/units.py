@@ -17,6 +17,7 @@ from collector.view import ChunkInfo
 #: Candidates that are looked at together at first; doubled from turn to turn.
 _BATCH_MIN: Final = 64
 _BATCH_MAX: Final = 1024
+_NO_TIMES: Final = np.zeros(0, np.int64)
 
 
 class Unit(Protocol):
@@ -100,11 +101,9 @@ class ChunkUnit:
         chunk = self._chunk
         pair = self._part.pair(chunk)
         self._sure = pair.lower is pair.upper
-        times = self._part.times(chunk)
-        if pair.upper is True:
-            rows = np.arange(chunk.n)
-        else:
-            rows = rows_of(pair.upper, chunk.n)
+        rows = rows_of(pair.upper, chunk.n)
+        times = self._part.times(chunk) if len(rows) else _NO_TIMES
+        if len(rows) < chunk.n:
             times = times[rows]
         self._left = _Candidates(rows, times, newest.time_to)
         return self._left
@@ -124,7 +123,7 @@ class _Candidates:
     def __init__(self, rows: NDArray[Any], times: NDArray[np.int64], time_to: int) -> None:
         self._rows, self._times = rows, times
         #: Whether the times ascend from row to row, as in every sealed segment.
-        self.ordered = bool(np.all(times[1:] >= times[:-1]))
+        self.ordered = len(times) < 2 or bool(np.all(times[1:] >= times[:-1]))
         if self.ordered and len(times) and times[-1] >= time_to:
             self._keep(np.arange(int(np.searchsorted(times, min(time_to, 2**62)))))
         elif len(times) and times.max() >= time_to:

@@ -95,6 +95,9 @@ def words(text: str, open_end: bool = False) -> Term:
         ("measures.rows:<=5", Term(("measures.rows",), Compare("<=", 5))),
         ("measures.rows:5", Term(("measures.rows",), Compare("=", 5))),
         ("details.Plan.tier:free", Term(("details.Plan.tier",), Equals("free"))),
+        ('"details.my key":x', Term(("details.my key",), Equals("x"))),
+        ('"details.a:\\"b":>5', Term(('details.a:"b',), Compare(">", 5))),
+        ('has:"details.my key"', Term(("details.my key",), Present())),
         ("changed:plan", Term(("changes.field",), Equals("plan"))),
         ("flags:unparsed", Term(("flags",), Equals("unparsed"))),
         ("reason:timeout", Term(("reason",), HasWords("timeout"))),
@@ -139,6 +142,7 @@ def test_a_text_means_this_plan(text: str, plan: object) -> None:
 @pytest.mark.parametrize(
     ("text", "position", "message"),
     [
+        ('"acter":alice', 0, "did you mean 'actor'"),
         ("acter:alice", 0, "there is no field 'acter'; did you mean 'actor'?"),
         ("action:read  outcom:ok", 13, "did you mean 'outcome'?"),
         ("http://example", 0, "there is no field 'http'; to search for the text, quote it"),
@@ -231,12 +235,13 @@ def test_every_name_that_is_suggested_is_understood() -> None:
 
 _WORDS = st.sampled_from(
     ["alice", "Alice@Corp.Example", "api_key", '"a b"', '"a\\"b"', "ß", "x*", "*x", "a*b", '"a"*"b c"', '"-x"',
-     "10.0.0.1", "192.168", "10.0.0.0/8", "2001:db8::1", "5", "-2.5", "1e6", "100..500", "..5", "2026-11-01", "-1h..now",
+     "10.0.0.1", "192.168", "10.0.0.0/8", "::1", "5", "-2.5", "1e6", "100..500", "..5", "2026-11-01", "-1h..now",
      "failed", "updated", ">5", ">=1.5s", "<2026-11-20T10:00Z", ">-1h", "..", '"1..2"', "time", "details", "*", "OR",
      '"OR"', "\u202e"]
 )  # fmt: skip
 _FIELDS = st.sampled_from(
-    ["actor", "user", "action", "status", "type", "resource", "ip", "duration", "measures.rows", "details.a.b", "time",
+    ["actor", "user", "action", "status", '"details.a \\"b:*"', "type", "resource", "ip",
+     "duration", "measures.rows", "details.a.b", "time",
      "received", "changed", "flags", "message", "org", "has", "origin.offset", "category", "actor_type"]
 )  # fmt: skip
 _TERMS = (
