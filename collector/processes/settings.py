@@ -6,6 +6,10 @@ from watchbook.configfile import positive, setting
 from watchbook.units import Bytes, Seconds
 
 
+def _nice(value: int) -> str | None:
+    return None if 0 <= value <= 19 else "0 to 19"
+
+
 @dataclass(frozen=True)
 class ProcessSettings:
     """The processes beside the one that receives: how many, how long, how often."""
@@ -52,4 +56,4 @@ class ProcessSettings:
         Seconds(30.0),
         check=positive,
     )
-    index_nice: int = setting("How much the index process stands back for the others (nice, 0 to 19).", 10)
+    index_nice: int = setting("How much the index process stands back for the others (nice, 0 to 19).", 10, check=_nice)
