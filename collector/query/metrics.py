@@ -26,7 +26,7 @@ class QueryMetrics:
         )
         self.begun_anew = Counter(
             "watchbook_query_begun_anew",
-            "Queries that began anew: what they read was moved (sealed, archived), or an index was damaged (index_damaged).",
+            "Queries that began anew: what they read was moved (sealed, archived), or an index was damaged.",
             ["why"],
             registry=registry,
         )

@@ -126,7 +126,7 @@ class FieldTally(Counter):
         self._missing += len(values) - len(there)
         found, counts = np.unique(there, return_counts=True)
         for value, times in zip(found.tolist(), counts.tolist(), strict=True):
-            self._loose[int(value) if value.is_integer() and abs(value) < _INT_LIMIT else value] += times
+            self._loose[_plain(value)] += times
 
     def _addresses(self, hits: ChunkHits, column: AddressColumn) -> None:
         kinds, numbers = hits.matched(column.kinds), hits.matched(column.numbers)
@@ -192,8 +192,15 @@ def ipv4_text(number: int) -> str:
 
 def plain_values(values: Iterable[Any]) -> set[Value]:
     """Return the different texts and numbers among values; true and false are the texts that queries know them by."""
-    texts = {True: "true", False: "false"}
-    return {texts[v] if isinstance(v, bool) else v for v in values if isinstance(v, str | int | float)}
+    return {_plain(value) for value in values if isinstance(value, str | int | float)}
+
+
+def _plain(value: Value) -> Value:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # 1.0 and 1 are one value, and have one name.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _INT_LIMIT
+    return int(value) if whole else value
 
 
 def _shown(value: Value) -> Value:

@@ -61,10 +61,9 @@ def counted(events: list[dict[str, Any]], field: str) -> Counter[Any]:
 
 
 def plain(event: dict[str, Any], field: str) -> set[Any]:
-    found = {
-        str(v).lower() if isinstance(v, bool) else v for v in values_of(field, event) if not isinstance(v, list | dict)
-    }
-    return found - {None}
+    """Return the values of a field that are counted: 1.0 is 1, true and false are texts."""
+    simple = [value for value in values_of(field, event) if isinstance(value, str | int | float)]
+    return {str(value).lower() if isinstance(value, bool) else 1 if value == 1 else value for value in simple}
 
 
 _FACETS = st.sampled_from(
