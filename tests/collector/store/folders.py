@@ -121,9 +121,9 @@ def shelf_of(folder: Path, clock: Callable[[], int] | None = None) -> Shelf:
     return Shelf(folder / "segments", folder / "checkpoint.key", SETTINGS, make_index, clock or Ticking(TIME * 2))
 
 
-def seal_all(folder: Path, limit: int | None = None) -> list[str]:
+def seal_all(folder: Path, limit: int | None = None, clock: Callable[[], int] | None = None) -> list[str]:
     """Seal what is finished, at most so many; return the names."""
-    shelf = shelf_of(folder)
+    shelf = shelf_of(folder, clock)
     names = shelf.to_seal()[:limit]
     for name in names:
         for _ in shelf.seal(name):
