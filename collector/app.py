@@ -18,7 +18,13 @@ from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.destinations import CheckpointSender
 from collector.detect import Engine, RuleSet
-from collector.exposition import add_destination_metrics, add_process_metrics, add_rule_metrics, add_store_metrics
+from collector.exposition import (
+    add_destination_metrics,
+    add_lag_metric,
+    add_process_metrics,
+    add_rule_metrics,
+    add_store_metrics,
+)
 from collector.filters import FilterStore
 from collector.news import News
 from collector.offsite import read_checkpoints, send_checkpoints
@@ -129,6 +135,7 @@ async def _build(
     )
     news = News(store.last_number)
     listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
+    listeners.append(add_lag_metric(registry))
     add_store_metrics(registry, store)
     add_rule_metrics(registry, store, watch, engine, alerts, sender)
     add_process_metrics(registry, store, pool, index)

@@ -1,16 +1,22 @@
 """The metrics of the whole: what the rooms know of themselves, read when /metrics is asked for."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram
 
 from collector.alert import AlertStore, Sender
+from collector.block import DecodedBlock
 from collector.destinations import CheckpointSender
 from collector.detect import Engine
 from collector.metrics import add_counters, add_gauge
 from collector.processes import IndexProcess, QueryPool
 from collector.store import Store
 from collector.watch import Watch
+from watchbook.clock import SECOND_US
+
+_LAG_BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86_400)
 
 
 def add_store_metrics(registry: CollectorRegistry, store: Store) -> None:
@@ -24,6 +30,23 @@ def add_store_metrics(registry: CollectorRegistry, store: Store) -> None:
         "Idempotency-Keys forgotten within their window because there were too many.",
         lambda: store.keys_forgotten,
     )
+
+
+def add_lag_metric(registry: CollectorRegistry) -> Callable[[Sequence[DecodedBlock]], None]:
+    """Add how late events come; return what is to be told of every commit: from then on queries find its events."""
+    lag = Histogram(
+        "watchbook_ingest_lag_seconds",
+        "From the time of the newest event of a batch to when queries could find it.",
+        buckets=_LAG_BUCKETS_S,
+        registry=registry,
+    )
+
+    def committed(blocks: Sequence[DecodedBlock]) -> None:
+        for block in blocks:
+            # A clock that runs ahead at the source is no lag.
+            lag.observe(max(0, block.info.received - block.info.tmax) / SECOND_US)
+
+    return committed
 
 
 def add_rule_metrics(
