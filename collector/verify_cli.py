@@ -22,7 +22,7 @@ _SHOWN_MAX: Final = 200
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("folder", type=click.Path(path_type=Path), default=Path("/var/lib/watchbook/segments"))
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("/var/lib/watchbook/collector"))
 @click.option("--key", help="The store's public key as it was kept elsewhere: a file, or the key itself.")
 @click.option("--from", "since", help="Content of segments with events from then on: 2026-11-21 or RFC 3339.")
 @click.option("--to", "until", help="Content of segments with events before then.")
@@ -47,11 +47,12 @@ def verify(
 ) -> None:
     """Check that nothing that was stored has been changed, removed, moved or cut off.
 
-    FOLDER is the collector's folder of segments ('segments' in its 'data'), or a copy of it, anywhere.
+    FOLDER is the collector's 'data', or its folder of segments, or a copy of one, anywhere; without it the one that
+    the shipped configuration names.
     Exits 0 when everything is as it was written, 1 when not.
 
     \b
-    watchbook verify /var/lib/watchbook/segments
+    watchbook verify /var/lib/watchbook/collector
     watchbook verify copy/segments --key watchbook.pub --checkpoint last-week.checkpoint
     """
     selection = Selection(segment, _moment("--from", since, TIME_MIN_US), _moment("--to", until, TIME_MAX_US + 1))

@@ -27,4 +27,6 @@ class ArchiveSettings:
         Bytes(128 << 20),
         check=positive,
     )
-    compression_level: int = setting("zstd level of the archive.", 3, check=_level)
+    compression_level: int = setting(
+        "How hard an archive is compressed (zstd level): higher is smaller and slower.", 3, check=_level
+    )
