@@ -75,9 +75,7 @@ class Desk:
         environment = {"WATCHBOOK_URL": self.stand.url, "WATCHBOOK_TOKEN": self.stand.token, "TZ": "UTC"}
         return CliRunner().invoke(cli, list(words), env=environment)
 
-    def send(
-        self, method: str, path: str, document: Any = None, *, token: str | None = None, **headers: str
-    ) -> Answer:
+    def send(self, method: str, path: str, document: Any = None, *, token: str | None = None, **headers: str) -> Answer:
         """Send a request, by default as the operator; headers have ``_`` for ``-``."""
         request = urllib.request.Request(
             f"{self.stand.url}{path}",
@@ -97,7 +95,7 @@ class Desk:
                 return Answer(error.code, error.headers, error.read())
 
     def ask(self, path: str, *, token: str | None = None, **parameters: Any) -> Answer:
-        """Ask with query parameters, lists for repeated ones, ``_`` for the dot of a field and ``since`` for ``from``."""
+        """Ask with query parameters: lists for repeated ones, ``_`` for a field's dot, ``since`` for ``from``."""
         return self.send("GET", f"{path}?{urlencode(_parameters(parameters), doseq=True)}", token=token)
 
     def get(self, path: str, *, token: str | None = None, **parameters: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.end_to_end.seed_rows.harness_types import TYPES
+from tests.end_to_end.seed_rows.listed_names import HARNESS_TYPES, SEI_ACTIONS, SEI_TYPES
 
 Event = dict[str, Any]
 #: More events than a page may hold, of one busy service and of each of the last days.
@@ -87,18 +87,17 @@ def _harbr(journal: Journal) -> Iterable[Event]:
 
 def _harness(journal: Journal) -> Iterable[Event]:
     """An audit trail of every resource type, logins of all kinds, and what the system did."""
-    for number, kind in enumerate(TYPES):
+    for number, kind in enumerate(HARNESS_TYPES):
         verb = ("CREATE", "UPDATE", "DELETE", "RESTORE", "MOVE")[number % 5]
         yield _event(journal.at(days=1 + number % 45, minutes=number), f"eve{number % 5}@harness.example",
-                     verb.lower(), kind, f"r{number % 7}", event_type=verb, module=("CD", "Platform", "CCM")[number % 3],
+                     verb.lower(), kind, f"r{number % 7}", event_type=verb, module=("CD", "Platform")[number % 2],
                      org=("default", "payments")[number % 2], project=f"p{number % 4}", outcome="success")  # fmt: skip
     logins = (("LOGIN", "success"), ("LOGIN2FA", "success"), ("UNSUCCESSFUL_LOGIN", "failure"))
     for number in range(30):
         name, outcome = logins[number % 3]
-        service = number % 5 == 0
+        actor = {"type": "service", "id": "ci-bot"} if number % 5 == 0 else {"type": "user", "id": "eve1"}
         yield _event(journal.at(days=number % 10, minutes=number), None, "login", "USER", "login", event_type=name,
-                     category="authentication", outcome=outcome, org="default",
-                     actor={"type": "service" if service else "user", "id": "ci-bot" if service else "eve1"})  # fmt: skip
+                     category="authentication", outcome=outcome, org="default", actor=actor)  # fmt: skip
     for number in range(10):
         yield _event(journal.at(days=number, minutes=3), None, "expire", "EULA", "eula", event_type="EXPIRED",
                      category="system", org="default", actor={"type": "system"})  # fmt: skip
@@ -115,12 +114,10 @@ def _harness(journal: Journal) -> Iterable[Event]:
 
 def _sei(journal: Journal) -> Iterable[Event]:
     """Twenty types, ten actions, several members."""
-    types = ["USER_LOGIN", "USER", "DASHBOARD", "PRODUCT", "API_ACCESS_KEY", "INTEGRATION", "CONFIG_TABLE", "BA_PROFILE", "STATE", "KB", "TICKET_TEMPLATE", "PLAYBOOK", "SECTION", "TICKET", "ASSESSMENT_TEMPLATE", "TAG", "WORKFLOW", "WORK_ITEM", "SSO_CONFIG", "ASSESSMENT"]  # fmt: skip
-    actions = ["CREATED", "EDITED", "DELETED", "SUBMITTED", "ANSWERED", "SUCCESS", "FAIL", "SENT", "PASSWORD_RESET_STARTED"]
     for number in range(80):
-        word = actions[number % len(actions)]
+        word = SEI_ACTIONS[number % 10]
         yield _event(journal.at(days=number % 9, minutes=number), f"{'fgh'[number % 3]}@sei.example", word.lower(),
-                     types[number % 20], f"s{number % 6}", event_type=word, org="sei")  # fmt: skip
+                     SEI_TYPES[number % 20], f"s{number % 6}", event_type=word, org="sei")  # fmt: skip
 
 
 def _workspaces(journal: Journal) -> Iterable[Event]:

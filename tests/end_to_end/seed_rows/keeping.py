@@ -36,6 +36,7 @@ checkpoints:
   every: 1s
   send:
     - {{name: evidence, file: {{path: FOLDER/evidence}}}}
+    - {{name: second, file: {{path: FOLDER/second}}}}
 """
 
 
@@ -67,12 +68,14 @@ class House(Desk):
         """Return the tier of the segment that holds a lot."""
         ends = [self.journal.ago(days=age, minutes=minutes) for minutes in (1, 0)]
         explained = self.get("/v1/query/explain", q=f"org:{org}", since=ends[0], to=ends[1])["segments"]
-        (tier,) = [segment["tier"] for segment in explained if segment["sure"] + segment["perhaps"] or len(explained) == 1]
+        (tier,) = [
+            segment["tier"] for segment in explained if segment["sure"] + segment["perhaps"] or len(explained) == 1
+        ]
         return str(tier)
 
-    def verified(self) -> int:
+    def verified(self, *words: str) -> int:
         """Return how ``watchbook verify`` ends."""
-        return CliRunner().invoke(cli, ["verify", str(self.stand.segments)]).exit_code
+        return CliRunner().invoke(cli, ["verify", str(self.stand.segments), *words]).exit_code
 
 
 def stored(house: Desk, org: str) -> dict[str, int]:

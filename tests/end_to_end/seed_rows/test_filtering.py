@@ -13,14 +13,17 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(180)]
 def test_date_range_type_and_subject_combine(desk: Desk) -> None:
     """Row 63: all three must hold; each alone would find more."""
 
-    def is_meant(event: Event) -> bool:
-        return (
-            value(event, "resource.type") == "asset"
-            and value(event, "resource.id") == "asset-1"
-            and desk.journal.ago(days=40) <= event["time"] < desk.journal.ago(days=5)
-        )
+    def is_meant(event: Event) -> Any:
+        subject = (value(event, "resource.type"), value(event, "resource.id"))
+        in_range = desk.journal.ago(days=40) <= event["time"] < desk.journal.ago(days=5)
+        return in_range and subject == ("asset", "asset-1")
 
-    asked = {"since": desk.journal.ago(days=40), "to": desk.journal.ago(days=5), "type": "asset", "resource_id": "asset-1"}
+    asked = {
+        "since": desk.journal.ago(days=40),
+        "to": desk.journal.ago(days=5),
+        "type": "asset",
+        "resource_id": "asset-1",
+    }
     meant = desk.journal.numbers(is_meant, None)
     assert meant
     assert desk.numbers(**asked) == meant
@@ -42,9 +45,10 @@ def test_logins_are_excluded_and_nothing_else(desk: Desk) -> None:
     logins = desk.journal.numbers(lambda e: value(e, "category") == "authentication")
     assert len({value(desk.journal.events[n], "event_type") for n in logins}) == 3
     assert sorted(desk.numbers(exclude="login") + logins) == desk.numbers()
-    assert desk.said("search", OF_THE_LOG, "--exclude", "login", "--limit", "5") == desk.events(
-        q=OF_THE_LOG, exclude="login"
-    )[:5]
+    assert (
+        desk.said("search", OF_THE_LOG, "--exclude", "login", "--limit", "5")
+        == desk.events(q=OF_THE_LOG, exclude="login")[:5]
+    )
 
 
 def test_what_the_system_did_is_excluded_and_nothing_else(desk: Desk) -> None:
@@ -64,6 +68,11 @@ def test_a_class_that_is_not_there_is_refused(desk: Desk) -> None:
     assert "did you mean 'login'?" in answer.document["detail"]
 
 
+def _of(desk: Desk, field: str, values: tuple[str, ...]) -> list[int]:
+    folded = {text.casefold() for text in values}
+    return desk.journal.numbers(lambda e: str(value(e, field)).casefold() in folded, None)
+
+
 SIX = [
     ("user", "actor.id", ("eve1@harness.example", "ivy")),
     ("org", "org", ("payments", "harbr")),
@@ -79,8 +88,7 @@ def test_each_filter_takes_one_value_or_several(
 ) -> None:
     """Row 71: user, organization, project, resource type, action; the identifier is row 72."""
     for few in (values, values[:1], values[1:]):
-        folded = {text.casefold() for text in few}
-        meant = desk.journal.numbers(lambda e, folded=folded: str(value(e, field)).casefold() in folded, None)
+        meant = _of(desk, field, few)
         assert meant
         assert desk.numbers(since=EVER, **{parameter: list(few)}) == meant
 

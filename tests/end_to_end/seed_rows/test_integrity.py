@@ -23,7 +23,13 @@ TIERS = {"archived": "*.parquet", "sealed": "*.sealed.blk", "hot": "*[0-9].blk"}
 @pytest.fixture
 def copy(desk: Desk, tmp_path: Path) -> Path:
     """A copy of the folder of segments, taken while the collector runs."""
-    folder = tmp_path / "segments"
+    return _copied(desk, tmp_path / "segments")
+
+
+def _copied(desk: Desk, folder: Path) -> Path:
+    """Copy the folder once nothing in it is being moved."""
+    desk.wait_for("what is finished to be sealed", lambda: [s["tier"] for s in desk.segments()].count("hot") == 1)
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(desk.stand.segments, folder)
     return folder
 
@@ -104,7 +110,7 @@ def test_an_untouched_folder_is_intact_while_the_collector_writes(desk: Desk, co
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_byte_changed_in_the_files_is_found(copy: Path, tier: str) -> None:
     """Row 22: whoever can write to the disk is seen, and the segment is named."""
-    path = sorted(copy.glob(TIERS[tier]))[0]
+    path = min(copy.glob(TIERS[tier]))
     if tier == "hot":
         _change_a_block(path)
     else:
@@ -117,7 +123,7 @@ def test_a_byte_changed_in_the_files_is_found(copy: Path, tier: str) -> None:
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_removed_segment_is_found(copy: Path, tier: str) -> None:
     """Row 22: what vanished is missed, wherever it lay."""
-    path = sorted(copy.glob(TIERS[tier]))[0]
+    path = min(copy.glob(TIERS[tier]))
     for each in copy.glob(f"{path.name}*"):
         each.unlink()
     assert _findings(copy)
@@ -145,19 +151,30 @@ def test_an_export_is_held_against_the_record_and_a_changed_one_is_caught(
     export = tmp_path / "evidence.ndjson"
     told = desk.operate("export", "org:company action:update", "--since", EVER, "--to", str(export))
     assert told.exit_code == 0, told.output
-    shutil.rmtree(copy)
-    shutil.copytree(desk.stand.segments, copy)
+    copy = _copied(desk, copy)
     assert _findings(copy, "--export", str(export)) == []
     lines = export.read_text().splitlines()
     assert len(lines) == len(desk.events(q="org:company action:update", since=EVER))
 
-    for number, change in enumerate(({"actor": {"type": "user", "id": "mallory"}}, {"outcome": "success", "id": "0" * 32 + "-1-0"})):
+    forgeries = ({"actor": {"type": "user", "id": "mallory"}}, {"id": f"{'0' * 32}-1-0"})
+    for number, change in enumerate(forgeries):
         forged = tmp_path / f"forged-{number}.ndjson"
         event = json.loads(lines[3]) | change
         forged.write_text("\n".join([*lines[:3], json.dumps(event), *lines[4:]]) + "\n")
         findings = _findings(copy, "--export", str(forged))
         assert len(findings) == 1
         assert str(event["id"]) in str(findings[0])
+
+
+def test_an_export_of_archived_events_is_held_against_the_record_too(desk: Desk, copy: Path, tmp_path: Path) -> None:
+    """Row 106: the evidence of years ago as well as that of yesterday."""
+    export = tmp_path / "old.ndjson"
+    told = desk.operate("export", "type:PROJECT", "--since", EVER, "--until", desk.journal.ago(90), "--to", str(export))
+    assert told.exit_code == 0, told.output
+    assert len(export.read_text().splitlines()) == 5
+    assert _findings(copy, "--export", str(export)) == []
+    export.write_text(export.read_text().replace("eve0@", "eve9@", 1))
+    assert len(_findings(copy, "--export", str(export))) == 1
 
 
 def _flip(path: Path, offset: int) -> None:
