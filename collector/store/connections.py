@@ -95,7 +95,7 @@ def open_segment(path: Path, *, immutable: bool) -> sqlite3.Connection:
         if not immutable:
             return connect_readonly(path, compatibility=COMPATIBILITY)
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None, check_same_thread=False
         )
     except sqlite3.OperationalError as error:
         if not path.exists():

@@ -19,12 +19,13 @@ _FIRST_ENTRIES: Final = 64
 
 
 class Directory:
-    """The blocks of one segment in order of rows."""
+    """The blocks of one segment in order of rows.  ``damaged``: some of them cannot be read and are not among these."""
 
     def __init__(self, segment: str) -> None:
         self.segment = segment
         self.names: list[str] = []
         self.size = 0
+        self.damaged = False
         self._arrays: dict[str, NDArray[Any]] = {
             name: np.empty(_FIRST_ENTRIES, _TYPES.get(name, np.int64)) for name in COLUMNS
         }

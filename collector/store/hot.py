@@ -46,9 +46,10 @@ def extend_directory(connection: sqlite3.Connection, directory: Directory, first
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        log.error(  # noqa: TRY400
-            "segment_damaged", segment=directory.segment, error=str(error), next_step="run 'watchbook verify'"
-        )
+        if not directory.damaged:
+            directory.damaged = True
+            next_step = "run 'watchbook verify'"
+            log.error("segment_damaged", segment=directory.segment, error=str(error), next_step=next_step)  # noqa: TRY400
         after = first_number + directory.end_row
         directory.extend(readable_entries(connection, first_number, after))
     _extend_names(connection, directory)

@@ -38,6 +38,8 @@ class HotCheck:
         self.meta = hot.read_meta(connection)
         self.report = SegmentReport(name, "hot", 0)
         self._last_sequences: dict[str, int] = {}
+        self._damaged = False
+        self._lost = 0
 
     def run(self, numbers: Collection[int], bytes_max: int, progress: Callable[[int], None]) -> HotChain:
         """Look at every block; the hashes at ``numbers`` are wanted, ``progress`` is told the events of each."""
@@ -45,16 +47,10 @@ class HotCheck:
         ends: dict[int, bytes] = {}
         received = 0
         for number, block in self._blocks():
-            if number > expected:
-                self._say("vanished", "the blocks of these events are gone", expected, number - 1)
-            elif number < expected:
-                self._say(
-                    "moved", f"the block of event {number} stands among the events before {expected}", number, number
-                )
             if block is None:
-                self._say("unreadable", "the block cannot be read: the file is damaged there", number, number)
-                expected = number + 1  # how many events it held is not known
+                self._lost += 1
                 continue
+            self._check_place(number, expected)
             if not _is_well_formed(block):
                 self._say("changed", "the block's row holds values of another kind than is written", number, number)
                 continue
@@ -67,8 +63,22 @@ class HotCheck:
             if expected - 1 in numbers:
                 ends[expected - 1] = before
             progress(n)
+        if self._lost:
+            self._say("unreadable", f"the file is damaged: {self._lost} blocks cannot be read", expected, None)
         self._check_sequences()
         return HotChain(self.meta, expected, before, ends, received)
+
+    def _check_place(self, number: int, expected: int) -> None:
+        if number > expected and self._damaged:
+            self._say(
+                "unreadable", f"the file is damaged: {self._lost or 'some'} blocks cannot be read", expected, number - 1
+            )
+        elif number > expected:
+            self._say("vanished", "the blocks of these events are gone", expected, number - 1)
+        elif number < expected:
+            text = f"the block of event {number} stands among the events before {expected}"
+            self._say("moved", text, number, number)
+        self._lost = 0
 
     def _blocks(self) -> Iterator[tuple[int, StoredBlock | None]]:
         """Yield every block by its number, None where it cannot be read."""
@@ -78,6 +88,7 @@ class HotCheck:
                 number = block.info.number
                 yield number, block
         except sqlite3.DatabaseError:
+            self._damaged = True
             for later in hot.block_numbers(self._connection):
                 if later > number:
                     yield later, self._one(later)

@@ -27,6 +27,7 @@ class SealedCheck:
         self._found = found
         self._tree = Tree()
         self._span: list[int] = []
+        self._damaged = False
         self.report = SegmentReport(name, "sealed", 0)
 
     def run(self, sealed_entry: Entry, latest: Entry, bytes_max: int, progress: Callable[[int], None]) -> None:
@@ -69,16 +70,14 @@ class SealedCheck:
     def _blocks(self, arrivals: Arrivals | None, bytes_max: int, progress: Callable[[int], None]) -> None:
         expected = 0
         for row in self._rows():
-            if row > expected:
-                self._say("vanished", "the blocks of these rows are gone", row=expected, rows=row - expected)
             try:
                 stored = sealed.read_stored(self._connection, row)
             except sqlite3.DatabaseError:
                 stored = None
             if stored is None:
-                self._say("unreadable", "the block cannot be read: the file is damaged there", row=row)
-                expected = row + 1  # how many events it held is not known
+                self._damaged = True
                 continue
+            self._check_gap(expected, row)
             if not _is_well_formed(stored):
                 self._say("changed", "the block's row holds values of another kind than is written", row=row)
                 continue
@@ -88,8 +87,16 @@ class SealedCheck:
             self._span = [self._span[0] if self._span else stored.tmin, stored.tmax]
             expected = row + stored.n
             progress(stored.n)
-        if expected < self.report.events:
+        if expected < self.report.events and not self._damaged:
             self._say("cut_off", "the last blocks are gone", row=expected, rows=self.report.events - expected)
+        self._check_gap(expected, self.report.events, at_end=True)
+
+    def _check_gap(self, expected: int, row: int, *, at_end: bool = False) -> None:
+        if row > expected and self._damaged:
+            text = "the file is damaged: the blocks of these rows cannot be read"
+            self._say("unreadable", text, row=expected, rows=row - expected)
+        elif row > expected and not at_end:
+            self._say("vanished", "the blocks of these rows are gone", row=expected, rows=row - expected)
 
     def _rows(self) -> list[int]:
         rows: list[int] = []
@@ -97,6 +104,7 @@ class SealedCheck:
             for (row,) in self._connection.execute("SELECT row FROM block ORDER BY row"):
                 rows.append(row)
         except sqlite3.DatabaseError as error:
+            self._damaged = True
             self._say("unreadable", f"not all blocks can be listed: {error}")
         return rows
 
