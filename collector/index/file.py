@@ -75,7 +75,7 @@ def reopen(path: Path) -> sqlite3.Connection:
 
 def open_readonly(path: Path, *, immutable: bool) -> sqlite3.Connection:
     """Return a connection for reading; ``immutable`` promises that nobody will write the file any more."""
-    option = "immutable=1" if immutable else "mode=ro"
+    option = "mode=ro&immutable=1" if immutable else "mode=ro"
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{option}", uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_S
     )
