@@ -30,7 +30,7 @@ _ROOM_WAIT_S = 0.5
 _AT_ONCE = 64
 _RETRY_S = 1.0
 #: How long, and how many, changes are gathered while there is more to read.
-_GATHER_S = 0.1
+_GATHER_S = 0.25
 _UNSAID_MAX = 10_000
 
 

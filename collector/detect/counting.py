@@ -70,7 +70,8 @@ class RuleState:
         columns = [self._group_values(view, name, place, indices) for name, place in self._places]
         keys = list(zip(*columns, strict=True)) if columns else [()] * len(indices)
         times = view.batch.times
-        latest = info.received + self.terms.lateness
+        lateness = self.terms.lateness
+        latest = info.received + lateness
         stem = event_id(info.stream, info.sequence, 0).removesuffix("0")
         counters.matched += len(indices)
         for index, key in zip(indices, keys, strict=True):
@@ -81,22 +82,21 @@ class RuleState:
             if time > latest:
                 counters.clock_ahead += 1
                 time = info.received
-            self._count_one(key, time, stem + str(index), info, replay=replay)
+            group = self._group("", key)
+            if time < group.newest - lateness:  # too late to be counted exactly
+                counters.late += 1
+                group = self._group(info.stream, key)
+                if time < group.newest - lateness:
+                    counters.too_late += 1
+                    continue
+            self._put(group, time, stem + str(index), info.received, replay=replay)
 
-    def _count_one(self, key: tuple[GroupValue, ...], time: int, event: str, info: BlockInfo, *, replay: bool) -> None:
-        terms = self.terms
-        group = self._group("", key)
-        if time < group.newest - terms.lateness:  # too late to be counted exactly
-            self.counters.late += 1
-            group = self._group(info.stream, key)
-            if time < group.newest - terms.lateness:
-                self.counters.too_late += 1
-                return
+    def _put(self, group: Group, time: int, event: str, received: int, *, replay: bool) -> None:
         before = len(group.times)
         if replay:
-            group.rebuild(time, event, info.received, terms)
+            group.rebuild(time, event, received, self.terms)
         else:
-            self.counters.window_overflow += group.add(time, event, info.received, terms, self._journal)
+            self.counters.window_overflow += group.add(time, event, received, self.terms, self._journal)
         self.events += len(group.times) - before
 
     def tick(self, now_us: int) -> None:
