@@ -10,10 +10,12 @@ from typing import Final
 import click
 import msgspec
 
+from collector.archive import ArchiveError, ArchiveReader, ArchiveSettings
+from collector.block import DecodedBlock
 from collector.store.findings import Finding, Report
 from collector.store.signing import KeyUnusableError, VerifierKey
 from collector.store.verify import Selection, verify_folder
-from collector.store.verify_export import check_export
+from collector.store.verify_export import FindArchived, check_export
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US, format_rfc3339, parse_rfc3339
 from watchbook.configfile import EX_CONFIG
 from watchbook.database import EX_DATA, NewerDatabaseError
@@ -66,13 +68,31 @@ def verify(
             )
             if export is not None:
                 count = progress("comparing")
-                report.exported = check_export(folder, export, report.findings.append, lambda n: count(n, 0))
+                with _archives(folder) as find:
+                    report.exported = check_export(folder, export, report.findings.append, lambda n: count(n, 0), find)
     except KeyUnusableError as error:
         _refuse(str(error), EX_CONFIG)
     except (NewerDatabaseError, OSError) as error:
         _refuse(str(error), EX_DATA)
     _print(report, folder, as_json)
     sys.exit(0 if report.is_intact else 1)
+
+
+@contextmanager
+def _archives(folder: Path) -> Iterator[FindArchived]:
+    """Give what finds events in archives."""
+    archives = ArchiveReader(folder, ArchiveSettings())
+
+    def find(path: Path, stream: str, sequence: int) -> DecodedBlock | None:
+        try:
+            return archives.find(path, stream, sequence)
+        except (KeyError, ArchiveError) as error:
+            raise OSError(str(error)) from error
+
+    try:
+        yield find
+    finally:
+        archives.close()
 
 
 def _key(text: str | None) -> VerifierKey | None:

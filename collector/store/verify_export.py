@@ -1,33 +1,53 @@
-"""Holds an export (NDJSON, as ``watchbook export`` writes it) against the store: every event as it is stored."""
+"""Holds an export (NDJSON, as ``watchbook export`` writes it) against the store: every event as it is stored.
+
+Archives are read by somebody else: :data:`FindArchived` is handed in.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from collector.block import DecodedBlock, SegmentInfo
 from collector.store.findings import Finding
 from collector.store.reader import SegmentReader
+from watchbook.clock import parse_rfc3339
 from watchbook.event import event_id, nest, parse_event_id
 from watchbook.wire import WireError
 
 _BYTES_MAX: Final = 1 << 30
 #: What is said of an export that has nothing to do with the store, before no more is said.
 _FINDINGS_MAX: Final = 1000
+#: Batches of archives that are kept in memory: an export goes through several of a time at once.
+_BATCHES_REMEMBERED: Final = 64
 
 
-def check_export(folder: Path, export: Path, found: Callable[[Finding], None], progress: Callable[[int], None]) -> int:
+#: Given an archive's path, a stream and a sequence: the events of that batch in it, None when there are none.
+#: Raises OSError when the archive cannot be read.
+FindArchived = Callable[[Path, str, int], DecodedBlock | None]
+
+
+def check_export(
+    folder: Path,
+    export: Path,
+    found: Callable[[Finding], None],
+    progress: Callable[[int], None],
+    find_archived: FindArchived,
+) -> int:
     """Compare every event of an export with the stored one of the same id; return how many were compared.
 
     Raises OSError when the export cannot be read.
     """
     compared = said = 0
     with closing(SegmentReader(folder, _BYTES_MAX)) as reader, export.open("rb") as lines:
+        store = _Stored(reader, find_archived)
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            text = _difference(reader, line)
+            text = _difference(store, line)
             compared += 1
             progress(compared)
             if text is not None:
@@ -38,7 +58,40 @@ def check_export(folder: Path, export: Path, found: Callable[[Finding], None], p
     return compared
 
 
-def _difference(reader: SegmentReader, line: bytes) -> str | None:
+class _Stored:
+    """The stored events by their identity, in whichever tier they lie."""
+
+    def __init__(self, reader: SegmentReader, find_archived: FindArchived) -> None:
+        self._reader = reader
+        self._archived = [segment for segment in reader.segments() if segment.tier == "archived"]
+        self._find = lru_cache(_BATCHES_REMEMBERED)(find_archived)
+
+    def event(self, stream: str, sequence: int, index: int, time: int | None) -> dict[str, Any] | None:
+        """Return an event in flat form, None when there is none; raises WireError and OSError.
+
+        ``time`` is what the export says: the archives that hold events of then are looked into first.
+        """
+        found = self._reader.event(stream, sequence, index)
+        if found is not None:
+            return _flat(*found)
+        for segment in sorted(self._archived, key=lambda segment: not _spans(segment, time)):
+            block = self._find(segment.path, stream, sequence)
+            places = range(0 if block is None else block.batch.n)
+            for place in places:
+                if block is not None and block.identity(place).index == index:
+                    return _flat(block, place)
+        return None
+
+
+def _flat(block: DecodedBlock, place: int) -> dict[str, Any]:
+    return {**block.batch.event(place), "received": block.identity(place).received}
+
+
+def _spans(segment: SegmentInfo, time: int | None) -> bool:
+    return time is not None and segment.tmin <= time <= segment.tmax
+
+
+def _difference(store: _Stored, line: bytes) -> str | None:
     """Return what is wrong with a line, None when it is the event as it is stored."""
     try:
         exported = msgspec.json.decode(line, type=dict[str, Any])
@@ -47,16 +100,20 @@ def _difference(reader: SegmentReader, line: bytes) -> str | None:
         return f"it is no event: {error}"
     identifier = event_id(stream, sequence, index)
     try:
-        found = reader.event(stream, sequence, index)
-    except WireError as error:
+        found = store.event(stream, sequence, index, _time(exported))
+    except (WireError, OSError) as error:
         return f"event {identifier} is stored, but cannot be read: {error}"
     if found is None:
-        return f"event {identifier} is not in the store (any more, or not in a form that is compared)"
-    block, position = found
-    received = block.identity(position).received
-    stored = nest({"id": identifier, **block.batch.event(position), "received": received})
-    different = sorted(_differing(stored, exported))
+        return f"event {identifier} is not in the store (any more)"
+    different = sorted(_differing(nest({"id": identifier, **found}), exported))
     return f"event {identifier} differs from the stored one in {', '.join(different)}" if different else None
+
+
+def _time(exported: dict[str, Any]) -> int | None:
+    try:
+        return parse_rfc3339(str(exported.get("time")))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _differing(stored: Any, exported: Any, path: str = "") -> Iterator[str]:
