@@ -6,8 +6,7 @@
   ``match`` compiles it for decoded blocks, and tests every event that is not sure.
 - ``search`` walks *units* (chunks, blocks no index knows yet, archived segments) newest first; ``arrival`` walks blocks
   in order of arrival; ``counting`` counts what matches.
-- ``answers`` is the face: a question and its parameters in, JSON out, in whatever process.  ``searcher`` runs it in
-  threads.
+- ``answers`` is the face: a question and its parameters in, JSON out, in whatever process.
 
 Invariants: an answer's order is total (time, stream, sequence, index; newest first) and does not depend on how events
 lie in files.  A page never misses a stored event that belongs on it, also when files are replaced while it is made.
@@ -16,7 +15,7 @@ When a limit stops the work the answer says so.  The room reads through :class:`
 """
 
 from collector.query.answers import Answers
-from collector.query.searcher import NoIndexes, Searcher
 from collector.query.settings import QuerySettings
+from collector.query.unindexed import NoIndexes
 
-__all__ = ["Answers", "NoIndexes", "QuerySettings", "Searcher"]
+__all__ = ["Answers", "NoIndexes", "QuerySettings"]

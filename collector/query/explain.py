@@ -3,10 +3,10 @@
 from collector.block import SegmentInfo
 from collector.query.canonical import canonical
 from collector.query.documents import Document
-from collector.query.masks import count
 from collector.query.parts import Part
 from collector.query.plan import document
 from collector.query.reading import Question, Reader
+from collector.query.sure import count
 from watchbook.clock import format_rfc3339
 
 

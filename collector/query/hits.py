@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from collector.block import SegmentInfo
 from collector.query.budget import Reason
 from collector.query.duck import condition_of
-from collector.query.masks import AnyMask, count, rows_of
 from collector.query.parts import Part
 from collector.query.plan import RECEIVED, column_of, document, fields_of
 from collector.query.reading import Found, MovedError, Question, Reader, matching
+from collector.query.sure import AnyMask, count, rows_of
 from collector.view import ChunkInfo, Column, IndexView
 
 _ResultT = TypeVar("_ResultT")

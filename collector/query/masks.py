@@ -1,12 +1,11 @@
 """Compiles a plan for one segment's index: for each chunk, which rows surely and which perhaps match.
 
 A plan becomes a *node*: a :class:`Pair` where the dictionaries alone decide it for the whole segment (a user that never
-appears there), else a function of a chunk.  A mask is an array with an entry a row, or one bool for all rows.
-``lower`` is never true where ``upper`` is not; the two are the same object where nothing is in doubt.
+appears there), else a function of a chunk.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,19 @@ from collector.query.plan import (
     Term,
     Test,
 )
+from collector.query.sure import (
+    ALL,
+    NONE,
+    PERHAPS,
+    AnyMask,
+    Pair,
+    and_mask,
+    both_pairs,
+    either_pair,
+    negated_pair,
+    or_mask,
+    tidy,
+)
 from collector.query.values import number_test
 from collector.query.wanted import wanted
 from collector.view import (
@@ -46,20 +58,6 @@ from collector.view import (
 )
 from collector.words import checksum
 from watchbook.event import FIELD_BY_NAME
-
-AnyMask = Mask | bool
-
-
-class Pair(NamedTuple):
-    """Which rows match surely, and which perhaps (those and more)."""
-
-    lower: AnyMask
-    upper: AnyMask
-
-
-NONE: Final = Pair(False, False)
-ALL: Final = Pair(True, True)
-PERHAPS: Final = Pair(False, True)
 
 OfChunk = Callable[[ChunkInfo], Pair]
 Node = Pair | OfChunk
@@ -143,10 +141,10 @@ class _Lookup:
         self._lower = self._upper if same else _codes_mask(passing.lower, size)
 
     def pair(self, codes: Codes) -> Pair:
-        upper = _tidy(self._upper(codes))
+        upper = tidy(self._upper(codes))
         if upper is False or self._lower is self._upper:
             return Pair(upper, upper)
-        return Pair(_tidy(self._lower(codes)), upper)
+        return Pair(tidy(self._lower(codes)), upper)
 
 
 def _codes_mask(wanted_codes: NDArray[np.int64], size: int) -> Callable[[Codes], AnyMask]:
@@ -207,7 +205,7 @@ def _column_pair(column: Column | None, field: str, test: Test) -> Pair:
     if isinstance(column, AddressColumn):
         return _address_pair(column, test)
     if isinstance(column, HashedColumn) and isinstance(test, Equals):
-        return Pair(False, _tidy(column.checksums == checksum(test.text)))
+        return Pair(False, tidy(column.checksums == checksum(test.text)))
     return Pair(False, present(column))
 
 
@@ -215,9 +213,9 @@ def _address_pair(column: AddressColumn, test: Test) -> Pair:
     passing = ipv4_mask(column.numbers, test)
     if passing is None:
         return Pair(False, present(column))
-    sure = _tidy(_and_mask(passing, _is_kind(column.kinds, _IPV4)))
-    perhaps = _tidy(_is_kind(column.kinds, _OTHER))
-    return Pair(sure, sure) if perhaps is False else Pair(sure, _or_mask(sure, perhaps))
+    sure = tidy(and_mask(passing, _is_kind(column.kinds, _IPV4)))
+    perhaps = tidy(_is_kind(column.kinds, _OTHER))
+    return Pair(sure, sure) if perhaps is False else Pair(sure, or_mask(sure, perhaps))
 
 
 def _is_kind(kinds: NDArray[np.uint8], kind: int) -> AnyMask:
@@ -281,14 +279,14 @@ def either(nodes: Sequence[Node]) -> Node:
     known = NONE
     for node in nodes:
         if isinstance(node, Pair):
-            known = _or(known, node)
+            known = either_pair(known, node)
     if known.lower is True or not waiting:
         return known
 
     def of_chunk(chunk: ChunkInfo) -> Pair:
         pair = known
         for node in waiting:
-            pair = _or(pair, node(chunk))
+            pair = either_pair(pair, node(chunk))
         return pair
 
     return of_chunk
@@ -297,53 +295,8 @@ def either(nodes: Sequence[Node]) -> Node:
 def negated(node: Node) -> Node:
     """Return the node of the other rows."""
     if isinstance(node, Pair):
-        return _not(node)
-    return lambda chunk: _not(node(chunk))
-
-
-def both_pairs(one: Pair, other: Pair) -> Pair:
-    """Return which rows both have."""
-    upper = _tidy(_and_mask(one.upper, other.upper))
-    if one.lower is one.upper and other.lower is other.upper:
-        return Pair(upper, upper)
-    return Pair(_and_mask(one.lower, other.lower), upper) if upper is not False else NONE
-
-
-def _or(one: Pair, other: Pair) -> Pair:
-    upper = _or_mask(one.upper, other.upper)
-    if one.lower is one.upper and other.lower is other.upper:
-        return Pair(upper, upper)
-    return Pair(_or_mask(one.lower, other.lower), upper)
-
-
-def _not(pair: Pair) -> Pair:
-    upper = _not_mask(pair.lower)
-    return Pair(upper, upper) if pair.lower is pair.upper else Pair(_not_mask(pair.upper), upper)
-
-
-def _and_mask(one: AnyMask, other: AnyMask) -> AnyMask:
-    if isinstance(one, bool):
-        return other if one else False
-    if isinstance(other, bool):
-        return one if other else False
-    return one & other
-
-
-def _or_mask(one: AnyMask, other: AnyMask) -> AnyMask:
-    if isinstance(one, bool):
-        return True if one else other
-    if isinstance(other, bool):
-        return True if other else one
-    return one | other
-
-
-def _not_mask(mask: AnyMask) -> AnyMask:
-    return not mask if isinstance(mask, bool) else ~mask
-
-
-def _tidy(mask: AnyMask) -> AnyMask:
-    """Return False for a mask without any row, so that what follows costs nothing."""
-    return mask if isinstance(mask, bool) or np.count_nonzero(mask) else False
+        return negated_pair(node)
+    return lambda chunk: negated_pair(node(chunk))
 
 
 def _cost(plan: Plan) -> int:
@@ -356,13 +309,3 @@ def _cost(plan: Plan) -> int:
             return _cost(part)
         case Or(parts) | And(parts):
             return sum(map(_cost, parts))
-
-
-def count(mask: AnyMask, n: int) -> int:
-    """Return how many of ``n`` rows a mask has."""
-    return n * mask if isinstance(mask, bool) else int(np.count_nonzero(mask))
-
-
-def rows_of(mask: AnyMask, n: int) -> NDArray[Any]:
-    """Return the rows, ascending, that a mask has of ``n``."""
-    return np.arange(n if mask else 0) if isinstance(mask, bool) else np.flatnonzero(mask)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.block import BlockInfo, SegmentInfo
-from collector.query.masks import ALL, NONE, Pair, SegmentMasks, both_pairs
+from collector.query.masks import SegmentMasks
 from collector.query.reading import Question, Reader
+from collector.query.sure import ALL, NONE, Pair, both_pairs
 from collector.view import ChunkInfo, IndexView
 
 

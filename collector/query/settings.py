@@ -18,14 +18,6 @@ class QuerySettings:
     scanned_events_max: int = setting(
         "Events that one query may decode before it answers with what is certain so far.", 5_000_000, check=positive
     )
-    threads: int = setting(
-        "Threads that answer queries where no processes do; the collector has 'processes.query_workers'.",
-        2,
-        check=positive,
-    )
-    waiting_max: int = setting(
-        "Queries that may wait for a thread; the collector has 'processes.waiting_max'.", 32, check=positive
-    )
     cached_blocks: int = setting(
         "Decoded blocks kept in memory for the next query; one takes about 0.5 MiB.", 128, check=positive
     )

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from collector.block import SegmentInfo
 from collector.query.hits import ChunkHits, Counter
-from collector.query.masks import count, is_coded
+from collector.query.masks import is_coded
 from collector.query.reading import Found
 from collector.query.samples import Samples
+from collector.query.sure import count
 from collector.query.texts import UNKNOWN, Numbered
 from collector.query.values import values_at
 from collector.view import MULTI_VALUED, SEPARATOR, AddressColumn, CodedColumn, IndexView, NumberColumn

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from collector.block import BlockInfo, DecodedBlock, SegmentInfo
 from collector.query.duck import condition_of
-from collector.query.masks import rows_of
 from collector.query.order import Newest
 from collector.query.parts import Part
 from collector.query.reading import MovedError, Question, Reader, matching
+from collector.query.sure import rows_of
 from collector.view import ChunkInfo
 
 #: Candidates that are looked at together at first; doubled from turn to turn.

@@ -12,7 +12,7 @@ from collector.query.plan import EVERYTHING, Plan
 from collector.query.ranges import TimeRange
 from collector.query.reading import Question, Reader, Shelf
 from collector.query.search import Page, search
-from collector.query.searcher import NoIndexes
+from collector.query.unindexed import NoIndexes
 from collector.view import IndexSource
 from tests.collector.query.memory_source import MemorySource
 from watchbook.clock import TIME_MIN_US
