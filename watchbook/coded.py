@@ -23,7 +23,7 @@ _HIGH: Final = [code // BASE for code in range(BASE * BASE)]
 _LOW: Final = [code % BASE for code in range(BASE * BASE)]
 #: Columns whose first values are nearly all distinct are left as they are, without looking at the rest.
 _SAMPLE: Final = 64
-_SAMPLE_DISTINCT_MAX: Final = 44
+_SAMPLE_DISTINCT_MAX: Final = 32
 
 
 class Coded(NamedTuple):

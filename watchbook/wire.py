@@ -98,7 +98,7 @@ def _shortest(name: str, column: Sequence[Any]) -> Any:
 
 def compress(data: bytes) -> bytes:
     """Return one zstd frame that says its content size."""
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True).compress(data)
+    return _compressor().compress(data)
 
 
 def columns_of(events: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
@@ -171,6 +171,14 @@ def decode_json(data: bytes) -> Batch:
     return Batch(n, Columns(names, plain, coded))
 
 
+def _compressor() -> zstandard.ZstdCompressor:
+    """Return this thread's compressor: its tables cost a third of a batch to make."""
+    found = getattr(_local, "compressor", None)
+    if found is None:
+        found = _local.compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True)
+    return found
+
+
 def _decompressor() -> zstandard.ZstdDecompressor:
     """Return this thread's decompressor: making one costs as much as a small batch."""
     found = getattr(_local, "decompressor", None)
@@ -239,17 +247,23 @@ def _checked_raw(field: Field, column: Sequence[Any]) -> Column:
         raise WireError(f"expected {field.kind}, found {bytes(column[index])[:40]!r}", index=index, field=field.name)
     checked = column if not nulls else [None if bytes(raw) == b"null" else raw for raw in column]
     if field.kind == "changes":
-        for index, raw in enumerate(checked):
-            if raw is not None:
-                _check_changes(field, raw, index)
+        _check_changes(field, checked)
     return checked
 
 
-def _check_changes(field: Field, raw: msgspec.Raw, index: int) -> None:
+def _check_changes(field: Field, column: Sequence[msgspec.Raw | None]) -> None:
     try:
-        _changes_decoder.decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise WireError(f"expected a list of {{field, old, new}}: {error}", index=index, field=field.name) from error
+        _all_changes_decoder.decode(b"[" + b",".join(filter(None, column)) + b"]")
+        return
+    except (msgspec.MsgspecError, RecursionError):
+        pass  # looked at one by one, they say which it is
+    for index, raw in enumerate(column):
+        try:
+            if raw is not None:
+                _changes_decoder.decode(raw)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            message = f"expected a list of {{field, old, new}}: {error}"
+            raise WireError(message, index=index, field=field.name) from error
 
 
 def _check_required(columns: Mapping[str, Column], coded: Mapping[str, Coded]) -> None:
@@ -279,19 +293,23 @@ def _differences(column: Sequence[Any]) -> list[int | None]:
 
 
 def _absolute(name: str, column: Sequence[Any]) -> list[int | None]:
-    if None not in column:
+    try:
         values: list[int | None] = list(accumulate(column))
-    else:
+    except TypeError:  # a null among them
         values, last = [], 0
         for difference in column:
             last += difference or 0
             values.append(None if difference is None else last)
     if name == "origin.offset":
-        known = [value for value in values if value is not None]
-        if known and not (min(known) >= 0 and max(known) < 2**63):
-            index = next(i for i, value in enumerate(values) if value is not None and not 0 <= value < 2**63)
-            raise WireError("the offset is negative or too large", index=index, field=name)
+        _check_offsets(values)
     return values
+
+
+def _check_offsets(values: Sequence[int | None]) -> None:
+    known = [value for value in values if value is not None]
+    if known and not (min(known) >= 0 and max(known) < 2**63):
+        index = next(i for i, value in enumerate(values) if value is not None and not 0 <= value < 2**63)
+        raise WireError("the offset is negative or too large", index=index, field="origin.offset")
 
 
 def _wire_error(error: Exception) -> WireError:
@@ -345,6 +363,7 @@ _Wired: Any = msgspec.defstruct(
 )
 _Change: Any = msgspec.defstruct("Change", [("field", str)], gc=False)
 _changes_decoder: Final = msgspec.json.Decoder(list[_Change])
+_all_changes_decoder: Final = msgspec.json.Decoder(list[list[_Change]])
 _decoder: Final = msgspec.json.Decoder(_Wired)
 _Times: Any = msgspec.defstruct("Times", [("time", list[int])], gc=False)
 _WiredTimes: Any = msgspec.defstruct("WiredTimes", [("c", _Times)], gc=False)
