@@ -33,6 +33,10 @@ class Columns(Mapping[str, Column]):
             return self[name]
         return default if column is None else column
 
+    def coded_form(self, name: str) -> Coded | None:
+        """Return a column as distinct values and codes, None when it did not come like that."""
+        return self.coded.get(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._plain or name in self.coded
 
@@ -63,7 +67,7 @@ class Batch:
 
     def coded(self, name: str) -> Coded | None:
         """Return a column as distinct values and codes, if it came like that: questions cost less there."""
-        return self.columns.coded.get(name) if isinstance(self.columns, Columns) else None
+        return self.columns.coded_form(name) if isinstance(self.columns, Columns) else None
 
     def column(self, name: str) -> Sequence[Any] | None:
         """Return ``n`` values, or None when no event has the field."""

@@ -195,7 +195,7 @@ def _checked_column(field: Field, column: list[Any] | str, n: int) -> Column:
     if len(column) != n:
         raise WireError(f"column {field.name!r} has {len(column)} values, the batch has {n} events", field=field.name)
     if field.name in _DIFFERENCES:
-        return _absolute(field.name, column)
+        return absolute(field.name, column)
     if field.values is not None:
         _check_values(field, column)
     elif field.kind in _RAW_KINDS:
@@ -245,10 +245,15 @@ def _checked_raw(field: Field, column: Sequence[Any]) -> Column:
     if column and nulls + joined.count(_RAW_KINDS[field.kind]) < len(column):
         index = next(i for i, raw in enumerate(column) if bytes(raw)[:1] not in (_NULL[1:], _RAW_KINDS[field.kind][1:]))
         raise WireError(f"expected {field.kind}, found {bytes(column[index])[:40]!r}", index=index, field=field.name)
-    checked = column if not nulls else [None if bytes(raw) == b"null" else raw for raw in column]
+    checked = without_nulls(column) if nulls else column
     if field.kind == "changes":
         _check_changes(field, checked)
     return checked
+
+
+def without_nulls(column: Sequence[msgspec.Raw]) -> list[msgspec.Raw | None]:
+    """Return untouched pieces of JSON with None for null."""
+    return [None if bytes(raw) == b"null" else raw for raw in column]
 
 
 def _check_changes(field: Field, column: Sequence[msgspec.Raw | None]) -> None:
@@ -292,7 +297,8 @@ def _differences(column: Sequence[Any]) -> list[int | None]:
     return differences
 
 
-def _absolute(name: str, column: Sequence[Any]) -> list[int | None]:
+def absolute(name: str, column: Sequence[Any]) -> list[int | None]:
+    """Return the numbers that a column of differences stands for; raises WireError for offsets that are none."""
     try:
         values: list[int | None] = list(accumulate(column))
     except TypeError:  # a null among them
@@ -333,7 +339,8 @@ def _coded_type(name: str, value: Any) -> Any:
     return msgspec.defstruct(name, [("d", list[value]), ("i", str)], forbid_unknown_fields=True, gc=False)
 
 
-_COLUMN_TYPES: Final[dict[str, Any]] = {
+#: How a column of each kind of field is decoded.
+COLUMN_TYPES: Final[dict[str, Any]] = {
     "time": list[int],
     "text": list[str | None] | str | _coded_type("CodedTexts", str),
     "integer": list[int | None],
@@ -346,7 +353,7 @@ _COLUMN_TYPES: Final[dict[str, Any]] = {
 _ATTRIBUTES: Final = tuple((field.name.replace(".", "_"), field) for field in FIELDS)
 _Columns: Any = msgspec.defstruct(
     "Columns",
-    [(attribute, _COLUMN_TYPES[field.kind] | None, None) for attribute, field in _ATTRIBUTES],
+    [(attribute, COLUMN_TYPES[field.kind] | None, None) for attribute, field in _ATTRIBUTES],
     rename={attribute: field.name for attribute, field in _ATTRIBUTES},
     forbid_unknown_fields=True,
     gc=False,

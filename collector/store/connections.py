@@ -14,6 +14,10 @@ from watchbook.database import connect_readonly, refuse_newer
 COMPATIBILITY: Final = 1
 
 
+#: What of a file that nobody writes may be mapped into memory; pages come and go as the kernel sees fit.
+_MAPPED_BYTES_MAX: Final = 1 << 30
+
+
 class FileKey(NamedTuple):
     """A file and its content: a file replaced under the same name has another ``generation``."""
 
@@ -103,6 +107,8 @@ def open_segment(path: Path, *, immutable: bool) -> sqlite3.Connection:
         raise
     try:
         refuse_newer(connection, path, COMPATIBILITY)
+        # A block lies in a chain of pages: mapped, reading it is a copy and not a system call a page.
+        connection.execute(f"PRAGMA mmap_size={_MAPPED_BYTES_MAX}")
     except BaseException:
         connection.close()
         raise

@@ -31,7 +31,8 @@ from collector.store.directory import Directory
 from collector.store.identities import Batches, Identities, unpack_identities
 from collector.store.merkle import leaf_hash
 from collector.store.packing import Numbers, decompress
-from watchbook.wire import decode_batch
+from watchbook.checked import decode_checked
+from watchbook.wire import WireError
 
 SCHEMA: Final = """
 CREATE TABLE block(
@@ -159,11 +160,16 @@ def read_identities(connection: sqlite3.Connection, row: int) -> bytes:
 
 
 def decode_stored(stored: Stored, segment: str, arrivals: Arrivals, bytes_max: int) -> DecodedBlock:
-    """Return a block with its events; raises WireError or PackedError when its bytes are damaged."""
+    """Return a block with its events; raises WireError or PackedError when its bytes are damaged.
+
+    The hash tells that they are the bytes that were sealed; what they hold was checked then and is decoded as needed.
+    """
+    if block_leaf(stored) != stored.hash:
+        raise WireError(f"the block at row {stored.row} of {segment} is not what was sealed")
     positions, indices = unpack_identities(stored.identities, stored.n)
     identities = Identities(arrivals.batches, arrivals.names, positions, indices)
     info = BlockInfo(0, stored.n, stored.tmin, stored.tmax, stored.received, "", 0, segment, stored.row)
-    return DecodedBlock(info, decode_batch(stored.data, bytes_max=bytes_max), identities)
+    return DecodedBlock(info, decode_checked(stored.data, bytes_max=bytes_max), identities)
 
 
 def batch_info(arrivals: Arrivals, position: int, segment: str, first_number: int) -> BlockInfo:

@@ -1,0 +1,46 @@
+"""Reading again what was checked before gives the same events, whatever is asked first."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.watchbook.test_wire import ANY_EVENT, BYTES_MAX, EVENTS, GOLDEN
+from watchbook import wire
+from watchbook.checked import decode_checked
+from watchbook.event import FIELD_NAMES
+from watchbook.wire import WireError
+
+
+@given(
+    st.lists(ANY_EVENT, min_size=1, max_size=4),
+    st.lists(st.integers(0, 3), min_size=1, max_size=200),
+    st.permutations(FIELD_NAMES),
+)
+def test_every_column_is_the_same_in_whatever_order_they_are_asked_for(
+    pool: list[dict[str, Any]], picks: list[int], names: list[str]
+) -> None:
+    events = [pool[pick % len(pool)] for pick in picks]
+    data = wire.encode_batch(len(events), wire.columns_of(events))
+    again, first = decode_checked(data, bytes_max=1 << 26), wire.decode_batch(data, bytes_max=1 << 26)
+    assert [again.value(name, 0) for name in names] == [first.value(name, 0) for name in names]
+    assert [again.coded(name) for name in names] == [first.coded(name) for name in names]
+    assert list(again.columns) == list(first.columns)
+    assert (len(again.columns), again.times) == (len(first.columns), first.times)
+    assert [again.event(index) for index in range(again.n)] == events
+    assert dict(again.columns) == dict(first.columns)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_batches_of_every_version_are_read(version: int) -> None:
+    batch = decode_checked((GOLDEN / f"batch-v{version}.zst").read_bytes(), bytes_max=BYTES_MAX)
+    assert [batch.event(index) for index in range(batch.n)] == EVENTS
+    assert batch.columns.get("org") is None
+    assert "org" not in batch.columns
+
+
+def test_bytes_that_are_no_batch_are_refused() -> None:
+    for data in (b"", wire.compress(b"[]"), wire.compress(b'{"n":1}')):
+        with pytest.raises(WireError):
+            decode_checked(data, bytes_max=BYTES_MAX)

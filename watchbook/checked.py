@@ -1,0 +1,79 @@
+"""Reads a batch again that was checked when it was taken, and whose bytes are known to be the same.
+
+A query looks at few columns of a block and shows few of its rows, so a column is decoded when it is first asked for,
+and nothing is checked twice.  Bytes that anybody else could have written are for :func:`watchbook.wire.decode_batch`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from watchbook.coded import Coded, read_coded
+from watchbook.columns import Batch, Column, Columns
+from watchbook.event import FIELD_BY_NAME, FIELD_NAMES
+from watchbook.wire import COLUMN_TYPES, WireError, absolute, decompress, without_nulls
+
+
+class _Outline(msgspec.Struct, gc=False):
+    n: int
+    c: dict[str, msgspec.Raw]
+
+
+_outline_decoder: Final = msgspec.json.Decoder(_Outline)
+_decoders: Final[dict[str, Any]] = {kind: msgspec.json.Decoder(found) for kind, found in COLUMN_TYPES.items()}
+
+
+class PendingColumns(Columns):
+    """Columns that are decoded one by one."""
+
+    __slots__ = ("_n", "_pending")
+
+    def __init__(self, n: int, pending: dict[str, msgspec.Raw]) -> None:
+        super().__init__([name for name in FIELD_NAMES if name in pending], {}, {})
+        self._n = n
+        self._pending = pending
+
+    def __getitem__(self, name: str) -> Column:
+        self._decode(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a column, ``default`` when no event has the field."""
+        return self[name] if name in self._pending else default
+
+    def coded_form(self, name: str) -> Coded | None:
+        """Return a column as distinct values and codes, None when it did not come like that."""
+        self._decode(name)
+        return self.coded.get(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._pending
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def _decode(self, name: str) -> None:
+        if name in self._plain or name in self.coded or name not in self._pending:
+            return
+        kind = FIELD_BY_NAME[name].kind
+        column = _decoders[kind].decode(self._pending[name])
+        if isinstance(column, str):
+            self._plain[name] = column
+        elif not isinstance(column, list):
+            self.coded[name] = read_coded(column.d, column.i, self._n)
+        elif name in ("time", "origin.offset"):
+            self._plain[name] = absolute(name, column)
+        elif kind in ("object", "changes"):
+            self._plain[name] = without_nulls(column)
+        else:
+            self._plain[name] = column
+
+
+def decode_checked(data: bytes, *, bytes_max: int) -> Batch:
+    """Return the batch that was once encoded by :mod:`watchbook.wire` as these very bytes; raises WireError."""
+    try:
+        outline = _outline_decoder.decode(decompress(data, bytes_max=bytes_max))
+    except msgspec.MsgspecError as error:
+        raise WireError(str(error)) from error
+    return Batch(outline.n, PendingColumns(outline.n, outline.c))
