@@ -24,7 +24,7 @@ AGES = {
 GONE = {("usual", 400), ("two-years", 740), ("tiered", 1900)}
 _SETTINGS = f"""\
 store: {{segment_events_max: {SEGMENT_EVENTS}, checkpoint_every: 200ms}}
-query: {{scanned_events_max: 100}}
+query: {{scanned_events_max: 100, total_events_max: 50}}
 retention:
   every: 1s
   scopes:

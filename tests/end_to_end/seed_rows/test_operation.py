@@ -62,9 +62,10 @@ def test_a_question_that_costs_too_much_says_so_and_how_to_go_on(house: House) -
 def test_a_total_that_costs_too_much_is_a_lower_bound_and_marked(house: House) -> None:
     """Row 86: exact or capped, and one can tell which."""
     capped = house.get("/v1/events", since="9000d", q="-details.nothing:here", limit=5, total="true")["total"]
-    exact = house.get("/v1/events", since="9000d", limit=5, total="true")["total"]
-    assert (capped["exact"], exact["exact"]) == (False, True)
-    assert 0 < capped["value"] < exact["value"]
+    assert capped["exact"] is False
+    assert 0 < capped["value"] <= _metric(house, "watchbook_store_events")
+    told = house.operate("search", "-details.nothing:here", "--since", "9000d", "--limit", "5", "--total")
+    assert told.stderr.startswith("5 of at least ")
 
 
 def test_a_question_of_a_narrow_range_is_answered_in_full_within_the_same_limit(house: House) -> None:
