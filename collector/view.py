@@ -1,9 +1,9 @@
 """How queries look into a segment's index: columns of codes for chunks of rows, and dictionaries of what codes mean.
 
-An index covers the rows ``0 <= row < rows`` of its segment in chunks.  For each chunk and field it holds a *column* with
-one entry a row.  Texts are *coded*: the entry is a small number that stands for a text in the dictionary of that segment
-and field, and 0 stands for "absent".  A question about a text is therefore asked once of each distinct text, and then
-of the codes with one vector operation a chunk.
+An index covers the rows ``0 <= row < rows`` of its segment in chunks.  For each chunk and field it holds a *column*
+with one entry a row.  Texts are *coded*: the entry is a small number that stands for a text in the dictionary of that
+segment and field, and 0 stands for "absent".  A question about a text is therefore asked once of each distinct text,
+and then of the codes with one vector operation a chunk.
 
 Nothing of an index is the truth: what is not sure is said to be not sure (``upper`` against ``lower``), and every event
 that is shown is read from its block and tested again.
@@ -57,7 +57,11 @@ class NumberColumn:
 
 @dataclass(frozen=True, slots=True)
 class AddressColumn:
-    """IP addresses: ``kinds`` is 0 absent, 4 an IPv4 address (its number is in ``numbers``), 6 anything else."""
+    """IP addresses, by their ``kinds``.
+
+    0: absent.  4: an IPv4 address in its canonical form; its number is in ``numbers``.  6: a text of nothing but hex
+    digits, colons and dots, as every IPv6 address is.  1: anything else.
+    """
 
     numbers: NDArray[np.uint32]
     kinds: NDArray[np.uint8]
@@ -128,6 +132,8 @@ class IndexView(Protocol):
 
         ``field`` is a name of :data:`watchbook.event.FIELD_NAMES` (but ``time``), ``measures.NAME`` or
         ``changes.field``.  A PresenceColumn is what is returned for fields that the index does not know better.
+        Every column of a text field is coded, but for ``source.ip`` (addresses), ``source.session_id`` and
+        ``source.request_id`` (hashed); an empty list is absent, and lists that could be taken for others have no text.
         """
         ...
 
@@ -152,7 +158,7 @@ class IndexSource(Protocol):
     """Finds the index of a segment."""
 
     def view(self, name: str, generation: str, path: object) -> IndexView | None:
-        """Return the index of a segment (``SegmentInfo``'s name, generation and index_path); None: there is none yet."""
+        """Return the index of a segment (``SegmentInfo``'s name, generation and index_path); None: there is none."""
         ...
 
 

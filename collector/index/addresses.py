@@ -1,5 +1,6 @@
 """IP addresses as numbers: the kind of ``collector.view.AddressColumn`` in the upper 32 bits, the IPv4 number below."""
 
+import re
 import socket
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _IPV4: Final = 4 << 32
-_OTHER: Final = 6 << 32
+_IPV6: Final = 6 << 32
+_OTHER: Final = 1 << 32
+_LIKE_IPV6: Final = re.compile(r"[0-9A-Fa-f:.]+", re.ASCII)
 _DOT, _BETWEEN = b"./"
 _ZERO: Final = ord("0")
 #: Some IPv4 address, in the place of none.
@@ -41,7 +44,9 @@ def _code(text: str | None) -> int:
     if text is None:
         return 0
     number = number_of_ipv4(text)
-    return _OTHER if number is None else _IPV4 | number
+    if number is not None:
+        return _IPV4 | number
+    return _IPV6 if _LIKE_IPV6.fullmatch(text) else _OTHER
 
 
 def _numbers_of_ipv4(texts: Sequence[str]) -> NDArray[np.uint64] | None:

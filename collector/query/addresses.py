@@ -24,6 +24,8 @@ from collector.view import Mask
 Numbers = NDArray[np.uint32]
 _GROUPS: Final = 4
 _PART: Final = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
+#: What IPv6 addresses are written with, case-folded.
+_WRITABLE_IPV6: Final = re.compile(r"[0-9a-f:.]*", re.ASCII)
 _WRITABLE: Final = re.compile(r"[0-9.]*", re.ASCII)
 
 
@@ -46,6 +48,18 @@ def ipv4_mask(numbers: Numbers, test: Test) -> Mask | bool | None:
         case Like(pieces) | HasLike(pieces):
             return None if all(map(_WRITABLE.fullmatch, pieces)) else False
     return False
+
+
+def may_be_ipv6(test: Test) -> bool:
+    """Return whether a text of hex digits, colons and dots that is no IPv4 address may pass."""
+    match test:
+        case InNetwork(network):
+            return not isinstance(network, IPv4Network)
+        case Equals(text) | AddressPrefix(text) | StartsWith(text) | HasWords(text):
+            return _WRITABLE_IPV6.fullmatch(text) is not None
+        case Like(pieces) | HasLike(pieces):
+            return all(map(_WRITABLE_IPV6.fullmatch, pieces))
+    return isinstance(test, Present)
 
 
 def _span(network: IPv4Network) -> tuple[int, int]:

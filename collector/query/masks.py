@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.block import BlockInfo
-from collector.query.addresses import ipv4_mask
+from collector.query.addresses import ipv4_mask, may_be_ipv6
 from collector.query.numbers import number_masks, time_mask
 from collector.query.plan import (
     RECEIVED,
@@ -69,8 +69,9 @@ _UNCODED: Final = frozenset({"source.ip", "source.session_id", "source.request_i
 #: Fields of which an index may know no more than that there is something.
 _LOOSE: Final = frozenset({"changes", "details", "measures"})
 #: The kinds of an address column.
+_OTHER: Final = 1
 _IPV4: Final = 4
-_OTHER: Final = 6
+_IPV6: Final = 6
 #: Up to so many codes are compared one by one; more are looked up in a table.
 _COMPARED_MAX: Final = 3
 
@@ -214,7 +215,10 @@ def _address_pair(column: AddressColumn, test: Test) -> Pair:
     if passing is None:
         return Pair(False, present(column))
     sure = tidy(and_mask(passing, _is_kind(column.kinds, _IPV4)))
-    perhaps = tidy(_is_kind(column.kinds, _OTHER))
+    perhaps = _is_kind(column.kinds, _OTHER)
+    if may_be_ipv6(test):
+        perhaps = or_mask(perhaps, _is_kind(column.kinds, _IPV6))
+    perhaps = tidy(perhaps)
     return Pair(sure, sure) if perhaps is False else Pair(sure, or_mask(sure, perhaps))
 
 

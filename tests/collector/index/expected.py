@@ -1,5 +1,6 @@
 """What an index must say, found event by event."""
 
+import string
 from collections.abc import Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
@@ -121,11 +122,12 @@ def _nearest(value: float) -> float:
 def _address(value: str | None) -> tuple[int, int]:
     if value is None:
         return 0, 0
+    other = 6 if value and set(value) <= set(string.hexdigits + ":.") else 1
     try:
         address = IPv4Address(value)
     except AddressValueError:
-        return 6, 0
-    return (4, int(address)) if str(address) == value else (6, 0)
+        return other, 0
+    return (4, int(address)) if str(address) == value else (other, 0)
 
 
 def check_passing(view: IndexView, events: Events, field: str, wanted: Wanted) -> None:

@@ -155,7 +155,8 @@ def _addresses(texts: Sequence[str | None]) -> AddressColumn:
         parts = [int(part) for part in (text or "").split(".") if part.isdecimal() and part.isascii()]
         is_ipv4 = len(parts) == 4 and max(parts) < 256 and text == ".".join(map(str, parts))
         numbers.append(int.from_bytes(bytes(parts)) if is_ipv4 else 0)
-        kinds.append(0 if text is None else 4 if is_ipv4 else 6)
+        like_ipv6 = bool(text) and set(text or "") <= set("0123456789abcdefABCDEF:.")
+        kinds.append(0 if text is None else 4 if is_ipv4 else 6 if like_ipv6 else 1)
     return AddressColumn(np.array(numbers, np.uint32), np.array(kinds, np.uint8))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.query.counting import Counting, beginning_with
@@ -81,12 +81,14 @@ def twice(world: World, plan: Plan, time_range: TimeRange, ask: Callable[[Counti
     return msgspec.json.decode(answers[0])
 
 
+@settings(max_examples=50)
 @given(worlds(), PLANS, RANGES)
 def test_a_total_is_the_number_of_events_that_match(world: World, plan: Plan, time_range: TimeRange) -> None:
     answer = twice(world, plan, time_range, Counting.total)
     assert answer == {"value": len(expected(world, plan, time_range)), "exact": True}
 
 
+@settings(max_examples=50)
 @given(
     worlds(), PLANS, RANGES, st.lists(_FACETS, min_size=1, max_size=3, unique=True), st.none() | _FACETS,
     st.sampled_from([1, 3, 100]),
@@ -110,6 +112,7 @@ def test_facets_count_what_matches(
             assert entry["distinct"] == len(counted(its, single_field(other or "")))
 
 
+@settings(max_examples=50)
 @given(worlds(), PLANS, RANGES, st.none() | st.sampled_from(["actor", "action", "flags", "details.k", "duration"]))
 def test_a_histogram_counts_what_matches_by_time(
     world: World, plan: Plan, time_range: TimeRange, by: str | None
@@ -132,6 +135,7 @@ def test_a_histogram_counts_what_matches_by_time(
     assert all(place > max(buckets) for place in inside)  # too far ahead of the clock for a chart
 
 
+@settings(max_examples=50)
 @given(
     worlds(),
     PLANS,
