@@ -3,6 +3,7 @@
 Archives are read by somebody else: :data:`FindArchived` is handed in.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import lru_cache
@@ -23,6 +24,9 @@ _BYTES_MAX: Final = 1 << 30
 _FINDINGS_MAX: Final = 1000
 #: Batches of archives that are kept in memory: an export goes through several of a time at once.
 _BATCHES_REMEMBERED: Final = 64
+_BLOCKS_REMEMBERED: Final = 64
+
+_Key = tuple[str, int, int]
 
 
 #: Given an archive's path, a stream and a sequence: the events of that batch in it, None when there are none.
@@ -65,13 +69,14 @@ class _Stored:
         self._reader = reader
         self._archived = [segment for segment in reader.segments() if segment.tier == "archived"]
         self._find = lru_cache(_BATCHES_REMEMBERED)(find_archived)
+        self._kept: deque[dict[_Key, tuple[DecodedBlock, int]]] = deque(maxlen=_BLOCKS_REMEMBERED)
 
     def event(self, stream: str, sequence: int, index: int, time: int | None) -> dict[str, Any] | None:
         """Return an event in flat form, None when there is none; raises WireError and OSError.
 
         ``time`` is what the export says: the archives that hold events of then are looked into first.
         """
-        found = self._reader.event(stream, sequence, index)
+        found = self._near(stream, sequence, index)
         if found is not None:
             return _flat(*found)
         for segment in sorted(self._archived, key=lambda segment: not _spans(segment, time)):
@@ -81,6 +86,18 @@ class _Stored:
                 if block is not None and block.identity(place).index == index:
                     return _flat(block, place)
         return None
+
+    def _near(self, stream: str, sequence: int, index: int) -> tuple[DecodedBlock, int] | None:
+        """Return the block that holds an event, and its place there; neighbours of the last ones cost little."""
+        key = (stream, sequence, index)
+        for places in reversed(self._kept):
+            if key in places:
+                return places[key]
+        found = self._reader.event(*key)
+        if found is not None:
+            block = found[0]
+            self._kept.append({block.identity(place)[:3]: (block, place) for place in range(block.batch.n)})
+        return found
 
 
 def _flat(block: DecodedBlock, place: int) -> dict[str, Any]:

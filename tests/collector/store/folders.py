@@ -16,7 +16,7 @@ from watchbook.units import Seconds
 
 STREAMS = ("a" * 32, "b" * 32, "c" * 32)
 SETTINGS = StoreSettings(
-    segment_events_max=60, sealed_block_events=16, seal_events_at_once=40, checkpoint_every=Seconds(0.01)
+    segment_events_max=60, sealed_block_events=16, seal_events_at_once=40, checkpoint_every=Seconds(5)
 )
 BYTES_MAX = 1 << 20
 
