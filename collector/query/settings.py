@@ -31,7 +31,7 @@ class QuerySettings:
     )
     buckets_max: int = setting("Most buckets of a histogram.", 5_000, check=positive)
     texts_remembered_max: int = setting(
-        "Distinct texts a field that are kept in memory for counting over segments.", 1_000_000, check=positive
+        "Distinct texts a field that are kept in memory for counting over segments.", 500_000, check=positive
     )
     remembered_bytes: Bytes = setting(
         "Memory for what parts of the store answered before: filters and counts that come again cost little.",
