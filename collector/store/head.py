@@ -30,7 +30,7 @@ class HeadCheckpoint:
         self._signed: int | None = None
         self._signed_at = 0.0
         self._failure = RepeatedFailure(log.error, "head_checkpoint", clock)
-        self._sign("running")
+        self._tried("running")
 
     def wait_s(self) -> float | None:
         """Return in how many seconds :meth:`sign_when_due` is to be called; None: not before the next commit."""

@@ -9,6 +9,9 @@ from collector.store.connections import open_segment
 from collector.store.durable import write_durably
 from collector.store.layout import forms_in, path_of
 from collector.store.signing import KeyUnusableError, Signer, load_signer
+from watchbook.logs import get_logger
+
+log = get_logger("store")
 
 
 def store_of(folder: Path) -> str | None:
@@ -44,6 +47,10 @@ def signer_of(folder: Path, key_path: Path, store: str) -> Signer:
     """Return the signer of a store, whose key is made when there is none; its public half is put into the folder."""
     signer = load_signer(name_of_store(store), key_path)
     public, path = f"{signer.verifier}\n".encode(), folder / KEY_FILE
-    if not path.exists() or path.read_bytes() != public:
+    before = path.read_bytes() if path.exists() else None
+    if before != public:
+        if before is not None:
+            next_step = "bring the old key back from a backup: the ledger goes on with it alone"
+            log.warning("checkpoint_key_changed", path=str(key_path), next_step=next_step)
         write_durably(path, public)
     return signer

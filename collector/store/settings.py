@@ -38,6 +38,10 @@ class StoreSettings:
         2_000_000,
         check=positive,
     )
+    seal_after: Seconds = setting(
+        "How long a finished segment stays as it came before it is sealed; 'watchbook collector seal' does not wait.",
+        Seconds(0.0),
+    )
     sealed_block_events: int = setting(
         "Events in a block of a sealed segment.", 512, check=lambda n: None if 1 <= n <= EVENTS_MAX else "1 to 4096"
     )

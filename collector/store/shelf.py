@@ -81,6 +81,13 @@ class Shelf:
         begun = [form for form in found if form.tier != "hot" or self._is_begun(form.name)]
         return [form.name for form in begun[:-1] if form.tier == "hot"]
 
+    def due_to_seal(self) -> list[str]:
+        """Return those that have been finished for as long as 'seal_after' asks."""
+        wait_us = int(self._settings.seal_after * SECOND_US)
+        names = self.to_seal()
+        # Without a wait no clock is asked: one that went backwards would hold sealing up.
+        return [name for name in names if self._last_written(name) + wait_us <= self._clock()] if wait_us else names
+
     def seal(self, name: str) -> Generator[Progress, None, None]:
         """Seal a finished segment; raises SegmentDamagedError, KeyError, OSError and sqlite3.Error."""
         requests_from = self._clock() - int(self._settings.idempotency_window * SECOND_US)
@@ -193,6 +200,9 @@ class Shelf:
         info = msgspec.structs.replace(info, sha256=sha256)
         write_durably(new_path(info_path), encode_archived_info(info))
         return {"sha256": sha256, "bytes": new_path(path).stat().st_size}
+
+    def _last_written(self, name: str) -> int:
+        return path_of(self._folder, name, "hot").stat().st_mtime_ns // 1000
 
     def _is_begun(self, name: str) -> bool:
         try:
