@@ -162,7 +162,7 @@ class Upkeep:
 
     def _next_job(self) -> Generator[object, None, None] | None:
         if sum(segment.tier == "hot" for segment in self._segments()) > 1:
-            for name in self._shelf.to_seal():
+            for name in self._shelf.due_to_seal():
                 if name not in self._unsealable:
                     return self._seal(name)
         return self._keeper.job()

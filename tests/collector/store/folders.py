@@ -117,8 +117,8 @@ def filled(folder: Path, batches: int, **options: Any) -> dict[Key, dict[str, An
     return asyncio.run(fill(folder, batches, **options))
 
 
-def shelf_of(folder: Path, clock: Callable[[], int] | None = None) -> Shelf:
-    return Shelf(folder / "segments", folder / "checkpoint.key", SETTINGS, make_index, clock or Ticking(TIME * 2))
+def shelf_of(folder: Path, clock: Callable[[], int] | None = None, settings: StoreSettings = SETTINGS) -> Shelf:
+    return Shelf(folder / "segments", folder / "checkpoint.key", settings, make_index, clock or Ticking(TIME * 2))
 
 
 def seal_all(folder: Path, limit: int | None = None, clock: Callable[[], int] | None = None) -> list[str]:

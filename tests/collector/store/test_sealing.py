@@ -197,6 +197,20 @@ def test_an_archive_is_replaced_by_one_with_fewer_events(tmp_path: Path) -> None
     reader.close()
 
 
+def test_a_finished_segment_waits_as_long_as_it_was_told_to(tmp_path: Path) -> None:
+    filled(tmp_path, 60)
+    finished = shelf_of(tmp_path).to_seal()
+    written = [(tmp_path / "segments" / f"{name}.blk").stat().st_mtime_ns // 1000 for name in finished]
+
+    def due(now: int) -> list[str]:
+        settings = replace(SETTINGS, seal_after=Seconds(60.0))
+        return shelf_of(tmp_path, settings=settings, clock=lambda: now).due_to_seal()
+
+    assert due(min(written)) == []
+    assert due(max(written) + 61_000_000) == finished
+    assert shelf_of(tmp_path, clock=lambda: 0).due_to_seal() == finished
+
+
 def test_work_that_is_broken_off_leaves_all_as_it_was(tmp_path: Path) -> None:
     stored = filled(tmp_path, 60)
     shelf = shelf_of(tmp_path)
