@@ -1,7 +1,8 @@
 """The pages of the documentation and the fenced blocks in them.
 
 A comment right before a fence says what it is: ``help`` and ``output`` are made by the tool, ``example`` is a file that
-tests use under that name, ``operator`` and ``install`` are commands.
+tests use under that name, ``operator``, ``host`` and ``install`` are commands, ``query`` are queries that are right and
+``mistaken`` those that are not.
 """
 
 import re

@@ -8,6 +8,10 @@ from typing import Any, Final, NamedTuple
 from agent.config import AgentSettings
 from agent.parse import FORMATS
 from collector.config import CollectorSettings
+from collector.query.fields import ALIASES, NAMES
+from collector.query.terms import ACTION_WORDS, OUTCOME_WORDS
+from collector.web.operations import operations
+from collector.web.vocabulary import FILTERS
 from watchbook.configfile import documented_settings
 from watchbook.event import FIELDS
 from watchbook.units import format_duration, format_size, parse_duration, parse_size
@@ -55,6 +59,35 @@ def format_keys() -> str:
     return table(("format", "values of a line"), rows)
 
 
+def query_names() -> str:
+    """Return the short names of the query language as a Markdown table."""
+    named = {name: ALIASES[name] for name in NAMES if name in ALIASES}
+    return table(("name", "stands for"), [(f"`{name}`", f"`{field}`") for name, field in sorted(named.items())])
+
+
+def query_words() -> str:
+    """Return the other words for values as a Markdown table: one row a value."""
+    rows = []
+    for field, words in (("outcome", OUTCOME_WORDS), ("action", ACTION_WORDS)):
+        for value in sorted(set(words.values())):
+            others = [f"`{word}`" for word, meant in words.items() if meant == value]
+            rows.append((f"`{field}:{value}`", ", ".join(others)))
+    return table(("value", "other words for it"), rows)
+
+
+def routes() -> str:
+    """Return the operations of the API as a Markdown table."""
+    rows = [(f"`{method} {path}`", described["summary"]) for (method, path), described in operations().items()]
+    return table(("route", "what it does"), rows)
+
+
+def filter_parameters() -> str:
+    """Return the parameters that filter events as a Markdown table."""
+    return table(
+        ("parameter", "meaning"), [(f"`{each.name}`", each.doc.partition(" Repeat it")[0]) for each in FILTERS]
+    )
+
+
 def options_of(settings: type) -> list[Option]:
     """Return every option of a settings dataclass."""
     return [Option(*found) for found in documented_settings(settings)]
@@ -86,6 +119,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "collector settings": collector_settings,
     "event fields": event_fields,
     "format keys": format_keys,
+    "query names": query_names,
+    "query words": query_words,
+    "routes": routes,
+    "filter parameters": filter_parameters,
 }
 
 

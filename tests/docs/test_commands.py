@@ -4,24 +4,33 @@ import json
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from agent.config import DEFAULT_PATH as AGENT_YAML
 from collector.config import DEFAULT_PATH as COLLECTOR_YAML
+from collector.query.canonical import canonical
 from collector.query.errors import QueryError
 from collector.query.language import parse_query
 from tests.docs import shell
 from tests.docs.pages import ROOT, Fence, all_fences, commands, fences, page_paths
+from tests.docs.traffic import halted_stand
 from tests.docs.words import complaint_about
 from tests.stand import Stand
+from watchbook.cli import cli
 
 pytestmark = [pytest.mark.timeout(180)]
 
-WORDS = r"watchbook (?:agent|collector|search|tail|alerts|demo)\b"
+WORDS = rf"watchbook (?:{'|'.join(sorted(cli.list_commands(click.Context(cli))))})\b"
+#: Words that write no JSON to a pipe: what they say goes to standard error.
+SILENT = ("watchbook filters save ", "watchbook filters rm ")
 
 
 def blocks(*kinds: str) -> list[Any]:
@@ -62,11 +71,11 @@ def test_a_command_in_a_shipped_file_can_be_typed_as_it_stands(command: str) -> 
     assert complaint_about(command, complete=True) is None
 
 
-@pytest.mark.parametrize("fence", blocks("operator", "install", "output"))
+@pytest.mark.parametrize("fence", blocks("operator", "host", "install", "output"))
 def test_a_command_of_a_block_can_be_typed_as_it_stands(fence: Fence) -> None:
     for command in commands(fence.body):
         for words in re.findall(r"(?<![\w/.-])watchbook (?!\d)[a-z].*$", command.removeprefix("$ ")):
-            assert complaint_about(words.partition(" | ")[0], complete=True) is None
+            assert complaint_about(re.split(r" \| | >", words)[0], complete=True) is None
 
 
 def test_a_command_with_a_mistake_is_noticed() -> None:
@@ -115,9 +124,18 @@ def test_the_install_blocks_make_what_the_unit_and_the_configuration_need(progra
 def test_a_query_in_the_documentation_is_understood(line: str) -> None:
     query, meaning = re.split(r" {2,}", line, maxsplit=1)
     assert meaning
-    parse_query(query)
+    plan = parse_query(query)
+    assert parse_query(canonical(plan)) == plan
     with pytest.raises(QueryError):
         parse_query(f"nosuchfield:1 {query}")
+
+
+@pytest.mark.parametrize("line", [line for fence in all_fences("mistaken") for line in commands(fence.body)])
+def test_a_mistake_in_a_query_is_answered_as_the_documentation_says(line: str) -> None:
+    query, said = re.split(r" {2,}", line, maxsplit=1)
+    with pytest.raises(QueryError) as caught:
+        parse_query(query)
+    assert said == f"{caught.value.position}: {caught.value}"
 
 
 @pytest.mark.end_to_end
@@ -135,7 +153,29 @@ def test_an_operators_block_does_what_it_says(fence: Fence, stand: Stand, tmp_pa
                 pytest.skip(f"{command.split()[0]} is not installed here")
             done = shell.run(command, tmp_path, **settings)
             assert done.returncode == 0, f"{command}: {done.stderr}"
-            assert json.loads(done.stdout.splitlines()[0]), command
+            if written := re.search(r" --to ([\w.-]*\w)", command) or re.search(r" > (\S+)$", command):
+                assert (tmp_path / written[1]).stat().st_size > 0, command
+            elif not command.startswith(SILENT):
+                assert json.loads(done.stdout.splitlines()[0]), command
+
+
+@pytest.fixture(scope="module")
+def halted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    made = halted_stand(tmp_path_factory.mktemp("halted") / "stand")
+    yield made
+    made.close()
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("fence", blocks("host"))
+def test_what_is_done_on_the_collectors_host_does_what_it_says(fence: Fence, halted: Stand, tmp_path: Path) -> None:
+    """Commands for the collector's own user, on a collector that is stopped; systemd is not asked for."""
+    for command in commands(fence.body):
+        if not command.startswith("systemctl "):
+            typed = command.replace("runuser -u watchbook-collector -- ", "").replace("/srv/", f"{tmp_path}/")
+            typed = typed.replace("/var/lib/watchbook/collector", str(halted.folder / "collector"))
+            done = shell.run(typed, tmp_path, WATCHBOOK_COLLECTOR_CONFIG=str(halted.collector_yaml))
+            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
 def _first_line_of_what_goes_on(command: str, folder: Path, settings: dict[str, str]) -> dict[str, Any]:
@@ -152,3 +192,10 @@ def _first_line_of_what_goes_on(command: str, folder: Path, settings: dict[str, 
         process.communicate(timeout=30)
     assert process.returncode == 130
     return dict(json.loads(lines[-1]))
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("fence", blocks("sql"))
+def test_a_question_to_a_file_of_the_collector_is_answered(fence: Fence, halted: Stand) -> None:
+    with closing(sqlite3.connect(halted.folder / "collector" / fence.name)) as connection:
+        assert connection.execute(fence.body).fetchone() is not None

@@ -42,8 +42,9 @@ def test_the_example_configuration_of_the_collector_is_right() -> None:
 
 def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
     text = (ROOT / "config" / "collector.yaml").read_text()
-    opened, uncommented = re.subn(r"^# (?=rules:|notify:|  )", "", text, flags=re.MULTILINE)
-    assert uncommented == 6
+    sections = ("rules", "notify", "retention", "checkpoints", "processes", "index")
+    opened = re.sub(rf"^# (?=(?:{'|'.join(sections)}):|  )", "", text, flags=re.MULTILINE)
+    assert set(re.findall(r"^(\w+):", opened, re.MULTILINE)) == {"listen", "data", *sections}
     path = tmp_path / "collector.yaml"
     path.write_text(opened.replace("/etc/watchbook", str(tmp_path)))
     (tmp_path / "webhook.secret").write_text(SECRET)
@@ -51,6 +52,12 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     settings = load_collector(path)
     assert [channel.name for channel in settings.notify] == ["on-call"]
     assert settings.rules == (tmp_path / "rules",)
+    plain = CollectorSettings(data=settings.data)
+    assert (settings.retention.keep, settings.processes, settings.index) == (
+        plain.retention.keep, plain.processes, plain.index
+    )  # fmt: skip
+    assert [scope.category or scope.org for scope in settings.retention.scopes] == ["access", "acme"]
+    assert [destination.name for destination in settings.checkpoints.send] == ["vault", "share", "central-log"]
     assert len(load_rules(settings.rules).rules) == len(load_rules([shipped_folder("rules")]).rules)
 
 

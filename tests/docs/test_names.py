@@ -17,7 +17,9 @@ PAGES = [*page_paths(), ROOT / "CHANGELOG.md"]
 FOLDERS = "agent|collector|watchbook|config|rules|systemd|tests|docs"
 
 #: Names of files and of what else has dots and is none of ours.
-_NO_NAME = re.compile(r".*\.(yaml|yml|md|py|db|json|jsonl|log|toml|token|secret|service|sock|blk|1)|readme.*|.*\.com")
+_NO_NAME = re.compile(
+    r".*\.(yaml|yml|md|py|db|json|jsonl|log|toml|token|secret|service|sock|blk|ix|parquet|key|pub|head|csv|ndjson|new|1)|readme.*|.*\.com"
+)
 
 
 def prose(path: Path) -> str:
@@ -102,7 +104,7 @@ def test_every_dependency_says_why_it_is_there() -> None:
 
 
 def test_no_block_of_a_page_is_empty() -> None:
-    kinds = ("help", "output", "example", "operator", "install", "query")
+    kinds = ("help", "output", "example", "operator", "host", "install", "query", "mistaken")
     blocks = [fence for kind in kinds for fence in all_fences(kind)]
     assert len(blocks) > len(kinds)
     assert [fence.place for fence in blocks if not fence.body.strip()] == []

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from sigma.modifiers import modifier_mapping
@@ -14,7 +15,11 @@ from agent.profile.times import TIME_FORMATS
 from agent.ship.shipper import ShipState
 from collector.config import CollectorSettings
 from collector.detect.counting import RuleCounters
-from collector.query.fields import ALIASES
+from collector.export.columns import SEED_COLUMNS
+from collector.query.fields import NAMES
+from collector.store.findings import Kind
+from collector.web.export import MEDIA_TYPES
+from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, EXPORT, FACETS, HISTOGRAM, TAIL, VALUES
 from tests.docs.generated import has_parts, needs_collector, regenerated
 from tests.docs.metrics import metrics_of, names_in_source
 from tests.docs.pages import ROOT, all_fences, page_name, page_paths
@@ -22,6 +27,7 @@ from tests.docs.tables import options_of
 from tests.docs.traffic import exposition_of
 from tests.docs.words import all_words
 from tests.stand import Stand
+from watchbook.event import FIELD_BY_NAME
 
 pytestmark = [pytest.mark.timeout(180)]
 
@@ -122,5 +128,34 @@ def test_the_whole_language_of_rules_is_documented() -> None:
     assert without_a_word("docs/rules.md", {*extension._KNOWN, *modifier_mapping} - times - longer) == []
 
 
-def test_the_short_names_of_the_query_language_are_documented() -> None:
-    assert without_a_word("docs/cli.md", {*ALIASES, "actor", "resource", "changed"}) == []
+def test_the_names_of_the_query_language_are_documented() -> None:
+    assert without_a_word("docs/query.md", {*NAMES, "has"} - FIELD_BY_NAME.keys()) == []
+
+
+def test_every_parameter_of_the_api_is_documented() -> None:
+    asked = (EVENTS, FACETS, HISTOGRAM, VALUES, EXPLAIN, EXPORT, TAIL, ALERTS)
+    assert without_a_word("docs/api.md", {parameter.name for each in asked for parameter in each}) == []
+
+
+def test_every_column_and_format_of_an_export_is_documented() -> None:
+    assert without_a_word("docs/api.md", {*SEED_COLUMNS, "id", "received", *MEDIA_TYPES}) == []
+
+
+def test_everything_that_verify_may_find_is_documented() -> None:
+    assert without_a_word("docs/integrity.md", {kind.replace("_", " ").upper() for kind in get_args(Kind)}) == []
+
+
+def test_every_entry_of_the_ledger_and_every_report_of_retention_is_documented() -> None:
+    assert without_a_word("docs/store.md", {"sealed", "rewritten", "archived", "removed"}) == []
+    titles = re.findall(
+        r'"((?:Segment|Events|Deletion|Legal hold|Organization) [a-z ]+)"', page("collector/lifecycle/reports.py")
+    )
+    assert len(set(titles)) == 8
+    assert without_a_word("docs/retention.md", titles) == []
+
+
+def test_every_file_of_the_data_folder_is_documented(stand: Stand) -> None:
+    there = {path.name for path in (stand.folder / "collector").rglob("*") if path.is_file()}
+    named = {re.sub(r"^\d{4}-\d\d-\d\d(\.\d+)?", "NAME", re.sub(r"-(wal|shm)$", "", name)) for name in there}
+    assert {"NAME.blk", "NAME.ix", "state.db", "checkpoint.key"} <= named
+    assert without_a_word("docs/store.md", named) == []

@@ -13,9 +13,16 @@ from tests.stand import Stand, wait_for
 #: Failures of one actor: more than the shipped failure spike needs.
 FAILURES: Final = 12
 
-#: A webhook that nobody answers, and a query budget so small that a search over two blocks must go on in a second page.
+#: A webhook that nobody answers, a query budget so small that a search over two blocks must go on in a second page, and
+#: a file that checkpoints go to.
 _EXTRA: Final = """\
-query: {scanned_events_max: 1}
+query: {{scanned_events_max: 1}}
+store: {{checkpoint_every: 100ms}}
+checkpoints:
+  every: 100ms
+  send:
+    - name: elsewhere
+      file: {{path: {folder}/checkpoints}}
 notify:
   - name: on-call
     webhook:
@@ -26,9 +33,25 @@ notify:
 
 def used_stand(folder: Path) -> Stand:
     """Return both programs running in a folder, after some traffic; the caller closes the stand."""
-    stand = Stand(folder, collector_extra=_EXTRA)
+    stand = Stand(folder, collector_extra=_EXTRA.format(folder=folder))
     try:
         _use(stand)
+    except BaseException:
+        stand.close()
+        raise
+    return stand
+
+
+def halted_stand(folder: Path) -> Stand:
+    """Return a collector that has sealed a segment and was stopped; the caller closes the stand."""
+    stand = Stand(folder, collector_extra="store: {segment_events_max: 2, free_bytes_min: 0}\n")
+    try:
+        stand.collector.start()
+        stand.wait_until_up()
+        for age_s in range(4):
+            _post(stand, age_s)
+        wait_for("a segment to be sealed", lambda: any(stand.segments.glob("*.sealed.blk")), 30, stand.evidence)
+        stand.collector.stop()
     except BaseException:
         stand.close()
         raise
@@ -54,17 +77,24 @@ def _use(stand: Stand) -> None:
     _request(stand, "/v1/events")  # without a token
     _request(stand, "/v1/events?q=nosuchfield:1", stand.token)
     _request(stand, "/v1/events", _ingest_token(stand), body=b"[", kind="application/json")
+    assert _request(stand, "/v1/export", stand.token).startswith("timestamp,user,")
+    _be_told_of_a_gap(stand)
     wait_for("the agent's status", lambda: stand.agent_status().get("running"), 30, stand.evidence)
 
 
 def _post_twice(stand: Stand) -> None:
-    event = {"time": "2026-11-21T09:00:00Z", "actor": {"type": "user", "id": "bob"}, "action": "login"}
-    event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 600))
     for _ in range(2):
-        answer = _request(
-            stand, "/v1/events", _ingest_token(stand), body=json.dumps(event).encode(), kind="application/json"
-        )
-        assert json.loads(answer)["accepted"] == 1
+        _post(stand, 600)
+
+
+def _post(stand: Stand, age_s: int) -> None:
+    event: dict[str, object] = {"actor": {"type": "user", "id": "bob"}, "action": "login", "org": "acme"}
+    event |= {"source": {"ip": "10.0.0.7"}, "measures": {"rows": 5000}, "changes": [{"field": "plan", "new": "pro"}]}
+    event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(time.time()) // 60 * 60 - age_s))
+    answer = _request(
+        stand, "/v1/events", _ingest_token(stand), body=json.dumps(event).encode(), kind="application/json"
+    )
+    assert json.loads(answer)["accepted"] == 1
 
 
 def _failure(number: int) -> str:
@@ -73,12 +103,23 @@ def _failure(number: int) -> str:
     return json.dumps({**line, "error": "wrong password", "attempt": number}) + "\n"
 
 
+def _be_told_of_a_gap(stand: Stand) -> None:
+    """Follow from a number that nothing has yet, as after a folder was put back to an earlier state."""
+    request = urllib.request.Request(f"{stand.url}/v1/tail?after=1000000", headers=_bearer(stand.token))
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert b"event: gap\n" in iter(answer.readline, b"")
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 def _ingest_token(stand: Stand) -> str:
     return (stand.folder / "agent.token").read_text()
 
 
 def _request(stand: Stand, path: str, token: str | None = None, *, body: bytes | None = None, kind: str = "") -> str:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = _bearer(token) if token else {}
     if body is not None:
         headers |= {"Content-Type": kind, "Idempotency-Key": str(hash(body))}
     request = urllib.request.Request(f"{stand.url}{path}", data=body, headers=headers)

@@ -1,6 +1,6 @@
 """``make bench-store``: durable ingest, bytes, queries at size, and all of it at once, on real processes.
 
-Prints figures beside the goals of docs/decisions/006-store.md; no figure makes it fail.  ``EVENTS=1000000`` makes it
+Prints figures beside the goals of docs/decisions/004-store.md; no figure makes it fail.  ``EVENTS=1000000`` makes it
 smaller.  ``--lines FILE`` takes the events from a file of JSON lines, ``--keep FOLDER`` keeps what was made for the
 next run.
 """
