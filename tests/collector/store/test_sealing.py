@@ -27,6 +27,7 @@ from tests.collector.store.folders import (
 )
 
 DAY_US = 86_400_000_000
+from watchbook.units import Seconds
 
 
 def arrival(reader: SegmentReader) -> list[tuple[Identity, dict[str, object]]]:
