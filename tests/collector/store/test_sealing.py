@@ -25,9 +25,9 @@ from tests.collector.store.folders import (
 from tests.collector.store.folders import (
     archived as written_archive,
 )
+from watchbook.units import Seconds
 
 DAY_US = 86_400_000_000
-from watchbook.units import Seconds
 
 
 def arrival(reader: SegmentReader) -> list[tuple[Identity, dict[str, object]]]:
