@@ -28,7 +28,7 @@ from watchbook.clock import format_rfc3339, now_us
 
 #: A collector without its sequence guard.
 BROKEN: Final = ("-m", "tests.faults.broken_collector")
-#: Small, so that many segments are finished, sealed and archived within the run.
+#: Small, so that many segments are finished and sealed within the run, and the older half of them archived.
 _SETTINGS: Final = """
 store:
   segment_events_max: 3000
@@ -40,10 +40,10 @@ index:
   chunk_rows: 1024
 retention:
   keep: forever
-  archive_after: 15s
+  archive_after: {archive_after_s}s
   every: 1s
   scopes:
-    - {org: fleeting, keep: 3s}
+    - {{org: fleeting, keep: 3s}}
 processes:
   restart_max: 1s
 """
@@ -74,7 +74,9 @@ def run_store_scenario(*, kills: int, seed: int, guarded: bool, progress: Callab
     """Run the scenario in a throw-away folder and return what came of it."""
     folder = Path(tempfile.mkdtemp(prefix="watchbook-faults-"))
     command = COLLECTOR if guarded else BROKEN
-    stand = Stand(folder / "stand", collector_command=command, collector_extra=_SETTINGS)
+    stand = Stand(
+        folder / "stand", collector_command=command, collector_extra=_SETTINGS.format(archive_after_s=kills + 10)
+    )
     began, since = time.monotonic(), format_rfc3339(now_us() - 1_000_000)
     try:
         stand.collector.start()

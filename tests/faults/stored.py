@@ -1,6 +1,9 @@
 """What a collector's files hold, read without it; and what it answers, for comparing."""
 
+import http
 import json
+import time
+import urllib.error
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +29,8 @@ _QUESTIONS: Final = (
 )
 #: Of an answer, what may differ although it says the same.
 _PASSING: Final = ("last_number", "next_cursor")
+_TRIES: Final = 5
+_AGAIN_S: Final = 2.0
 
 
 def stored_numbers(stand: Stand) -> Counter[int]:
@@ -66,7 +71,7 @@ def tiers(stand: Stand) -> Counter[str]:
 def answers(stand: Stand, time_from: str, time_to: str) -> dict[str, Any]:
     """Return the answers to some questions about the events that are kept, with all pages of one of them."""
     between = urllib.parse.urlencode({"from": time_from, "to": time_to, "org": KEPT})
-    found = {question: stand.get(f"{question}&{between}") for question in _QUESTIONS}
+    found = {question: _asked(stand, f"{question}&{between}") for question in _QUESTIONS}
     found["pages"] = _ids_of_all_pages(stand, between)
     for answer in found.values():
         for name in _PASSING:
@@ -77,12 +82,26 @@ def answers(stand: Stand, time_from: str, time_to: str) -> dict[str, Any]:
 def _ids_of_all_pages(stand: Stand, between: str) -> dict[str, Any]:
     ids: list[str] = []
     path = f"/v1/events?limit=1000&q=outcome:failure&{between}"
-    page = stand.get(path)
+    page = _asked(stand, path)
     while True:
         ids += [event["id"] for event in page["events"]]
         if page["next_cursor"] is None:
             return {"ids": ids}
-        page = stand.get(f"{path}&cursor={urllib.parse.quote(page['next_cursor'])}")
+        page = _asked(stand, f"{path}&cursor={urllib.parse.quote(page['next_cursor'])}")
+
+
+def _asked(stand: Stand, path: str) -> Any:
+    """Return an answer; one that is put off (segments may still be moved) is asked for again."""
+    for attempt in range(_TRIES):
+        try:
+            return stand.get(path)
+        except urllib.error.HTTPError as error:
+            said = f"{path} was answered {error.code}: {error.read().decode()[:500]}"
+            if error.code != http.HTTPStatus.SERVICE_UNAVAILABLE or attempt == _TRIES - 1:
+                raise AssertionError(f"{said}\n{stand.evidence()}") from error
+            print(f"put off: {said}")
+            time.sleep(_AGAIN_S)
+    return None
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
