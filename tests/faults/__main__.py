@@ -28,7 +28,7 @@ def main() -> int:
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000
     chosen = [s for s in SCENARIOS if arguments.scenario in (None, _word(s))]
-    print(f"{arguments.lines:,} numbered lines at {arguments.rate:,} a second, seed {seed}")
+    print(f"seed {seed}" + (f", {arguments.lines:,} numbered lines at {arguments.rate:,} a second" if chosen else ""))
     perfect = True
     for scenario in chosen:
         result = run_scenario(

@@ -18,7 +18,8 @@ FLEETING: Final = "fleeting"
 KEPT: Final = "kept"
 _AGAIN_S: Final = 0.05
 _ANSWER_S: Final = 30.0
-_EVENTS: Final = 200
+#: Few, so that at any moment a batch is likely to be under way, stored but not yet acknowledged.
+_EVENTS: Final = 20
 _EVERY_TENTH: Final = 10
 
 
