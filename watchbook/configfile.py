@@ -221,7 +221,7 @@ def _inner_dataclass(kind: Any) -> tuple[type | None, str]:
         return cast(type, kind), ""
     for argument in typing.get_args(kind):
         if dataclasses.is_dataclass(argument):
-            return cast(type, argument), "[]"
+            return cast(type, argument), "[]" if typing.get_origin(kind) is tuple else ""
     return None, ""
 
 

@@ -89,6 +89,12 @@ def test_every_setting_says_in_a_sentence_what_it_is_for(settings: type) -> None
         assert re.fullmatch(r"[A-Z].*[^.]\.", option.doc), option.name
 
 
+@pytest.mark.parametrize("settings", [AgentSettings, CollectorSettings])
+def test_every_setting_has_its_row(settings: type) -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|", page("docs/settings.md"), re.MULTILINE)
+    assert [option.name for option in options_of(settings) if option.name not in rows] == []
+
+
 def test_every_environment_variable_is_documented() -> None:
     named = set(re.findall(r"\bWATCHBOOK_[A-Z_]+\b", sources("agent", "collector", "watchbook")))
     assert named

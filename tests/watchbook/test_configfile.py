@@ -252,3 +252,12 @@ def test_settings_are_documented_with_their_dotted_names_types_and_defaults() ->
     assert documented["ship.timeout"] == ("duration", 10.0, "How long a request may take.")
     assert documented["token_file"] == ("path", None, "A token.")
     assert documented["inputs"][0] == "list of mapping"
+
+
+def test_settings_of_a_part_that_may_be_left_out_are_documented_under_its_name() -> None:
+    @dataclass(frozen=True)
+    class Optional:
+        one: Input | None = setting("May be left out.", None)
+
+    documented = [option for option, *_ in documented_settings(Optional)]
+    assert documented[:2] == ["one", "one.name"]
