@@ -155,6 +155,12 @@ async def _open_checkpoints(
         raise FolderUnusableError(str(error)) from error
 
 
+async def _room(rooms: _Rooms) -> None:
+    """Wait until rules and index have room for more: a sender feels how fast they are."""
+    await rooms.watch.room()
+    await rooms.index.room(lambda: rooms.store.last_number)
+
+
 def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistry, clock: Clock) -> web.Application:
     """Return the application with the routes of all rooms."""
     app = make_application(
@@ -172,7 +178,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         translate=problem_of,
         clock=clock,
         registry=registry,
-        room=rooms.watch.room,
+        room=lambda: _room(rooms),
     )
     receiver.add_routes(app)
     add_routes(

@@ -13,6 +13,8 @@ from collector.processes.supervisor import Supervisor
 KIND: Final = "index"
 #: News of commits is told at most this often.
 _NEWS_EVERY_S: Final = 0.05
+#: Longest that a sender waits for the index: an index that hangs slows senders down, and never stops them.
+_ROOM_WAIT_S: Final = 0.5
 
 #: Does what the index process asks of the main one; what it returns is sent back under the same ``id``.
 Serve = Callable[[Frame], Awaitable[dict[str, Any]]]
@@ -27,6 +29,8 @@ class IndexProcess:
     def __init__(self, recipe: Recipe, roster: Roster, serve: Serve) -> None:
         self._serve = serve
         self._stop_s = recipe.limits.stop_time
+        self._behind_max = recipe.limits.index_behind_max
+        self._moved = asyncio.Event()
         self._news = asyncio.Event()
         self._words: dict[str, dict[str, Any]] = {}
         self.place = Supervisor(KIND, KIND, recipe, roster, self._attend)
@@ -51,6 +55,15 @@ class IndexProcess:
         if not known:
             return last_number
         return int(known["behind_rows"]) + max(0, last_number - int(known["last_number"]))
+
+    async def room(self, last_number: Callable[[], int]) -> None:
+        """Wait while too many of the events up to ``last_number`` are not indexed, but not for long."""
+        if not self.place.is_ready or self.behind_events(last_number()) <= self._behind_max:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ROOM_WAIT_S):
+                while self.behind_events(last_number()) > self._behind_max:
+                    await self._moved.wait()
 
     async def run(self) -> None:
         """Keep the process running until :meth:`close` was called and it has ended."""
@@ -94,6 +107,8 @@ class IndexProcess:
                 frame = await child.receive()
                 if frame.kind == "progress":
                     self.progress = {**self.progress, **frame.head["progress"]}
+                    self._moved.set()  # whoever waits looks again
+                    self._moved.clear()
                 elif frame.kind == "request":
                     answer = await self._serve(frame)
                     await child.send({"kind": "reply", "id": frame.head["id"], **answer})

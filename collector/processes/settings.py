@@ -56,4 +56,10 @@ class ProcessSettings:
         Seconds(30.0),
         check=positive,
     )
-    index_nice: int = setting("How much the index process stands back for the others (nice, 0 to 19).", 10, check=_nice)
+    index_nice: int = setting("How much the index process stands back for the others (nice, 0 to 19).", 0, check=_nice)
+    index_behind_max: int = setting(
+        "With more stored events than this not yet indexed, senders are answered at the pace of the index: questions "
+        "have to read what it does not cover.",
+        65_536,
+        check=positive,
+    )

@@ -19,7 +19,7 @@ class QuerySettings:
         "Events that one query may decode before it answers with what is certain so far.", 5_000_000, check=positive
     )
     cached_blocks: int = setting(
-        "Decoded blocks kept in memory for the next query; one takes about 0.5 MiB.", 128, check=positive
+        "Decoded blocks kept in memory for the next query; one takes about 0.3 MiB.", 384, check=positive
     )
     listed_blocks: int = setting(
         "Blocks whose place is kept in memory for the next query; one takes about 0.3 KiB.", 200_000, check=positive

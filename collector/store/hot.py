@@ -106,6 +106,16 @@ def block_data(connection: sqlite3.Connection, number: int) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def linked_block(connection: sqlite3.Connection, number: int) -> tuple[bytes | None, bytes, bytes] | None:
+    """Return the hash of the block before (None: it is the first), a block's own and its bytes; None when it is gone."""
+    row = connection.execute(
+        "SELECT (SELECT hash FROM block WHERE number < ?1 ORDER BY number DESC LIMIT 1), hash, data FROM block"
+        " WHERE number = ?1",
+        (number,),
+    ).fetchone()
+    return None if row is None else (row[0], bytes(row[1]), bytes(row[2]))
+
+
 def first_received(connection: sqlite3.Connection) -> int | None:
     """Return when the first block was received, None when there is none."""
     row = connection.execute("SELECT received FROM block ORDER BY number LIMIT 1").fetchone()
