@@ -72,7 +72,14 @@ def test_the_make_commands_of_a_page_are_targets(path: Path) -> None:
 
 def test_what_the_readme_promises_is_run_before_a_change_lands() -> None:
     run = (ROOT / ".ci" / "run").read_text()
-    for command in ("make lint", "make test", 'make demo ARGS="--seconds 20"', "make faults", "make bench", "make bench-store"):
+    for command in (
+        "make lint",
+        "make test",
+        'make demo ARGS="--seconds 20"',
+        "make faults",
+        "make bench",
+        "make bench-store",
+    ):
         assert f"step {command}" in run
         assert command.partition(" ARGS")[0] in (ROOT / "README.md").read_text()
 
