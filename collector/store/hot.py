@@ -107,7 +107,7 @@ def block_data(connection: sqlite3.Connection, number: int) -> bytes | None:
 
 
 def linked_block(connection: sqlite3.Connection, number: int) -> tuple[bytes | None, bytes, bytes] | None:
-    """Return the hash of the block before (None: it is the first), a block's own and its bytes; None when it is gone."""
+    """Return the hash of the block before (None for the first), a block's own and its bytes; None when it is gone."""
     row = connection.execute(
         "SELECT (SELECT hash FROM block WHERE number < ?1 ORDER BY number DESC LIMIT 1), hash, data FROM block"
         " WHERE number = ?1",
