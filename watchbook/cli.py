@@ -23,6 +23,12 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
         "Draw how many events there were over time.",
         "collector",
     ),
+    "history": (
+        "watchbook.operator.history",
+        "history",
+        "Draw how many events there were, also those that are gone.",
+        "collector",
+    ),
     "values": ("watchbook.operator.counting", "values", "List the values of a field.", "collector"),
     "explain": ("watchbook.operator.counting", "explain", "Say how a query is understood.", "collector"),
     "export": ("watchbook.operator.exporting", "export", "Write every event of a query to a file.", "collector"),

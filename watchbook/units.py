@@ -1,7 +1,9 @@
-"""Durations and sizes as people write them: ``250ms``, ``10s``, ``5m``, ``64KiB``, ``1GiB``."""
+"""Durations, sizes and moments as people write them: ``250ms``, ``5m``, ``64KiB``, ``1GiB``, ``-1h``, ``now``."""
 
 import re
 from typing import NewType
+
+from watchbook.clock import SECOND_US, TIME_MIN_US, parse_rfc3339
 
 Seconds = NewType("Seconds", float)
 Bytes = NewType("Bytes", int)
@@ -17,6 +19,23 @@ def parse_duration(text: str) -> Seconds:
     if match is None or match[2] not in _DURATION:
         raise ValueError(f"{text!r} is no duration; write a number and a unit: 250ms, 10s, 5m, 2h, 7d, 4w")
     return Seconds(float(match[1]) * _DURATION[match[2]])
+
+
+def parse_moment(text: str, now: int) -> int:
+    """Return the microseconds that ``2026-11-21T14:00:00Z``, ``1h`` or ``-1h`` (an hour ago) or ``now`` names.
+
+    Raises ValueError.
+    """
+    stripped = text.strip()
+    if stripped == "now":
+        return now
+    try:
+        ago_s = parse_duration(stripped.removeprefix("-"))
+    except ValueError:
+        return _absolute(stripped)
+    # Longer than all time (also: infinite) means from its beginning.
+    reach_s = (now - TIME_MIN_US) // SECOND_US
+    return now - int(min(ago_s, reach_s) * SECOND_US)
 
 
 def parse_size(text: str) -> Bytes:
@@ -42,6 +61,16 @@ def format_size(size: int) -> str:
             value = size / factor
             return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
     return f"{size}B"
+
+
+def _absolute(text: str) -> int:
+    try:
+        return parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        hint = "; a + in an address is written %2B" if " " in text else ""
+        raise ValueError(
+            f"expected a time such as 2026-11-21T14:00:00Z, -1h (an hour ago) or now, found {text[:60]!r}{hint}"
+        ) from error
 
 
 def _plain(number: float) -> str:

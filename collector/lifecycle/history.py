@@ -7,97 +7,106 @@ from typing import Any, Final
 import msgspec
 
 from collector.lifecycle.measure import EVERYTHING, HOUR_US
-from collector.lifecycle.rollups import Bucket, read_buckets
+from collector.lifecycle.rollups import Bucket, TooManyCountsError, read_counts
 from collector.lifecycle.settings import LifecycleSettings
 from collector.problem import ApiProblem, ErrorEntry
-from watchbook.clock import SECOND_US, TIME_MAX_US, TIME_MIN_US, format_rfc3339, parse_rfc3339
-from watchbook.units import parse_duration
+from watchbook.clock import SECOND_US, TIME_MAX_US, TIME_MIN_US, Clock, format_rfc3339, now_us
+from watchbook.units import parse_duration, parse_moment
 
-#: Most stretches of time in one answer.
-_BUCKETS_MAX: Final = 100_000
+#: Most counts in one answer: stretches of time, or with a field its values in all of them together.
+_COUNTS_MAX: Final = 200_000
+#: A year is enough for anybody; much more would not be a number that fits.
+_INTERVAL_S_MAX: Final = 366 * 86_400.0
 
 
 class History:
     """The question ``rollup``; made anew in any process, safe from any thread."""
 
-    def __init__(self, path: Path, settings: LifecycleSettings) -> None:
+    def __init__(self, path: Path, settings: LifecycleSettings, clock: Clock = now_us) -> None:
         """``path`` is that of ``rollups.db``, which need not be there yet."""
         self._path = path
         self._settings = settings
+        self._clock = clock
 
     def answer(self, parameters: Mapping[str, Any]) -> bytes:
-        """Return ``{interval_s, buckets: [{time, count, by?: {value: count}}], total, others?, fields}`` as JSON.
+        """Return ``{interval_s, buckets: [{time, count, by?: {value: count}}], total, other?, missing?, fields}``.
 
-        ``parameters``: ``from`` and ``to`` (RFC 3339, either may be None), ``interval`` (a duration, None: an hour; it
-        is made a multiple of an hour), ``by`` (one of the fields counted, or None) and ``gone`` (True: only what is no
-        longer stored).  Hours at both ends count whole.  ``others`` are events of values not counted by themselves.
-        Events of a segment are counted once it is sealed.  Raises ApiProblem 400.
+        It is JSON.  ``parameters``: ``from`` and ``to`` (RFC 3339 or relative to now, either may be None), ``interval``
+        (a duration, None: an hour; it is made a multiple of an hour), ``by`` (one of the fields counted, or None) and
+        ``gone`` (True: only events of segments that are gone).  Hours at both ends count whole.  With ``by``, ``other``
+        are events of values not counted by themselves, ``missing`` those of which no value was counted.  Events of a
+        segment are counted once it is sealed.  Raises ApiProblem 400.
         """
-        time_from = _moment(parameters, "from", TIME_MIN_US)
-        time_to = _moment(parameters, "to", TIME_MAX_US + 1)
+        time_from, time_to = _range(parameters, self._clock())
         interval_us = _interval(parameters.get("interval"))
         field = self._field(parameters.get("by"))
         try:
-            buckets = read_buckets(
-                self._path, time_from, time_to, interval_us=interval_us, field=field,
-                only_gone=bool(parameters.get("gone")),
+            everything, *divided = read_counts(
+                self._path, time_from, time_to, (EVERYTHING,) if field is None else (EVERYTHING, field),
+                interval_us=interval_us, only_gone=bool(parameters.get("gone")), counts_max=_COUNTS_MAX,
             )  # fmt: skip
         except FileNotFoundError:
-            buckets = []
-        found = document(buckets, interval_us, field)
-        if len(found["buckets"]) > _BUCKETS_MAX:
-            raise _problem(
-                "interval", f"{len(found['buckets'])} stretches of time; at most {_BUCKETS_MAX} are answered"
-            )
+            everything, divided = [], [] if field is None else [[]]
+        except TooManyCountsError as error:
+            message = f"more than {_COUNTS_MAX} counts; take a wider interval, a shorter range, or no 'by'"
+            raise _problem("interval", message) from error
+        found = document(everything, divided[0] if divided else None, interval_us)
         return msgspec.json.encode(found | {"fields": list(self._settings.rollup_fields)})
 
-    def _field(self, name: str | None) -> str:
+    def _field(self, name: str | None) -> str | None:
         fields = self._settings.rollup_fields
-        if name is None:
-            return EVERYTHING
-        if name not in fields:
-            raise _problem(
-                "by", f"expected one of {', '.join(fields)}, found {name[:80]!r}; see 'retention.rollup_fields'"
-            )
+        if name is not None and name not in fields:
+            counted = f"one of {', '.join(fields)}" if fields else "none, for no field is counted"
+            raise _problem("by", f"expected {counted}, found {name[:80]!r}; see 'retention.rollup_fields'")
         return name
 
 
-def document(buckets: Sequence[Bucket], interval_us: int, field: str) -> dict[str, Any]:
-    """Return buckets in the form of a histogram's answer."""
-    entries: dict[int, dict[str, Any]] = {}
-    others = 0
-    for bucket in buckets:
-        entry = entries.setdefault(
-            bucket.time, {"time": format_rfc3339(bucket.time), "count": 0} | ({"by": {}} if field else {})
-        )
-        entry["count"] += bucket.events
-        if field and bucket.value is not None:
-            entry["by"][bucket.value] = bucket.events
-        elif field:
-            others += bucket.events
-    return {
+def document(everything: Sequence[Bucket], divided: Sequence[Bucket] | None, interval_us: int) -> dict[str, Any]:
+    """Return buckets in the form of a histogram's answer; ``divided``: by the values of a field, None: by none."""
+    entries: dict[int, dict[str, Any]] = {
+        bucket.time: {"time": format_rfc3339(bucket.time), "count": bucket.events} for bucket in everything
+    }
+    total = sum(bucket.events for bucket in everything)
+    found = {
         "interval_s": max(1, interval_us // HOUR_US) * HOUR_US // SECOND_US,
-        "buckets": [entries[time] for time in sorted(entries)],
-        "total": sum(entry["count"] for entry in entries.values()),
-    } | ({"others": others} if others else {})
+        "buckets": list(entries.values()),
+        "total": {"value": total, "exact": True},
+    }
+    if divided is None:
+        return found
+    for entry in entries.values():
+        entry["by"] = {}
+    for bucket in divided:
+        if bucket.value is not None:
+            entries[bucket.time]["by"][bucket.value] = bucket.events
+    other = sum(bucket.events for bucket in divided if bucket.value is None)
+    return found | {"other": other, "missing": total - sum(bucket.events for bucket in divided)}
 
 
-def _moment(parameters: Mapping[str, Any], name: str, default: int) -> int:
+def _range(parameters: Mapping[str, Any], now: int) -> tuple[int, int]:
+    time_from = _moment(parameters, "from", now, TIME_MIN_US)
+    time_to = _moment(parameters, "to", now, TIME_MAX_US + 1)
+    if time_from >= time_to:
+        named = f"{format_rfc3339(time_from)}, 'to' is {format_rfc3339(time_to)}"
+        raise _problem("from", f"the range is empty: it is {named}")
+    return time_from, time_to
+
+
+def _moment(parameters: Mapping[str, Any], name: str, now: int, default: int) -> int:
     text = parameters.get(name)
     if text is None:
         return default
     try:
-        return parse_rfc3339(str(text))
-    except (ValueError, OverflowError) as error:
-        raise _problem(name, f"expected a time such as 2026-11-21T14:00:00Z, found {str(text)[:60]!r}") from error
+        return parse_moment(str(text), now)
+    except ValueError as error:
+        raise _problem(name, str(error)) from error
 
 
 def _interval(text: object) -> int:
     if text is None:
         return HOUR_US
     try:
-        # A year is enough for anybody; more would not be a number that fits.
-        return max(HOUR_US, int(min(parse_duration(str(text)), 366 * 86400.0) * SECOND_US))
+        return max(HOUR_US, int(min(parse_duration(str(text)), _INTERVAL_S_MAX) * SECOND_US))
     except ValueError as error:
         raise _problem("interval", f"expected a duration such as 1h or 1d, found {str(text)[:60]!r}") from error
 

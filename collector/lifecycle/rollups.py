@@ -13,7 +13,9 @@ A segment's counts are written in one transaction, in place of what was there of
 event is counted once.  They stay when the segment goes, and go only when its organization does.
 """
 
-from collections.abc import Iterator
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -179,6 +181,10 @@ class Rollups:
         )
 
 
+class TooManyCountsError(Exception):
+    """More would be read than was to be."""
+
+
 def read_buckets(
     path: Path,
     time_from: int,
@@ -188,30 +194,61 @@ def read_buckets(
     field: str = EVERYTHING,
     only_gone: bool = False,
 ) -> list[Bucket]:
-    """Return how many events each stretch of ``interval_us`` had, by the values of ``field``; from any process.
+    """Return what :func:`read_counts` returns for one field, however much it is."""
+    (buckets,) = read_counts(path, time_from, time_to, (field,), interval_us=interval_us, only_gone=only_gone)
+    return buckets
+
+
+def read_counts(
+    path: Path,
+    time_from: int,
+    time_to: int,
+    fields: Sequence[str],
+    *,
+    interval_us: int,
+    only_gone: bool = False,
+    counts_max: int = sys.maxsize,
+) -> list[list[Bucket]]:
+    """Return for each field how many events each stretch of ``interval_us`` had, by its values; from any process.
 
     Stretches begin at multiples of the interval, which is made a multiple of an hour; the hours at both ends count
-    whole.  Without a field: all events.  ``only_gone``: only those of segments that are gone.  Newest segments are not
-    in it before they are sealed.  Raises FileNotFoundError when nothing was ever counted, and NewerDatabaseError.
+    whole.  The field "": all events.  ``only_gone``: only those of segments that are gone.  Newest segments are not
+    in it before they are sealed.  All of it is of one moment.  Raises FileNotFoundError when nothing was ever counted,
+    TooManyCountsError when a field has more than ``counts_max`` counts, and NewerDatabaseError.
     """
     if not path.exists():
         raise FileNotFoundError(path)
     step = max(1, interval_us // HOUR_US) * HOUR_US
-    # Negative times too: SQL's division cuts towards zero, so the stretches are made here.
-    sums: dict[tuple[int, str | None], int] = {}
     connection = connect_readonly(path, compatibility=COMPATIBILITY)
     try:
-        rows = connection.execute(
-            "SELECT hour, text, sum(hourly.events) FROM hourly LEFT JOIN text ON text.id = value"
-            " JOIN segment ON segment.id = segment WHERE field = ? AND hour >= ? AND hour < ?"
-            f"{' AND gone IS NOT NULL' if only_gone else ''} GROUP BY hour, value",
-            (field, time_from // HOUR_US * HOUR_US, time_to),
-        )
-        for hour, text, events in rows:
-            key = (max(hour // step * step, TIME_MIN_US), text)
-            sums[key] = sums.get(key, 0) + events
+        connection.execute("BEGIN")
+        return [
+            _summed(_hours(connection, field, time_from, time_to, only_gone=only_gone), step, counts_max)
+            for field in fields
+        ]
     finally:
         connection.close()
+
+
+def _hours(
+    connection: sqlite3.Connection, field: str, time_from: int, time_to: int, *, only_gone: bool
+) -> Iterator[tuple[int, str | None, int]]:
+    return connection.execute(
+        "SELECT hour, text, sum(hourly.events) FROM hourly LEFT JOIN text ON text.id = value"
+        " JOIN segment ON segment.id = segment WHERE field = ? AND hour >= ? AND hour < ?"
+        f"{' AND gone IS NOT NULL' if only_gone else ''} GROUP BY hour, value",
+        (field, time_from // HOUR_US * HOUR_US, time_to),
+    )
+
+
+def _summed(rows: Iterable[tuple[int, str | None, int]], step: int, counts_max: int) -> list[Bucket]:
+    # Negative times too: SQL's division cuts towards zero, so the stretches are made here.
+    sums: dict[tuple[int, str | None], int] = {}
+    for hour, text, events in rows:
+        key = (max(hour // step * step, TIME_MIN_US), text)
+        sums[key] = sums.get(key, 0) + events
+        if len(sums) > counts_max:
+            raise TooManyCountsError
     return sorted((Bucket(*key, events) for key, events in sums.items()), key=_bucket_order)
 
 

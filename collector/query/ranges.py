@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.query.errors import QueryError
-from watchbook.clock import SECOND_US, TIME_MAX_US, TIME_MIN_US, format_rfc3339, parse_rfc3339
-from watchbook.units import parse_duration
+from watchbook import units
+from watchbook.clock import SECOND_US, TIME_MAX_US, TIME_MIN_US, format_rfc3339
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,11 @@ def resolve_range(time_from: str | None, time_to: str | None, now: int, default_
 
 
 def parse_moment(text: str, now: int, parameter: str) -> int:
-    """Return the microseconds that ``2026-11-21T14:00:00Z``, ``1h`` or ``-1h`` (an hour ago) or ``now`` names."""
-    stripped = text.strip()
-    if stripped == "now":
-        return now
-    try:
-        ago_s = parse_duration(stripped.removeprefix("-"))
-    except ValueError:
-        return _absolute(stripped, parameter)
-    # Longer than all time (also: infinite) means from its beginning.
-    reach_s = (now - TIME_MIN_US) // SECOND_US
-    return now - int(min(ago_s, reach_s) * SECOND_US)
+    """Return the microseconds that ``2026-11-21T14:00:00Z``, ``1h`` or ``-1h`` (an hour ago) or ``now`` names.
 
-
-def _absolute(text: str, parameter: str) -> int:
+    Raises QueryError, which names ``parameter``.
+    """
     try:
-        return parse_rfc3339(text)
-    except (ValueError, OverflowError) as error:
-        hint = "; a + in an address is written %2B" if " " in text else ""
-        raise QueryError(
-            f"expected a time such as 2026-11-21T14:00:00Z, -1h (an hour ago) or now, found {text[:60]!r}{hint}",
-            parameter=parameter,
-        ) from error
+        return units.parse_moment(text, now)
+    except ValueError as error:
+        raise QueryError(str(error), parameter=parameter) from error

@@ -90,6 +90,7 @@ def _add_events(app: web.Application, events: EventHandlers) -> None:
     app.router.add_get("/v1/events/{id}", events.get)
     app.router.add_get("/v1/facets", events.facets)
     app.router.add_get("/v1/histogram", events.histogram)
+    app.router.add_get("/v1/history", events.history)
     app.router.add_get("/v1/values", events.values)
     app.router.add_get("/v1/query/explain", events.explain)
 

@@ -66,6 +66,12 @@ def histogram_asked(values: Values, caller: str) -> Asked:
     return {**ranged(values, caller), "interval": one(values, "interval"), "by": one(values, "by")}
 
 
+def history_asked(values: Values, _caller: str) -> Asked:
+    """Return the parameters of ``rollup``."""
+    asked = {name: one(values, name) for name in ("from", "to", "interval", "by")}
+    return {**asked, "gone": read_truth(values, "gone")}
+
+
 def values_asked(values: Values, caller: str) -> Asked:
     """Return the parameters of ``values``; raises ApiProblem 400."""
     return {

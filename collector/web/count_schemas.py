@@ -31,6 +31,19 @@ def count_schemas(time_range: Schema, incomplete: Schema) -> dict[str, Schema]:
             buckets={"type": "array", "items": _BUCKET, "description": "Oldest first, without holes."},
             **around,
         ),
+        "History": _object(
+            ["interval_s", "buckets", "total", "fields"],
+            interval_s={"type": "integer", "minimum": 3600, "description": "The width of a bucket in seconds."},
+            buckets={
+                "type": "array",
+                "items": _BUCKET,
+                "description": "Oldest first; those without events are left out.",
+            },
+            total=TOTAL,
+            other={**_COUNT, "description": "With `by`: events with values that were not counted by themselves."},
+            missing={**_COUNT, "description": "With `by`: events of which no value was counted."},
+            fields={"type": "array", "items": {"type": "string"}, "description": "What `by` may be."},
+        ),
         "Values": _object(["values"], values={"type": "array", "items": _COUNTED}, incomplete=incomplete),
         "Explanation": {
             "type": "object",

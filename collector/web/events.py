@@ -1,4 +1,7 @@
-"""``GET /v1/events``, ``/v1/events/{id}``, and what is counted over events: facets, histogram, values, explain."""
+"""``GET /v1/events``, ``/v1/events/{id}``, and what is counted over events: facets, histogram, values, explain.
+
+``GET /v1/history`` asks of the counts that outlive events.
+"""
 
 from collections.abc import Callable
 
@@ -12,6 +15,7 @@ from collector.web.asking import (
     arrived_asked,
     facets_asked,
     histogram_asked,
+    history_asked,
     ranged,
     search_asked,
     values_asked,
@@ -19,7 +23,7 @@ from collector.web.asking import (
 from collector.web.parameters import Parameter, Values, read_parameters
 from collector.web.ports import Authorise
 from collector.web.representation import passed_on
-from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, VALUES
+from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 
 _NOTHING = b"null"
 
@@ -32,6 +36,7 @@ class EventHandlers:
         self._authorise = authorise
         self.facets = self._asking("facets", FACETS, facets_asked)
         self.histogram = self._asking("histogram", HISTOGRAM, histogram_asked)
+        self.history = self._asking("rollup", HISTORY, history_asked)
         self.values = self._asking("values", VALUES, values_asked)
         self.explain = self._asking("explain", EXPLAIN, ranged)
 

@@ -16,7 +16,7 @@ from collector.web.operation import (
 )
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
-from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, FACETS, HISTOGRAM, VALUES
+from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 from watchbook import wire
 
 
@@ -65,6 +65,7 @@ def _event_operations() -> dict[tuple[str, str], Operation]:
         ("/v1/events", "searchEvents", "Find events, newest first.", "EventPage", EVENTS),
         ("/v1/facets", "countFacets", "Count events by the values of fields.", "Facets", FACETS),
         ("/v1/histogram", "countByTime", "Count events over time.", "Histogram", HISTOGRAM),
+        ("/v1/history", "countHistory", "Count by the hour, events that are gone too.", "History", HISTORY),
         ("/v1/values", "completeValues", "List the values of a field, the most frequent first.", "Values", VALUES),
         ("/v1/query/explain", "explainQuery", "Say how a query is understood and looked up.", "Explanation", EXPLAIN),
     )

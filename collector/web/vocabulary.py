@@ -109,6 +109,20 @@ HISTOGRAM: Final = (
     Parameter("interval", "Width of a bucket, such as `1h`, `15m` or `1d`; by default what fits the range."),
     Parameter("by", "Count within each bucket by the values of this field."),
 )
+HISTORY: Final = (
+    Parameter("from", f"Beginning of the range (its hour is included); by default there is none. {_MOMENT}"),
+    Parameter(
+        "to", f"End of the range (its hour is included, unless it begins then); by default there is none. {_MOMENT}"
+    ),
+    Parameter("interval", "Width of a bucket in whole hours, such as `1h`, `1d` or `7d`; by default an hour."),
+    Parameter("by", "Count within each bucket by the values of this field, one of `retention.rollup_fields`."),
+    Parameter(
+        "gone",
+        "Count only events of segments that are gone as a whole; what retention took out of segments that stay is not "
+        "among them.",
+        {"type": "boolean", "default": False},
+    ),
+)
 VALUES: Final = (
     *_RANGE,
     *SELECTION,

@@ -1,10 +1,11 @@
-"""Durations and sizes as people write them."""
+"""Durations, sizes and moments as people write them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchbook.units import format_duration, format_size, parse_duration, parse_size
+from watchbook.clock import TIME_MIN_US
+from watchbook.units import format_duration, format_size, parse_duration, parse_moment, parse_size
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,24 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_duration_says_how_one_looks(text: str) -> None:
     with pytest.raises(ValueError, match="write a number and a unit: 250ms"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [("now", 10**15), ("-1h", 10**15 - 3_600_000_000), (" 1s ", 10**15 - 1_000_000), ("1970-01-01T00:00:01Z", 10**6)],
+)
+def test_a_moment_is_a_time_or_so_long_ago(text: str, moment: int) -> None:
+    assert parse_moment(text, 10**15) == moment
+
+
+def test_longer_ago_than_all_time_is_its_beginning() -> None:
+    assert parse_moment(f"{'9' * 400}w", 10**15) == TIME_MIN_US
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "--1h", "+1h", "2026-11-21T14:00:00", "12"])
+def test_what_is_no_moment_says_how_one_looks(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time such as 2026-11-21T14:00:00Z, -1h"):
+        parse_moment(text, 0)
 
 
 @pytest.mark.parametrize(

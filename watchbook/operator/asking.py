@@ -55,7 +55,7 @@ class Selection:
         """Return it as parameters, with those of the saved filter; raises OperatorError when there is none."""
         saved = {} if self.filter_name is None else find_filter(collector, self.filter_name).parameters()
         text = _both(saved.pop("q", [""])[0], " ".join(self.query))
-        typed = {name: [_moment(value, utc)] for name, value in self._times() if value is not None}
+        typed = {name: [typed_moment(value, utc)] for name, value in self._times() if value is not None}
         # A range that is typed replaces the saved one as a whole: half of each would mean neither.
         kept = {name: values for name, values in saved.items() if not (typed and name in ("from", "to"))}
         excluded = list(dict.fromkeys([*kept.pop("exclude", []), *self.exclude]))
@@ -116,7 +116,7 @@ def _both(saved: str, typed: str) -> str:
     return saved if saved.strip() else typed
 
 
-def _moment(text: str, utc: bool) -> str:
+def typed_moment(text: str, utc: bool) -> str:
     """Return a time for the API: a time without a zone is local time, as people mean it (UTC with ``--utc``)."""
     try:
         moment = datetime.fromisoformat(text)

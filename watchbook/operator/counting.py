@@ -26,11 +26,11 @@ def facets(options: Options, selection: Selection, fields: tuple[str, ...], size
     watchbook facets outcome:failure --field actor --field action --since 30d
     watchbook facets --field org --distinct actor.id
     """
-    more = [*(("field", field) for field in fields), ("size", str(size)), *_given(distinct=distinct)]
+    more = [*(("field", field) for field in fields), ("size", str(size)), *given(distinct=distinct)]
     body = _answer(options, selection, "/v1/facets", more)
     found: Facets = decoded(body, Facets)
     if options.json_lines:
-        _write_json(body)
+        write_json(body)
     else:
         show_facets(found)
     _summarise(found.total, found.range, found.incomplete, options.utc)
@@ -48,12 +48,12 @@ def histogram(options: Options, selection: Selection, interval: str | None, by: 
     watchbook histogram outcome:failure --since 7d
     watchbook histogram --interval 1d --by category --since 30d
     """
-    body = _answer(options, selection, "/v1/histogram", _given(interval=interval, by=by))
+    body = _answer(options, selection, "/v1/histogram", given(interval=interval, by=by))
     found: Histogram = decoded(body, Histogram)
     if options.json_lines:
-        _write_json(body)
+        write_json(body)
     else:
-        show_histogram(found, utc=options.utc)
+        show_histogram(found.buckets, found.interval_s, utc=options.utc)
     _summarise(found.total, found.range, found.incomplete, options.utc)
 
 
@@ -70,10 +70,10 @@ def values(options: Options, selection: Selection, field: str, prefix: str | Non
     watchbook values action
     watchbook values resource.type --prefix data --since 30d
     """
-    more = [("field", field), ("limit", str(limit)), *_given(prefix=prefix)]
+    more = [("field", field), ("limit", str(limit)), *given(prefix=prefix)]
     body = _answer(options, selection, "/v1/values", more)
     if options.json_lines:
-        _write_json(body)
+        write_json(body)
     else:
         show_values(decoded(body, Values))
 
@@ -89,7 +89,7 @@ def explain(options: Options, selection: Selection) -> None:
     """
     body = _answer(options, selection, "/v1/query/explain", ())
     if options.json_lines:
-        _write_json(body)
+        write_json(body)
     else:
         show_explanation(decoded(body, Explanation))
 
@@ -101,11 +101,13 @@ def _answer(options: Options, selection: Selection, path: str, more: Parameters)
         return collector.get(path, [*asked.parameters, *more])
 
 
-def _given(**parameters: str | None) -> list[tuple[str, str]]:
+def given(**parameters: str | None) -> list[tuple[str, str]]:
+    """Return the parameters that are not None."""
     return [(name, value) for name, value in parameters.items() if value is not None]
 
 
-def _write_json(body: bytes) -> None:
+def write_json(body: bytes) -> None:
+    """Write an answer on a line of its own."""
     sys.stdout.buffer.write(json_line(body))
 
 

@@ -1,7 +1,7 @@
 """Shows what was counted on a terminal: tables with bars, charts, the plan as a tree."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from watchbook.operator.cells import CELL_CHARS_MAX, shown_time, visible
 from watchbook.operator.charts import bar, columns, grouped
-from watchbook.operator.counts import Counted, Explanation, Facet, Facets, Histogram, Value, Values
+from watchbook.operator.counts import Bucket, Counted, Explanation, Facet, Facets, Value, Values
 from watchbook.units import format_duration
 
 _BAR_CELLS: Final = 30
@@ -46,10 +46,10 @@ def show_values(found: Values) -> None:
     _console().print(table)
 
 
-def show_histogram(found: Histogram, *, utc: bool) -> None:
-    """Print a chart over time, and with ``by`` a line for each value below it."""
+def show_histogram(buckets: Sequence[Bucket], interval_s: float, *, utc: bool) -> None:
+    """Print a chart over time, and a line for each value below it when the buckets have values."""
     console = _console()
-    counts = [bucket.count for bucket in found.buckets]
+    counts = [bucket.count for bucket in buckets]
     if not counts:
         return
     highest = str(max(grouped(counts, console.width)[0]))
@@ -59,12 +59,12 @@ def show_histogram(found: Histogram, *, utc: bool) -> None:
     for number, line in enumerate(columns(sums, _CHART_LINES)):
         label = highest if number == 0 else ("0" if number == _CHART_LINES - 1 else "")
         console.print(Text.assemble(f"{label:>{len(highest)}} ┤", (line, "cyan")), no_wrap=True, crop=True)
-    first, last = (shown_time(found.buckets[index].time, utc) for index in (0, -1))
+    first, last = (shown_time(buckets[index].time, utc) for index in (0, -1))
     room = len(sums) - len(first) - len(last)
     console.print(Text(f"{'':{len(highest)}}  {first}{' ' * max(1, room)}{last}"), no_wrap=True, crop=True)
-    each = format_duration(found.interval_s * size)
+    each = format_duration(interval_s * size)
     console.print(Text(f"{'':{len(highest)}}  one column: {each}, {'UTC' if utc else 'local time'}", style="dim"))
-    _show_lines(console, found, width)
+    _show_lines(console, buckets, width)
 
 
 def show_explanation(found: Explanation) -> None:
@@ -108,16 +108,16 @@ def _facet_row(counted: Counted, largest: int, *, distinct: bool) -> list[Text]:
     return [*row, Text(_shown(counted.distinct))] if distinct else row
 
 
-def _show_lines(console: Console, found: Histogram, width: int) -> None:
+def _show_lines(console: Console, buckets: Sequence[Bucket], width: int) -> None:
     totals: Counter[str] = Counter()
-    for bucket in found.buckets:
+    for bucket in buckets:
         totals.update(bucket.by)
     if not totals:
         return
     console.print()
     most = max(totals.values())
     for value, total in totals.most_common(_LINES_MAX):
-        counts, _ = grouped([bucket.by.get(value, 0) for bucket in found.buckets], width)
+        counts, _ = grouped([bucket.by.get(value, 0) for bucket in buckets], width)
         (line,) = columns(counts, 1)
         console.print(Text.assemble(f"{total:>{len(str(most))}} {_shown(value) or '(no value)'}"), no_wrap=True)
         console.print(Text.assemble(" " * (len(str(most)) + 1), (line, "cyan")), no_wrap=True, crop=True)

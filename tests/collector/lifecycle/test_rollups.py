@@ -9,11 +9,14 @@ import pytest
 from collector.block import DecodedBlock, SegmentInfo
 from collector.lifecycle import Bucket, History, LifecycleSettings, Rollups, read_buckets
 from collector.lifecycle.measure import Measured, Measuring
+from collector.lifecycle.rollups import TooManyCountsError, read_counts
 from collector.problem import ApiProblem
+from tests.collector.lifecycle.counted import count_by_the_hour
 from tests.collector.lifecycle.memory_shelf import MemoryShelf, at, event
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
 
 HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
 DAY = at("2020-01-01")
 
 
@@ -63,8 +66,9 @@ def test_the_rarest_values_are_counted_together_and_none_is_lost(tmp_path: Path)
     assert answer == {
         "interval_s": 86400,
         "buckets": [{"time": "2020-01-01T00:00:00.000000Z", "count": 100, "by": {"often": 30, "a0": 10, "a1": 10}}],
-        "total": 100,
-        "others": 50,
+        "total": {"value": 100, "exact": True},
+        "other": 50,
+        "missing": 0,
         "fields": ["action"],
     }
 
@@ -74,6 +78,8 @@ def test_the_rarest_values_are_counted_together_and_none_is_lost(tmp_path: Path)
     [
         ({"by": "actor.id"}, "'by': expected one of action, module, found 'actor.id'"),
         ({"from": "yesterday"}, "'from': expected a time"),
+        ({"from": "1h", "to": "2h"}, "'from': the range is empty"),
+        ({"to": "0001-01-01T00:00:00Z"}, "'from': the range is empty"),
         ({"interval": "often"}, "'interval': expected a duration"),
     ],
 )
@@ -85,7 +91,31 @@ def test_a_wrong_parameter_is_named(tmp_path: Path, parameters: dict[str, str], 
 
 def test_before_anything_was_counted_the_answer_is_empty(tmp_path: Path) -> None:
     answer = json.loads(History(tmp_path / "rollups.db", LifecycleSettings()).answer({"from": None, "interval": None}))
-    assert (answer["buckets"], answer["total"], answer["interval_s"]) == ([], 0, 3600)
+    assert (answer["buckets"], answer["total"]["value"], answer["interval_s"]) == ([], 0, 3600)
+
+
+def test_events_without_a_value_are_counted_too(tmp_path: Path) -> None:
+    count_by_the_hour(tmp_path / "rollups.db", [(DAY, "acme"), (DAY + HOUR_US, "globex")])
+    history = History(tmp_path / "rollups.db", LifecycleSettings())
+    answer = json.loads(history.answer({"by": "module"}))
+    assert [(bucket["count"], bucket["by"]) for bucket in answer["buckets"]] == [(1, {}), (1, {})]
+    assert (answer["total"]["value"], answer["other"], answer["missing"]) == (2, 0, 2)
+
+
+def test_a_range_may_be_relative_to_now(tmp_path: Path) -> None:
+    count_by_the_hour(tmp_path / "rollups.db", [(DAY + hour * HOUR_US, "acme") for hour in range(24)])
+    history = History(tmp_path / "rollups.db", LifecycleSettings(), lambda: DAY + 12 * HOUR_US)
+    assert json.loads(history.answer({"from": "-3h", "to": "now"}))["total"]["value"] == 3
+    assert json.loads(history.answer({"from": "3h", "to": None, "interval": "1us"}))["total"]["value"] == 15
+
+
+def test_more_counts_than_an_answer_holds_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rollups.db"
+    count_by_the_hour(path, [(DAY + hour * HOUR_US, f"org{hour}") for hour in range(24)])
+    counts = read_counts(path, DAY, DAY + DAY_US, ("", "org"), interval_us=HOUR_US, counts_max=24)
+    assert [len(buckets) for buckets in counts] == [24, 24]
+    with pytest.raises(TooManyCountsError):
+        read_counts(path, DAY, DAY + DAY_US, ("org",), interval_us=HOUR_US, counts_max=23)
 
 
 def test_hostile_values_and_times_at_both_ends_are_counted(tmp_path: Path) -> None:

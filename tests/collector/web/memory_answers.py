@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from collector.problem import ApiProblem
-from collector.questions import make_questions
+from collector.questions import Question, make_questions
 from watchbook.clock import format_rfc3339, parse_rfc3339
 from watchbook.event import flatten
 
@@ -56,6 +57,7 @@ class MemoryAnswers:
         answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "search": self._search, "arrived": self._arrived, "event": self._event, "facets": self._facets,
             "histogram": self._histogram, "values": self._values, "explain": self._explain,
+            "rollup": self._rollup,
         }  # fmt: skip
         return msgspec.json.encode(answers[question](parameters))
 
@@ -107,6 +109,15 @@ class MemoryAnswers:
             "range": self._range(asked),
         }  # fmt: skip
 
+    def _rollup(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        count = len(self.events)
+        bucket: dict[str, Any] = {"time": format_rfc3339(NOW), "count": count}
+        found = {"interval_s": 3600, "buckets": [bucket], "total": {"value": count, "exact": True}, "fields": ["org"]}
+        if asked["by"]:
+            bucket["by"] = {"acme": count}
+            found |= {"other": 0, "missing": 0}
+        return found
+
     def _values(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         counts = Counter(str(flatten(event).get(asked["field"])) for _, event in self._found(asked))
         found = [(value, count) for value, count in counts.most_common() if value.startswith(asked["prefix"])]
@@ -137,7 +148,10 @@ class InProcess:
     """Answers every question in this process: stands where the pool of query processes stands."""
 
     def __init__(self, answers: MemoryAnswers) -> None:
-        self._questions = make_questions(answers)
+        self._questions: Mapping[str, Question] = {
+            **make_questions(answers),
+            "rollup": partial(answers.answer, "rollup"),
+        }
 
     async def ask(self, question: str, parameters: Mapping[str, object]) -> bytes:
         """Return the answer; what is asked must survive the way through a pipe."""

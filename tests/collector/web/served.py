@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from collector.access import AccessSettings, Gate, TokenStore
 from collector.filters import FilterSettings, FilterStore
+from collector.lifecycle import History, LifecycleSettings
 from collector.news import News
 from collector.query import Answers, NoIndexes, QuerySettings
 from collector.questions import make_questions
@@ -20,6 +21,7 @@ from collector.refusals import problem_of
 from collector.state import COMPATIBILITY, open_state
 from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
+from tests.collector.lifecycle.counted import count_by_the_hour
 from tests.collector.web.listed_alerts import ListedAlerts
 from watchbook.clock import now_us
 from watchbook.units import Bytes
@@ -29,8 +31,8 @@ from watchbook.wire import columns_of, decode_batch, encode_batch
 class Threads:
     """Answers questions in threads of this process: stands where the pool of query processes stands."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._questions = make_questions(answers)
+    def __init__(self, answers: Answers, history: History) -> None:
+        self._questions = {**make_questions(answers), "rollup": history.answer}
 
     async def ask(self, question: str, parameters: Mapping[str, object]) -> bytes:
         return await asyncio.to_thread(self._questions[question], parameters)
@@ -76,7 +78,11 @@ class Served:
         for sequence, batch in enumerate(self._events, 1):
             data = encode_batch(len(batch), columns_of(batch))
             await store.append("5" * 32, sequence, data, decode_batch(data, bytes_max=1 << 30))
-        answerer = Threads(Answers(store.reader, NoIndexes(), QuerySettings(), registry))
+        rollups = self._folder / "rollups.db"
+        await asyncio.to_thread(count_by_the_hour, rollups, [(now_us(), "acme")] * 3, [(0, "globex")])
+        answerer = Threads(
+            Answers(store.reader, NoIndexes(), QuerySettings(), registry), History(rollups, LifecycleSettings())
+        )
         app = make_application(registry, body_bytes_max=1 << 20, middlewares=[gate.middleware()])
         Receiver(
             ReceiveSettings(), append=store.append, own_stream=lambda: store.own_stream,

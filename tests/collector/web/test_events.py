@@ -9,7 +9,7 @@ from tests.collector.web.conftest import Face
 from tests.collector.web.memory_answers import STREAM, an_event
 
 READS = (
-    "/v1/events", f"/v1/events/{STREAM}-1-0", "/v1/facets", "/v1/histogram", "/v1/values?field=action",
+    "/v1/events", f"/v1/events/{STREAM}-1-0", "/v1/facets", "/v1/histogram", "/v1/history", "/v1/values?field=action",
     "/v1/query/explain", "/v1/export", "/v1/filters", "/v1/alerts", "/v1/alerts/a1",
 )  # fmt: skip
 
@@ -177,6 +177,26 @@ async def test_a_histogram_and_values_and_an_explanation_ask_their_questions(fac
     assert problem["errors"][0]["parameter"] == "field"
     assert (await face.get("/v1/query/explain", q="a"))["query"] == "a"
     await face.get("/v1/query/explain", 400, limit="5")
+
+
+async def test_history_asks_of_the_counts_that_outlive_events(face: Face) -> None:
+    face.append(an_event())
+    asked = {"from": "900d", "to": "2026-11-21T00:00:00Z", "interval": "1d", "by": "org"}
+    answer = await face.get("/v1/history", 200, **asked, gone="true")
+    assert face.answers.asked[-1] == ("rollup", {**asked, "gone": True})
+    assert answer["buckets"] == [{"time": "2026-11-21T12:00:00.000000Z", "count": 1, "by": {"acme": 1}}]
+    await face.get("/v1/history")
+    assert face.parameters() == {"from": None, "to": None, "interval": None, "by": None, "gone": False}
+    for wrong in ({"q": "x"}, {"org": "acme"}, {"gone": "yes"}, {"limit": "5"}):
+        (error,) = (await face.get("/v1/history", 400, **wrong))["errors"]
+        assert error["parameter"] in wrong
+
+
+async def test_counts_that_are_known_already_are_not_sent_again(face: Face) -> None:
+    async with face.client.get("/v1/history") as response:
+        etag = response.headers["ETag"]
+    async with face.client.get("/v1/history", headers={"If-None-Match": etag}) as response:
+        assert (response.status, await response.read()) == (304, b"")
 
 
 @pytest.mark.parametrize("path", READS)

@@ -93,6 +93,22 @@ def test_the_four_tiers_lie_side_by_side(house: House) -> None:
     assert lying == {10: "sealed", 40: "sealed", 400: "archived"}
 
 
+def test_of_the_last_tier_the_counts_stay(house: House) -> None:
+    """Row 120: what is gone after five years is still counted by the hour, for whoever asks over HTTP or types it."""
+    ends = [house.journal.ago(days=age) for age in (1901, 1899)]
+    assert house.get("/v1/events", since=ends[0], to=ends[1])["events"] == []
+    counted = house.get("/v1/history", since=ends[0], to=ends[1], by="org", interval="1h")
+    assert counted["total"] == {"value": SEGMENT_EVENTS, "exact": True}
+    assert sum(bucket["by"]["tiered"] for bucket in counted["buckets"]) == SEGMENT_EVENTS
+    assert (counted["other"], counted["missing"]) == (0, 0)
+    (typed,) = house.said("history", "--since", ends[0], "--until", ends[1], "--by", "org", "--interval", "1h")
+    assert typed == counted
+    younger = {"since": "11d", "to": house.journal.ago(days=9), "by": "org"}
+    for gone, events in (("false", SEGMENT_EVENTS), ("true", 0)):
+        buckets = house.get("/v1/history", gone=gone, **younger)["buckets"]
+        assert sum(bucket["by"].get("tiered", 0) for bucket in buckets) == events
+
+
 def test_a_legal_hold_blocks_deletion_until_it_is_lifted(house: House) -> None:
     """Row 120: "unless compliance required"; it says what it kept, and who lifted it is on record."""
     assert stored(house, "held") == {"500": SEGMENT_EVENTS}

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from collector.access.tokens import Principal
 from collector.filters import FilterSettings, FilterStore
+from collector.lifecycle import History, LifecycleSettings
 from collector.news import News
 from collector.problem import ApiProblem
 from collector.query import Answers, NoIndexes, QuerySettings
@@ -41,8 +42,8 @@ def authorise(request: web.Request, scope: str) -> Principal:
 class Threads:
     """Answers questions in threads of this process: stands where the pool of query processes stands."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._questions = make_questions(answers)
+    def __init__(self, answers: Answers, history: History) -> None:
+        self._questions = {**make_questions(answers), "rollup": history.answer}
 
     async def ask(self, question: str, parameters: Mapping[str, object]) -> bytes:
         return await asyncio.to_thread(self._questions[question], parameters)
@@ -56,7 +57,8 @@ class Desk:
         self.news = News(0)
         self.registry = registry = CollectorRegistry()
         answers = Answers(self.source, NoIndexes(), QuerySettings(**settings), registry, clock=lambda: NOW)
-        answerer = Threads(answers)
+        self.rollups = folder / "rollups.db"
+        answerer = Threads(answers, History(self.rollups, LifecycleSettings(), lambda: NOW))
         state = folder / "state.db"
         open_state(state).close()
         web_settings = WebSettings(tail_heartbeat=Seconds(0.1), tail_interval=Seconds(0.001))
