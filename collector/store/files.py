@@ -64,6 +64,11 @@ class SegmentFiles:
                 return (*segment.heads(), segment)
         return Heads(1, CHAIN_ZERO), uuid.uuid4().hex, None
 
+    def needs_next(self, now: int) -> bool:
+        """Return whether the current segment is full, or of a day that is over."""
+        # A clock that went back must not reopen an older day: names only grow.
+        return self.current.events >= self._settings.segment_events_max or _day(now) > self.current.name[:10]
+
     def make_room(self, now: int) -> None:
         """Begin the next segment when its day has come or the current one is full; raises DiskFullError."""
         free = free_bytes(self.folder)
@@ -72,9 +77,7 @@ class SegmentFiles:
                 f"{free} bytes are free in {self.folder},"
                 f" 'store.free_bytes_min' asks for {self._settings.free_bytes_min}"
             )
-        # A clock that went back must not reopen an older day: names only grow.
-        full = self.current.events >= self._settings.segment_events_max
-        if full or _day(now) > self.current.name[:10]:
+        if self.needs_next(now):
             following = self._create(now)
             self.current.finish()
             self.current = following

@@ -43,6 +43,11 @@ class HeadCheckpoint:
         if self.wait_s() == 0.0:
             self._tried("running")
 
+    def sign_now(self) -> None:
+        """Sign where the store stands, unless that is signed."""
+        if self._heads.next_number - 1 != self._signed:
+            self._tried("running")
+
     def close(self) -> None:
         """Sign that nothing follows."""
         self._tried("closed")

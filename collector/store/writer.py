@@ -139,6 +139,8 @@ class Writer:
         work = _Group(self._files, self._clock(), self._is_stored)
         results: list[tuple[Append, Appended | Exception]] = []
         try:
+            if self._head is not None and self._files.needs_next(work.received):
+                self._head.sign_now()  # no segment begins behind what is signed
             self._files.make_room(work.received)
             work.segment = self._files.current.name
             for append in appends:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from collector.store import SegmentReader, Store
 from collector.store.checkpoint import HEAD_FILE, read_checkpoint
-from collector.store.verify import key_of_folder
+from collector.store.verify import key_of_folder, verify_folder
 from tests.collector.store.batches import TIME, batch_of
 from tests.collector.store.folders import BYTES_MAX, SETTINGS, Ticking, all_blocks, filled, reader_of, seal_all
 from watchbook.units import Seconds
@@ -137,3 +137,19 @@ async def test_the_head_is_signed_soon_after_a_commit_even_when_nothing_follows(
     await store.close()
     assert read_checkpoint((folder / HEAD_FILE).read_bytes(), key).state == "closed"
     assert (tmp_path / "checkpoint.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_store_that_fills_segments_faster_than_it_signs_its_head_is_intact_while_it_runs(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "segments"
+    settings = replace(SETTINGS, segment_events_max=2, checkpoint_every=Seconds(3600.0))
+    store = await Store.open(
+        folder, settings, batch_bytes_max=BYTES_MAX, clock=Ticking(), on_committed=lambda _: None,
+        key_path=tmp_path / "checkpoint.key",
+    )  # fmt: skip
+    for sequence in range(1, 8):
+        await store.append(STREAM, sequence, *batch_of("a"))
+        report = await asyncio.to_thread(verify_folder, folder)
+        assert report.is_intact, report
+    await store.close()
