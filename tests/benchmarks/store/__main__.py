@@ -125,13 +125,13 @@ def _store_and_ask(stand: Stand, bodies: Path, events: int, repeats: int, folder
         "Bytes an event",
         ("", "together", "goal", "blocks", "index"),
         [
-            Row("hot", f"{hot.together:.1f}", "115", f"{hot.blocks:.1f}", f"{hot.index:.1f}"),
+            Row("hot", f"{hot.together:.1f}", "115", f"{hot.block_bytes:.1f}", f"{hot.index_bytes:.1f}"),
             Row(
                 "sealed",
                 f"{sealed.sizes.together:.1f}",
                 "95",
-                f"{sealed.sizes.blocks:.1f}",
-                f"{sealed.sizes.index:.1f}",
+                f"{sealed.sizes.block_bytes:.1f}",
+                f"{sealed.sizes.index_bytes:.1f}",
             ),
             Row("Parquet", f"{archived.event_bytes:.1f}", "52", "", ""),
         ],

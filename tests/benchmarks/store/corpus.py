@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
     path: Path
     first: int
-    count: int
+    events: int
     step_us: int
     start_us: int
     seed: int
@@ -120,5 +120,5 @@ def _document(batch: Batch, index: int) -> object:
 
 def _write_part(part: Part) -> None:
     start_us = part.start_us + part.first * part.step_us
-    lines = app_lines(part.count, seed=part.seed + part.first, start_us=start_us, step_us=part.step_us)
+    lines = app_lines(part.events, seed=part.seed + part.first, start_us=start_us, step_us=part.step_us)
     write_bodies(part.path, batches_of(map(partial(bytes.rstrip), lines)))

@@ -34,13 +34,13 @@ class Loaded(NamedTuple):
 class Sizes(NamedTuple):
     """Bytes an event."""
 
-    blocks: float
-    index: float
+    block_bytes: float
+    index_bytes: float
 
     @property
     def together(self) -> float:
         """Blocks and index."""
-        return self.blocks + self.index
+        return self.block_bytes + self.index_bytes
 
 
 def start_sending(stand: Stand, bodies: Path, connections: int = _CONNECTIONS) -> "subprocess.Popen[bytes]":

@@ -139,7 +139,7 @@ async def test_the_head_is_signed_soon_after_a_commit_even_when_nothing_follows(
     assert (tmp_path / "checkpoint.key").stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_store_that_fills_segments_faster_than_it_signs_its_head_is_intact_while_it_runs(
+async def test_a_store_that_fills_segments_faster_than_it_signs_is_intact_while_it_runs(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "segments"
