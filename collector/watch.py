@@ -190,7 +190,7 @@ class Watch:
         """Return blocks that follow what was read: those just stored if they follow on, else from the files."""
         recent: list[tuple[BlockInfo, DecodedBlock | None]] = []
         expected = self.read_up_to + 1
-        while self._recent:
+        while self._recent and len(recent) < _AT_ONCE:  # between two steps the clock has its turn
             block = self._recent[0]
             if block.info.number > expected:
                 break

@@ -133,11 +133,11 @@ def test_a_segment_passes_the_four_tiers_as_years_go_by(world: World) -> None:
     """Row 120: keep all; after 30 days counted and packed; after a year in cold storage; after five years gone."""
     world.fill(0, 1, 2)  # three segments, of which the newest stays open
     seen: dict[int, list[str]] = {}
-    for days in (2, 31, 200, 364, 366, 1000, 1825, 1829):
+    for days in (2, 31, 200, 364, 367, 1000, 1825, 1829):
         world.work(days)
         seen[days] = [segment.tier for segment in world.segments()]
     assert seen[2] == seen[31] == seen[200] == seen[364] == ["sealed", "sealed", "hot"]
-    assert seen[366] == seen[1000] == seen[1825] == ["archived", "archived", "hot"]
+    assert seen[367] == seen[1000] == seen[1825] == ["archived", "archived", "hot"]
     assert seen[1829] == ["hot"]
     assert world.events() == list(range(80, 120))
     assert [each["measures"]["events"] for each in world.told("Segment removed")] == [40, 40]
