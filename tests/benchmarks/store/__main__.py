@@ -187,6 +187,7 @@ def _all_at_once(stand: Stand, bodies: Path, seed: int, kept: Path, folder: Path
             Row("events stored a second", f"{came / mixed.seconds:,.0f}", "200,000"),
             Row("events not indexed at the end", f"{behind:,.0f}", ""),
             Row("slowest", mixed.worst, ""),
+            Row("questions refused (503)", str(mixed.refused), "0"),
         ],
     )
 
