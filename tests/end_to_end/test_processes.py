@@ -66,6 +66,7 @@ def by_kind(stand: Stand, kind: str) -> list[int]:
 
 def test_queries_and_ingest_go_on_when_workers_are_killed(stand: Stand) -> None:
     post(stand, "alice")
+    wait_for("both workers", lambda: len(by_kind(stand, "query")) == 2, 30)
     for pid in by_kind(stand, "query"):
         os.kill(pid, signal.SIGKILL)
     assert actors(stand) == ["alice"]
