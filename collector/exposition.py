@@ -121,6 +121,13 @@ def add_process_metrics(registry: CollectorRegistry, store: Store, pool: QueryPo
         "Stored events that are not indexed yet; queries find them by reading their blocks.",
         lambda: index.behind_events(store.last_number),
     )
+    add_counters(
+        registry,
+        "watchbook_index_waited",
+        "Requests of senders that waited because too much was not indexed yet ('processes.index_behind_max').",
+        (),
+        lambda: [((), index.waited)],
+    )
 
 
 def add_destination_metrics(registry: CollectorRegistry, checkpoints: CheckpointSender) -> None:

@@ -31,6 +31,8 @@ class IndexProcess:
         self._stop_s = recipe.limits.stop_time
         self._behind_max = recipe.limits.index_behind_max
         self._moved = asyncio.Event()
+        #: How many requests of senders waited for the index.
+        self.waited = 0
         self._news = asyncio.Event()
         self._words: dict[str, dict[str, Any]] = {}
         self.place = Supervisor(KIND, KIND, recipe, roster, self._attend)
@@ -60,6 +62,7 @@ class IndexProcess:
         """Wait while too many of the events up to ``last_number`` are not indexed, but not for long."""
         if not self.place.is_ready or self.behind_events(last_number()) <= self._behind_max:
             return
+        self.waited += 1
         with suppress(TimeoutError):
             async with asyncio.timeout(_ROOM_WAIT_S):
                 while self.behind_events(last_number()) > self._behind_max:

@@ -189,18 +189,6 @@ class Shelf:
                     return first
         return self._clock()
 
-    def _with_info(self, info: ArchivedInfo) -> dict[str, Any]:
-        """Write what a new Parquet file spans beside it; return what the ledger says of the file."""
-        path, info_path = (
-            path_of(self._folder, info.name, "archived"),
-            self._folder / f"{info.name}{ARCHIVED_INFO_SUFFIX}",
-        )
-        sync_file(new_path(path))
-        sha256 = sha256_of(new_path(path))
-        info = msgspec.structs.replace(info, sha256=sha256)
-        write_durably(new_path(info_path), encode_archived_info(info))
-        return {"sha256": sha256, "bytes": new_path(path).stat().st_size}
-
     def _last_written(self, name: str) -> int:
         return path_of(self._folder, name, "hot").stat().st_mtime_ns // 1000
 

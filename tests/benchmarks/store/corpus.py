@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -121,4 +120,4 @@ def _document(batch: Batch, index: int) -> object:
 def _write_part(part: Part) -> None:
     start_us = part.start_us + part.first * part.step_us
     lines = app_lines(part.events, seed=part.seed + part.first, start_us=start_us, step_us=part.step_us)
-    write_bodies(part.path, batches_of(map(partial(bytes.rstrip), lines)))
+    write_bodies(part.path, batches_of(map(bytes.rstrip, lines)))
