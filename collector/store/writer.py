@@ -82,7 +82,9 @@ class Writer:
         self._on_done = on_done
         self._waiting: queue.Queue[Append | None] = queue.Queue(waiting_max)
         self._failure = RepeatedFailure(log.error, "commit")
-        self._thread = threading.Thread(target=self._run, name="store-writer")
+        # A daemon: an error that ends the program before drain() must end it, not leave it waiting for this thread for
+        # ever.  What the thread is cut off from is a commit, as with a kill.
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
     @property
     def failing(self) -> str | None:

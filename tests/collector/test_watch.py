@@ -1,11 +1,12 @@
 """The watch over a real store and real alerts: each block once, whatever becomes of a block or of the disk."""
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from collector.alert import AlertSettings, AlertStore, Watermark
 from collector.block import BlockInfo, DecodedBlock
@@ -68,37 +69,69 @@ class CountingAlerts(AlertStore):
         return super().apply(changes, watermark)
 
 
+class CountingSource:
+    """A store's reader that counts how many blocks are read from files."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.read_blocks = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def read(self, info: BlockInfo) -> DecodedBlock:
+        """See :class:`collector.block.BlockSource`."""
+        self.read_blocks += 1
+        block: DecodedBlock = self._reader.read(info)
+        return block
+
+
+class Stage(NamedTuple):
+    """A store with a watch over it."""
+
+    store: Store
+    watch: Watch
+    alerts: AlertStore
+    source: CountingSource
+    stop: Stop
+
+
+@contextlib.asynccontextmanager
+async def watched(folder: Path, engine_type: type[Engine], *, started: bool = True) -> AsyncIterator[Stage]:
+    """Give a store with a watch over it, and close both whatever becomes of the test."""
+    watches: list[Watch] = []
+    async with contextlib.AsyncExitStack() as stack:
+        store = await Store.open(
+            folder / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW,
+            on_committed=lambda blocks: watches[0].committed(blocks),
+        )  # fmt: skip
+        stack.push_async_callback(store.close)
+        state = await asyncio.to_thread(open_state, folder / "state.db")
+        alerts = CountingAlerts(state, AlertSettings(), lambda _: None)
+        stack.push_async_callback(asyncio.to_thread, alerts.close)
+        source = CountingSource(store.reader)
+        engine = engine_type(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
+        watches.append(watch := Watch(engine, alerts, source, clock=lambda: NOW, on_written=lambda: None))
+        stack.push_async_callback(watch.close)
+        if started:
+            await watch.start()
+        yield Stage(store, watch, alerts, source, Stop())
+
+
 async def run(
     folder: Path, batches: Sequence[tuple[int, str]], engine_type: type[Engine] = Engine
 ) -> tuple[Any, Watch]:
     """Store batches under the eyes of a watch, as the daemon does, and return the alerts in the end."""
-    watches: list[Watch] = []
-
-    def on_committed(blocks: Sequence[DecodedBlock]) -> None:
-        for watch in watches:
-            watch.committed(blocks)
-
-    store = await Store.open(
-        folder / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=on_committed
-    )
-    alerts = CountingAlerts(await asyncio.to_thread(open_state, folder / "state.db"), AlertSettings(), lambda _: None)
-    engine = engine_type(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
-    watch = Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None)
-    watches.append(watch)
-    stop = Stop()
-    await watch.start()
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(watch.run(stop))
-        for sequence, actor in batches:
-            await store.append(STREAM, sequence, *grant(actor, sequence))
-        stop.asked.set()
-        watch.ring()
-        await running
-    await watch.close()
-    page = await asyncio.to_thread(alerts.page)
-    await asyncio.to_thread(alerts.close)
-    await store.close()
-    return page["alerts"], watch
+    async with watched(folder, engine_type) as stage:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(stage.watch.run(stage.stop))
+            for sequence, actor in batches:
+                await stage.store.append(STREAM, sequence, *grant(actor, sequence))
+            stage.stop.asked.set()
+            stage.watch.ring()
+            await running
+        page = await asyncio.to_thread(stage.alerts.page)
+    return page["alerts"], stage.watch
 
 
 async def test_alerts_are_neither_missed_nor_repeated_over_restarts(tmp_path: Path) -> None:
@@ -117,16 +150,9 @@ async def test_a_block_that_the_rules_cannot_take_does_not_stop_them(tmp_path: P
 
 
 async def test_what_a_backlog_brings_is_written_together(tmp_path: Path) -> None:
-    async def store_only() -> None:
-        folder, settings = tmp_path / "segments", StoreSettings()
-        store = await Store.open(
-            folder, settings, batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=lambda _: None
-        )
+    async with watched(tmp_path, Engine, started=False) as stage:
         for sequence in range(1, 41):
-            await store.append(STREAM, sequence, *grant(f"user{sequence}", sequence))
-        await store.close()
-
-    await store_only()
+            await stage.store.append(STREAM, sequence, *grant(f"user{sequence}", sequence))
     CountingAlerts.applied = 0
     alerts, _ = await run(tmp_path, [])
     assert len(alerts) == 40
@@ -141,19 +167,10 @@ async def test_the_clock_has_its_turn_while_there_is_always_more_to_read(tmp_pat
 
 async def run_without_a_pause(folder: Path) -> int:
     """Store more and more, faster than the engine reads, until the bell was answered; return the last sequence."""
-    watches: list[Watch] = []
-    store = await Store.open(
-        folder / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW,
-        on_committed=lambda blocks: watches[0].committed(blocks),
-    )  # fmt: skip
-    alerts = AlertStore(await asyncio.to_thread(open_state, folder / "state.db"), AlertSettings(), lambda _: None)
-    engine = SlowEngine(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
-    watches.append(watch := Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None))
-    await watch.start()
-    stop, sequence = Stop(), 0
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch.run(stop))
-        while sequence < 20_000 and not engine.ticked.is_set():
+    async with watched(folder, SlowEngine) as (store, watch, _, _, stop), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watch.run(stop))
+        sequence = 0
+        while sequence < 20_000 and not SlowEngine.ticked.is_set():
             if sequence == 20:
                 watch.ring()
             sequence += 1
@@ -161,73 +178,37 @@ async def run_without_a_pause(folder: Path) -> int:
         assert watch.read_up_to < sequence, "the engine kept pace: this test proves nothing"
         stop.asked.set()
         watch.ring()
-    await watch.close()
-    await asyncio.to_thread(alerts.close)
-    await store.close()
+        await running
     return sequence
 
 
-class CountingSource:
-    """A store's reader that counts how many blocks are read from files."""
-
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-        self.read_blocks = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
-
-    def read(self, info: BlockInfo) -> DecodedBlock:
-        """See :class:`collector.block.BlockSource`."""
-        self.read_blocks += 1
-        block: DecodedBlock = self._reader.read(info)
-        return block
-
-
 async def test_senders_who_wait_for_room_spare_the_rules_from_reading_blocks_again(tmp_path: Path) -> None:
-    watches: list[Watch] = []
-    store = await Store.open(
-        tmp_path / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW,
-        on_committed=lambda blocks: watches[0].committed(blocks),
-    )  # fmt: skip
-    alerts = AlertStore(await asyncio.to_thread(open_state, tmp_path / "state.db"), AlertSettings(), lambda _: None)
-    engine = SlowEngine(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
-    source = CountingSource(store.reader)
-    watches.append(watch := Watch(engine, alerts, source, clock=lambda: NOW, on_written=lambda: None))
-    await watch.start()
-    stop = Stop()
+    async with watched(tmp_path, SlowEngine) as (store, watch, _, source, stop):
 
-    async def send(stream: str) -> None:
-        for sequence in range(1, 61):
-            await watch.room()
-            await store.append(stream * 32, sequence, *grant(stream, sequence))
+        async def send(stream: str, first: int, last: int) -> None:
+            for sequence in range(first, last + 1):
+                await watch.room()
+                await store.append(stream * 32, sequence, *grant(stream, sequence))
 
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(watch.run(stop))
-        async with asyncio.TaskGroup() as senders:
-            for stream in "abcd":
-                senders.create_task(send(stream))
-        stop.asked.set()
-        watch.ring()
-        await running
-    assert (watch.read_up_to, source.read_blocks) == (240, 0)
-    await watch.close()
-    await asyncio.to_thread(alerts.close)
-    await store.close()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(watch.run(stop))
+            await send("a", 1, 1)
+            while watch.read_up_to < 1:  # a watch that has heard of nothing yet looks at the files
+                await asyncio.sleep(0.01)
+            read_at_the_start = source.read_blocks
+            async with asyncio.TaskGroup() as senders:
+                for stream in "abcd":
+                    senders.create_task(send(stream, 2 if stream == "a" else 1, 60))
+            stop.asked.set()
+            watch.ring()
+            await running
+        assert (watch.read_up_to, source.read_blocks) == (240, read_at_the_start)
 
 
 async def test_nobody_waits_long_for_rules_that_do_not_go_on(tmp_path: Path) -> None:
-    store = await Store.open(
-        tmp_path / "segments", StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: NOW, on_committed=lambda _: None
-    )
-    alerts = AlertStore(await asyncio.to_thread(open_state, tmp_path / "state.db"), AlertSettings(), lambda _: None)
-    engine = Engine(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
-    watch = Watch(engine, alerts, store.reader, clock=lambda: NOW, on_written=lambda: None)
-    _, batch = grant("alice", 1)
-    for number in range(1, 200):
-        watch.committed([DecodedBlock(BlockInfo(number, 1, NOW, NOW, NOW, STREAM, number, "x"), batch)])
-    async with asyncio.timeout(5):
-        await watch.room()
-    await watch.close()
-    await asyncio.to_thread(alerts.close)
-    await store.close()
+    async with watched(tmp_path, Engine, started=False) as (_, watch, _, _, _):
+        _, batch = grant("alice", 1)
+        for number in range(1, 200):
+            watch.committed([DecodedBlock(BlockInfo(number, 1, NOW, NOW, NOW, STREAM, number, "x"), batch)])
+        async with asyncio.timeout(20):
+            await watch.room()

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import sqlite3
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -233,3 +235,19 @@ async def test_blocks_are_found_by_row_and_by_stream(tmp_path: Path) -> None:
         (found,) = await asyncio.to_thread(store.reader.find, STREAM, 2)
         assert (found.number, found.row) == (3, 2)
         assert not await asyncio.to_thread(store.reader.find, STREAM, 3)
+
+
+def test_a_program_that_fails_before_it_closed_the_store_ends(tmp_path: Path) -> None:
+    """The writer's thread does not keep a process alive that has nothing left to do: systemd would wait for ever."""
+    program = f"""
+import asyncio, pathlib
+from collector.store import Store, StoreSettings
+
+async def main():
+    folder = pathlib.Path({str(tmp_path)!r}) / "segments"
+    await Store.open(folder, StoreSettings(), batch_bytes_max=1 << 20, clock=lambda: {TIME}, on_committed=print)
+    raise SystemExit(3)
+
+asyncio.run(main())
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=50, check=False).returncode == 3
