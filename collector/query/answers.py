@@ -116,8 +116,9 @@ class Answers:
             arrivals = Arrivals(self._shelf.source, self._shelf.blocks, select, budget)
             found = arrivals.after(asked.number("after", least=0), limit)
             self.metrics.scanned.inc(budget.decoded)
-        # Read after the events: a reader that misses some sees that they were removed before.
-        oldest = next((s.first_number for s in self._shelf.source.segments() if s.rows), found.last_number + 1)
+        # Read after the events: a reader that misses some sees that they were removed or archived before.
+        followed = (s.first_number for s in self._shelf.source.segments() if s.rows and s.tier != "archived")
+        oldest = next(followed, found.last_number + 1)
         return {
             "events": array(found.events),
             "numbers": found.numbers,

@@ -156,7 +156,11 @@ _EVENT_PAGE: Final = _object(
         "minimum": 0,
         "description": "Arrival number to follow from: the parameter `after`.",
     },
-    first_number={"type": "integer", "minimum": 0, "description": "With `after`: that of the oldest event there is."},
+    first_number={
+        "type": "integer",
+        "minimum": 0,
+        "description": "With `after`: that of the oldest event outside of archives.",
+    },
     numbers={
         "type": "array",
         "items": {"type": "integer", "minimum": 1},

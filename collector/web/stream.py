@@ -9,7 +9,7 @@ RETRY_MS: Final = 2000
 
 Reason = Literal["removed", "behind", "ahead"]
 REASON_WORDS: Final[dict[Reason, str]] = {
-    "removed": "these events were removed from the store before this tail read them",
+    "removed": "these events were removed or archived before this tail read them; a search finds what is archived",
     "behind": "this tail was too far behind and goes on from the newest; /v1/events?after= has what it left out",
     "ahead": "the position is above the newest event: this is another store; the tail goes on from the newest",
 }
@@ -18,7 +18,8 @@ REASON_WORDS: Final[dict[Reason, str]] = {
 class Arrivals(msgspec.Struct):
     """The answer to ``arrived``: ``events`` are JSON objects, ``numbers`` their arrival numbers.
 
-    ``last_number`` is the number up to which was searched, ``first_number`` that of the oldest event there is.
+    ``last_number`` is the number up to which was searched, ``first_number`` that of the oldest event that can be
+    followed: what lies in archives is not read in order of arrival.
     """
 
     events: list[msgspec.Raw]

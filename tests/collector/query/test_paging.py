@@ -171,6 +171,15 @@ def test_following_goes_on_from_a_search_without_a_gap(at: Setting) -> None:
     }  # fmt: skip
 
 
+def test_whoever_follows_sees_that_events_were_archived_meanwhile(at: Setting) -> None:
+    at.source.append([an_event(NOW)] * 4)
+    at.source.roll()
+    at.source.append([an_event(NOW, message="here")])
+    assert at.ask("arrived", filters={}, q=None, after=2, limit=10)["first_number"] == 1
+    at.source.kept[0].tier = "archived"
+    assert at.ask("arrived", filters={}, q=None, after=4, limit=10)["first_number"] == 5
+
+
 def test_a_query_that_runs_out_says_so_and_goes_on() -> None:
     at = Setting(scanned_events_max=2)
     for hour in range(4):

@@ -85,7 +85,8 @@ async def test_removed_events_are_a_gap(face: Face) -> None:
         assert (gap.kind, gap.last_id) == ("gap", "4")
         assert json.loads(gap.data) == {
             "after": 2, "before": 5, "reason": "removed",
-            "message": "these events were removed from the store before this tail read them",
+            "message": "these events were removed or archived before this tail read them; "
+            "a search finds what is archived",
         }  # fmt: skip
         assert await actions(frames, 3) == [("5", "a5"), ("6", "a6"), ("7", "a7")]
 
