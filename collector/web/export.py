@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, BinaryIO, Final, Literal, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -187,7 +187,7 @@ class ExportHandlers:
         path = self._scratch / f"{token_hex(8)}.{kind}"
         try:
             head = await self._build(asked, path)
-            file = await asyncio.to_thread(path.open, "rb")
+            file = await _opened(path)
         finally:
             # An open file goes on without its name; so nothing is left behind, whatever happens from here on.
             await asyncio.to_thread(_clear, self._scratch, f"{path.name}*")
@@ -200,7 +200,8 @@ class ExportHandlers:
             await self._finish(request, kind, _write_file(response, file, size))
             return response
         finally:
-            await asyncio.to_thread(file.close)
+            # Not awaited: a client that has everything hangs up, which cancels what is awaited here.
+            asyncio.get_running_loop().run_in_executor(None, file.close)
 
     async def _build(self, asked: Asked, path: Path) -> _Head:
         await asyncio.to_thread(self._scratch.mkdir, parents=True, exist_ok=True, mode=0o700)
@@ -246,7 +247,22 @@ class _Body:
         await self._response.write_eof()
 
 
-async def _write_file(response: web.StreamResponse, file: Any, size: int) -> None:
+async def _opened(path: Path) -> BinaryIO:
+    """Open a file to be read; cancelled meanwhile, it is closed as soon as it is open."""
+    opening: asyncio.Future[BinaryIO] = asyncio.get_running_loop().run_in_executor(None, lambda: path.open("rb"))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_if_open)
+        raise
+
+
+def _close_if_open(opening: "asyncio.Future[BinaryIO]") -> None:
+    if opening.exception() is None:
+        opening.result().close()
+
+
+async def _write_file(response: web.StreamResponse, file: BinaryIO, size: int) -> None:
     left = size
     while left:
         piece = await asyncio.to_thread(file.read, min(left, _PIECE_BYTES))
