@@ -9,7 +9,9 @@ Code 0 stands for "absent", code ``k`` for ``d[k - 1]``.  A value may stand in `
 Whoever asks a question of such a column asks it of the distinct values first, and then of the codes.
 """
 
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 #: Characters of the codes, and what a code's higher digit counts for.
@@ -81,45 +83,45 @@ def has_absent(coded: Coded) -> bool:
     return 0 in coded.high and 0 in coded.codes()
 
 
-def write_coded(column: Sequence[Hashable | None]) -> dict[str, Any] | None:
-    """Return the coded form of a column of hashable values, None when that would not be shorter."""
-    sample = column[:_SAMPLE]
-    if len(sample) == _SAMPLE and len(set(sample)) > _SAMPLE_DISTINCT_MAX:
+def code_column(column: Sequence[Hashable | None]) -> Coded | None:
+    """Return a column of hashable values as distinct values and codes, None when that would not be shorter."""
+    known: defaultdict[Any, int] = defaultdict(count(1).__next__, ((None, 0),))
+    codes = list(map(known.__getitem__, column[:_SAMPLE]))
+    if len(codes) == _SAMPLE and len(known) - (0 not in codes) > _SAMPLE_DISTINCT_MAX:
         return None
-    known = _Codes()
-    codes = list(map(known.__getitem__, column))
+    codes.extend(map(known.__getitem__, column[_SAMPLE:]))
     if 2 * len(known) > len(column) and len(known) > 2:
         return None
-    return {"d": list(known)[1:], "i": _text(codes, len(known) - 1)}
+    return Coded(list(known), *_planes(codes, len(known) - 1))
 
 
-class _Codes(dict[Any, int]):
-    """Gives each new value the next code."""
+def written(coded: Coded) -> dict[str, Any]:
+    """Return the coded form of a column as it is written."""
+    planes = coded.low if coded.high is None else coded.high + coded.low
+    return {"d": coded.values[1:], "i": planes.translate(_TO_TEXT).decode("ascii")}
 
-    def __init__(self) -> None:
-        super().__init__({None: 0})
 
-    def __missing__(self, value: Any) -> int:
-        code = self[value] = len(self)
-        return code
+def write_coded(column: Sequence[Hashable | None]) -> dict[str, Any] | None:
+    """Return the coded form of a column of hashable values, None when that would not be shorter."""
+    coded = code_column(column)
+    return None if coded is None else written(coded)
 
 
 def write_sparse(column: Sequence[Any]) -> dict[str, Any]:
     """Return the coded form of a column of which most values are None: every value stands for itself."""
-    values: list[Any] = []
-    codes: list[int] = []
-    for value in column:
-        if value is not None:
-            values.append(value)
-        codes.append(0 if value is None else len(values))
-    return {"d": values, "i": _text(codes, len(values))}
+    places = [index for index, value in enumerate(column) if value is not None]
+    codes = [0] * len(column)
+    for code, index in enumerate(places, 1):
+        codes[index] = code
+    values = [None, *map(column.__getitem__, places)]
+    return written(Coded(values, *_planes(codes, len(places))))
 
 
-def _text(codes: list[int], values: int) -> str:
+def _planes(codes: list[int], values: int) -> tuple[bytes, bytes | None]:
+    """Return the lower and the higher digits of codes, the higher ones None when one digit is enough."""
     if values < BASE:
-        return bytes(codes).translate(_TO_TEXT).decode("ascii")
-    high, low = bytes(map(_HIGH.__getitem__, codes)), bytes(map(_LOW.__getitem__, codes))
-    return (high + low).translate(_TO_TEXT).decode("ascii")
+        return bytes(codes), None
+    return bytes(map(_LOW.__getitem__, codes)), bytes(map(_HIGH.__getitem__, codes))
 
 
 def _codes_reach(coded: Coded, largest: int) -> bool:

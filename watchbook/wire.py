@@ -31,7 +31,7 @@ import msgspec
 import zstandard
 
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
-from watchbook.coded import Coded, has_absent, read_coded, write_coded, write_sparse
+from watchbook.coded import Coded, has_absent, read_coded, write_coded, write_sparse, written
 from watchbook.columns import Batch, Column, Columns, decode_raw
 from watchbook.event import FIELD_BY_NAME, FIELDS, REQUIRED, Field
 
@@ -71,9 +71,17 @@ def encode_batch(n: int, columns: Mapping[str, Column]) -> bytes:
 
 
 def encode_json(n: int, columns: Mapping[str, Column]) -> bytes:
-    """Return a batch before compression (kept apart so that compression can run in another thread)."""
+    """Return a batch before compression (kept apart so that compression can run in another thread).
+
+    A column that is coded already is written with the codes it has.
+    """
     wired: dict[str, Any] = {}
-    for name, column in columns.items():
+    for name in columns:
+        coded = columns.coded_form(name) if isinstance(columns, Columns) else None
+        if coded is not None:
+            wired[name] = written(coded)
+            continue
+        column = columns[name]
         if name in _DIFFERENCES:
             wired[name] = _differences(column) if column else column
         else:
@@ -89,11 +97,22 @@ def _shortest(name: str, column: Sequence[Any]) -> Any:
         return write_coded(column) or column
     if 2 * column.count(None) >= len(column):
         return write_sparse(column)
-    pieces = [None if value is None else _encoder.encode(value) for value in column]
+    pieces = json_pieces(column)
     coded = write_coded(pieces)
     if coded is None:
         return [None if piece is None else msgspec.Raw(piece) for piece in pieces]
     return coded | {"d": [msgspec.Raw(piece) for piece in coded["d"]]}
+
+
+def json_pieces(values: Sequence[Any]) -> list[bytes | None]:
+    """Return the JSON of each value, None for None."""
+    pieces: list[bytes | None] = list(_encoder.encode_lines(values).split(b"\n"))
+    if len(pieces) != len(values) + 1:  # untouched JSON may be spread over lines
+        return [None if value is None else _encoder.encode(value) for value in values]
+    pieces.pop()
+    if None in values:
+        return [None if value is None else piece for piece, value in zip(pieces, values, strict=True)]
+    return pieces
 
 
 def compress(data: bytes) -> bytes:

@@ -301,3 +301,15 @@ def test_a_frame_that_lies_about_its_size_is_refused() -> None:
     frame[place] -= 1
     with pytest.raises(WireError, match="is no zstd frame"):
         wire.decode_batch(bytes(frame), bytes_max=BYTES_MAX)
+
+
+def test_untouched_json_over_several_lines_is_written_as_it_is_beside_absent_values() -> None:
+    spread = msgspec.Raw(b'{"k":\n1}')
+    assert wire.json_pieces([spread, None, {"k": "\n"}]) == [b'{"k":\n1}', None, b'{"k":"\\n"}']
+    assert wire.json_pieces([{"k": 1}, None]) == [b'{"k":1}', None]
+    assert wire.json_pieces([]) == []
+
+
+def test_columns_that_came_coded_are_written_with_their_codes() -> None:
+    data = wire.encode_json(3, {"time": [1, 2, 3], "actor.type": "user", "action": ["a", "b", "a"]})
+    assert wire.encode_json(3, wire.decode_json(data).columns) == data

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.receive.instants import instants
@@ -118,6 +118,36 @@ def test_what_the_quick_way_takes_it_takes_as_the_slow_one_does(posted: list[Any
     found = quick(body, content_type)
     if found is not None:
         assert found == slow(body, content_type)
+
+
+@given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 4), st.integers(0, 6))
+@example(700, 150, 1, 0)  # codes of two digits
+@example(64, 33, 1, 0)
+@example(64, 32, 1, 0)
+@settings(max_examples=40)
+def test_many_events_become_the_same_columns_as_the_slow_way_makes(
+    n: int, distinct: int, every: int, rest: int
+) -> None:
+    posted = [
+        ordinary(
+            action=f"a{index % distinct}",
+            actor={"id": f"u{index % distinct}"} if index % every == 0 else None,
+            source={"ip": f"10.0.{index % distinct // 250}.{index % distinct % 250}"},
+            outcome=("success", "failure", None)[index % 3],
+            details={"k": index % distinct, "é": ["\n\u2028"]} if index % (every + rest) == 0 else None,
+            changes=[{"field": "f", "new": index % distinct}] if index % (rest + 1) == 0 else None,
+            flags=["x"] if index % (rest + 1) == 1 else None,
+        )
+        for index in range(n)
+    ]
+    body = json.dumps(posted).encode()
+    batch = quick_batch(body, lines=False, events_max=n, now=lambda: NOW, depth_max=DEPTH)
+    assert batch is not None
+    flat = [flat_event(index, part, lambda: NOW, DEPTH) for index, part in enumerate(split_body(body, ""))]
+    assert msgspec.json.decode(wire.encode_json(n, batch.columns)) == msgspec.json.decode(
+        wire.encode_json(n, wire.columns_of(flat))
+    )
+    assert [batch.event(index) for index in (0, n - 1)] == [events_of(batch)[index] for index in (0, n - 1)]
 
 
 @pytest.mark.parametrize(
