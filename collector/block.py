@@ -79,6 +79,16 @@ class IdentityColumns(NamedTuple):
 
 
 @runtime_checkable
+class HasRowStarts(Protocol):
+    """Blocks of which it is known where they begin, without looking at each."""
+
+    @property
+    def row_starts(self) -> NDArray[np.int64]:
+        """The first row of each."""
+        ...
+
+
+@runtime_checkable
 class HasColumns(Protocol):
     """Identities that can be had as columns, which costs far less than one by one."""
 

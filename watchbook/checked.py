@@ -11,7 +11,7 @@ import msgspec
 
 from watchbook.coded import Coded, read_coded
 from watchbook.columns import Batch, Column, Columns
-from watchbook.event import FIELD_BY_NAME, FIELD_NAMES
+from watchbook.event import FIELD_NAMES, FIELDS
 from watchbook.wire import COLUMN_TYPES, WireError, absolute, decompress, without_nulls
 
 
@@ -22,6 +22,8 @@ class _Outline(msgspec.Struct, gc=False):
 
 _outline_decoder: Final = msgspec.json.Decoder(_Outline)
 _decoders: Final[dict[str, Any]] = {kind: msgspec.json.Decoder(found) for kind, found in COLUMN_TYPES.items()}
+#: How the column of each field is decoded, and what kind of field it is.
+_FIELDS: Final = {field.name: (_decoders[field.kind].decode, field.kind) for field in FIELDS}
 
 
 class PendingColumns(Columns):
@@ -53,11 +55,28 @@ class PendingColumns(Columns):
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
+    def row(self, index: int) -> dict[str, Any]:
+        """Return the values of one event, without those it lacks."""
+        plain, coded = self._plain, self.coded
+        flat: dict[str, Any] = {}
+        for name in self._names:
+            if name not in plain and name not in coded:
+                self._decode(name)
+            codes = coded.get(name)
+            if codes is not None:
+                value = codes.at(index)
+            else:
+                column = plain[name]
+                value = column if isinstance(column, str) else column[index]
+            if value is not None:
+                flat[name] = value
+        return flat
+
     def _decode(self, name: str) -> None:
         if name in self._plain or name in self.coded or name not in self._pending:
             return
-        kind = FIELD_BY_NAME[name].kind
-        column = _decoders[kind].decode(self._pending[name])
+        decode, kind = _FIELDS[name]
+        column = decode(self._pending[name])
         if isinstance(column, str):
             self._plain[name] = column
         elif not isinstance(column, list):
@@ -70,10 +89,24 @@ class PendingColumns(Columns):
             self._plain[name] = column
 
 
+class CheckedBatch(Batch):
+    """A batch whose columns are decoded one by one."""
+
+    __slots__ = ("_pending",)
+
+    def __init__(self, n: int, columns: PendingColumns) -> None:
+        super().__init__(n, columns)
+        self._pending = columns
+
+    def row(self, index: int) -> dict[str, Any]:
+        """See :class:`watchbook.columns.Batch`."""
+        return self._pending.row(index)
+
+
 def decode_checked(data: bytes, *, bytes_max: int) -> Batch:
     """Return the batch that was once encoded by :mod:`watchbook.wire` as these very bytes; raises WireError."""
     try:
         outline = _outline_decoder.decode(decompress(data, bytes_max=bytes_max))
     except msgspec.MsgspecError as error:
         raise WireError(str(error)) from error
-    return Batch(outline.n, PendingColumns(outline.n, outline.c))
+    return CheckedBatch(outline.n, PendingColumns(outline.n, outline.c))

@@ -4,14 +4,14 @@ What vanishes while the query runs (a segment is sealed: same events, another fi
 query begins anew with a fresh listing.  So no event is missed, and none is shown twice.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.block import BlockInfo, BlockSource, DecodedBlock, SegmentInfo
+from collector.block import BlockInfo, BlockSource, DecodedBlock, HasRowStarts, SegmentInfo
 from collector.query.archive import Archive
 from collector.query.budget import Budget
 from collector.query.cache import CachedBlocks
@@ -22,9 +22,6 @@ from collector.query.plan import EVERYTHING, Plan
 from collector.query.ranges import TimeRange
 from collector.view import ChunkInfo, IndexSource, IndexView
 from watchbook.wire import WireError
-
-#: Blocks are listed for so many rows at a time.
-_GRANULE_ROWS: Final = 8192
 
 
 class MovedError(Exception):
@@ -100,6 +97,7 @@ class Reader:
         self._without_index = without_index
         self._begun_at = budget.decoded
         self._views: dict[str, IndexView | None] = {}
+        self._listings: dict[str, _Listing] = {}
         #: Blocks whose bytes could not be read.
         self.damaged: set[tuple[str, int]] = set()
 
@@ -163,38 +161,39 @@ class Reader:
 
     def blocks_of(self, segment: SegmentInfo, chunk: ChunkInfo, indexed: int) -> list[BlockInfo]:
         """Return the blocks that hold the rows of a chunk."""
-        first, last = chunk.row // _GRANULE_ROWS, (chunk.row + chunk.n - 1) // _GRANULE_ROWS
-        infos: dict[int, BlockInfo] = {}
-        for granule in range(first, last + 1):
-            infos.update((info.row, info) for info in self._listing(segment, granule, indexed).infos)
-        return list(infos.values())
+        end = min(chunk.row + chunk.n, indexed)
+        key = (segment.generation, chunk.row, end)
+        known: list[BlockInfo] | None = self.shelf.listings.get(key)
+        if known is None:
+            known = list(self._blocks(segment, chunk.row, end))
+            self.shelf.listings.put(key, known, len(known) + 1)
+        return known
 
     def _located(
         self, segment: SegmentInfo, rows: NDArray[Any], indexed: int
     ) -> Iterator[tuple[BlockInfo, Sequence[int]]]:
-        start = 0
-        while start < len(rows):
-            granule = int(rows[start]) // _GRANULE_ROWS
-            end = int(np.searchsorted(rows, (granule + 1) * _GRANULE_ROWS))
-            listing, part = self._listing(segment, granule, indexed), rows[start:end]
-            which = np.searchsorted(listing.rows, part, "right") - 1
-            cuts = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(part)]
-            for low, high in pairwise(cuts):
-                info = listing.infos[int(which[low])] if which[low] >= 0 else None
-                if info is None or part[high - 1] >= info.row + info.n:
-                    raise MovedError(segment.name)
-                yield info, (part[low:high] - info.row).tolist()
+        if not len(rows):
+            return
+        listing = self._listing(segment, indexed)
+        which = (np.searchsorted(listing.rows, rows, "right") - 1).tolist()
+        places = rows.tolist()
+        start, last = 0, len(places)
+        while start < last:
+            at = which[start]
+            info = listing.infos[at] if at >= 0 else None
+            end = bisect_right(which, at, start)
+            if info is None or places[end - 1] >= info.row + info.n:
+                raise MovedError(segment.name)
+            yield info, [place - info.row for place in places[start:end]]
             start = end
 
-    def _listing(self, segment: SegmentInfo, granule: int, indexed: int) -> _Listing:
-        """Return the blocks of a granule of rows; what is indexed never changes, and is remembered."""
-        end = min((granule + 1) * _GRANULE_ROWS, indexed)
-        key = (segment.generation, granule, end)
-        known: _Listing | None = self.shelf.listings.get(key)
+    def _listing(self, segment: SegmentInfo, indexed: int) -> _Listing:
+        """Return the blocks of a segment up to the row ``indexed``: what lies before it never changes."""
+        known = self._listings.get(segment.generation)
         if known is None:
-            infos = self._blocks(segment, granule * _GRANULE_ROWS, end)
-            known = _Listing(infos, np.array([info.row for info in infos], np.int64))
-            self.shelf.listings.put(key, known, len(infos) + 1)
+            infos = self._blocks(segment, 0, indexed)
+            starts = infos.row_starts if isinstance(infos, HasRowStarts) else np.array([info.row for info in infos])
+            known = self._listings[segment.generation] = _Listing(infos, starts)
         return known
 
     def _blocks(self, segment: SegmentInfo, row_from: int, row_to: int | None) -> Sequence[BlockInfo]:

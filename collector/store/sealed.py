@@ -28,7 +28,7 @@ import numpy as np
 
 from collector.block import BlockInfo, DecodedBlock
 from collector.store.directory import Directory
-from collector.store.identities import Batches, Identities, unpack_identities
+from collector.store.identities import Batches, Identities
 from collector.store.merkle import leaf_hash
 from collector.store.packing import Numbers, decompress
 from watchbook.checked import decode_checked
@@ -166,8 +166,7 @@ def decode_stored(stored: Stored, segment: str, arrivals: Arrivals, bytes_max: i
     """
     if block_leaf(stored) != stored.hash:
         raise WireError(f"the block at row {stored.row} of {segment} is not what was sealed")
-    positions, indices = unpack_identities(stored.identities, stored.n)
-    identities = Identities(arrivals.batches, arrivals.names, positions, indices)
+    identities = Identities.packed(arrivals.batches, arrivals.names, stored.identities, stored.n)
     info = BlockInfo(0, stored.n, stored.tmin, stored.tmax, stored.received, "", 0, segment, stored.row)
     return DecodedBlock(info, decode_checked(stored.data, bytes_max=bytes_max), identities)
 
@@ -198,4 +197,4 @@ def events_of(block: DecodedBlock, position: int) -> tuple[Numbers, Numbers]:
 
 def batch_identities(arrivals: Arrivals, position: int, indices: Numbers) -> Identities:
     """Return the identities of a batch's events at these indices."""
-    return Identities(arrivals.batches, arrivals.names, np.full(len(indices), position), indices)
+    return Identities(arrivals.batches, arrivals.names, (np.full(len(indices), position), indices))

@@ -24,6 +24,8 @@ def test_every_column_is_the_same_in_whatever_order_they_are_asked_for(
     events = [pool[pick % len(pool)] for pick in picks]
     data = wire.encode_batch(len(events), wire.columns_of(events))
     again, first = decode_checked(data, bytes_max=1 << 26), wire.decode_batch(data, bytes_max=1 << 26)
+    fresh = decode_checked(data, bytes_max=1 << 26)
+    assert [fresh.row(index) for index in range(fresh.n)] == [first.row(index) for index in range(first.n)]
     assert [again.value(name, 0) for name in names] == [first.value(name, 0) for name in names]
     assert [again.coded(name) for name in names] == [first.coded(name) for name in names]
     assert list(again.columns) == list(first.columns)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collector.store.checkpoint import Checkpoint, read_checkpoint, sign
 from collector.store.directory import Directory
-from collector.store.identities import BATCH_COLUMNS, Batches, pack_identities, unpack_identities
+from collector.store.identities import BATCH_COLUMNS, Batches, Identities, pack_identities, unpack_identities
 from collector.store.layout import following_name, forms, name_of, order_of
 from collector.store.merkle import leaf_hash, root_of
 from collector.store.packing import PackedError, pack, unpack
@@ -83,6 +83,18 @@ def test_packed_identities_are_read_back(pairs: Sequence[tuple[int, int]]) -> No
     positions, indices = np.array(pairs, np.int64).reshape(-1, 2).T
     again = unpack_identities(pack_identities(positions, indices), len(pairs))
     assert [column.tolist() for column in again] == [positions.tolist(), indices.tolist()]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 4095)), unique=True, min_size=1, max_size=600))
+def test_one_identity_alone_is_that_of_all_unpacked(pairs: Sequence[tuple[int, int]]) -> None:
+    positions, indices = np.array(pairs, np.int64).reshape(-1, 2).T
+    batches = Batches(*(np.arange(21) * (place + 1) for place in range(4)), np.arange(21), *([np.arange(21) * 7] * 4))
+    names = [f"stream{number}" for number in range(21)]
+    packed = Identities.packed(batches, names, pack_identities(positions, indices), len(pairs))
+    unpacked = Identities(batches, names, (positions, indices))
+    assert [packed[place] for place in range(-1, len(pairs))] == [unpacked[place] for place in range(-1, len(pairs))]
+    assert packed.positions.tolist() == positions.tolist()
+    assert len(packed) == len(unpacked) == len(pairs)
 
 
 @given(st.lists(st.lists(NUMBERS, min_size=9, max_size=9), max_size=20))
