@@ -39,7 +39,7 @@ def spread(
     at = 0
     for (start, n, coded), (end, _, _) in zip(pieces, [*pieces[1:], (len(values), 0, None)], strict=True):
         if coded is not None:
-            known = np.append(target[at : at + 1], numbers[start:end])  # before them, what "absent" is
+            known = np.concatenate((target[at : at + 1], numbers[start:end]))  # before them, what "absent" is
             target[at : at + n] = known[indexes_of(coded)]
         elif start < end:
             target[at : at + n] = numbers[start:end]
