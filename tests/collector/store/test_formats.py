@@ -88,7 +88,11 @@ def test_packed_identities_are_read_back(pairs: Sequence[tuple[int, int]]) -> No
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 4095)), unique=True, min_size=1, max_size=600))
 def test_one_identity_alone_is_that_of_all_unpacked(pairs: Sequence[tuple[int, int]]) -> None:
     positions, indices = np.array(pairs, np.int64).reshape(-1, 2).T
-    batches = Batches(*(np.arange(21) * (place + 1) for place in range(4)), np.arange(21), *([np.arange(21) * 7] * 4))
+    numbers = np.arange(21)
+    batches = Batches(
+        number=numbers, n=numbers * 2, kept=numbers * 3, received=numbers * 4, stream=numbers, sequence=numbers * 7,
+        tmin=numbers * 7, tmax=numbers * 7, digest=numbers * 7,
+    )  # fmt: skip
     names = [f"stream{number}" for number in range(21)]
     packed = Identities.packed(batches, names, pack_identities(positions, indices), len(pairs))
     unpacked = Identities(batches, names, (positions, indices))
