@@ -5,8 +5,8 @@ addresses are counted as they are; everything else is counted of decoded events.
 """
 
 from collections import Counter as Counts
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from collector.query.sure import count
 from collector.query.texts import UNKNOWN, Numbered
 from collector.query.values import values_at
 from collector.view import MULTI_VALUED, SEPARATOR, AddressColumn, CodedColumn, IndexView, NumberColumn
+from watchbook.event import FIELD_BY_NAME
 
+_ItemT = TypeVar("_ItemT")
 Value = str | int | float
 _INT_LIMIT: Final = 2**63
 _OCTETS: Final = (24, 16, 8, 0)
@@ -41,6 +43,7 @@ class FieldTally(Counter):
         self.field = field
         self._numbered = numbered
         self._coded = is_coded(field)
+        self._is_text = is_text(field)
         self._values_at = values_at(field)
         self._by_code: NDArray[np.int64] = np.zeros(1, np.int64)
         self._by_number: NDArray[np.int64] = np.zeros(1, np.int64)
@@ -69,6 +72,12 @@ class FieldTally(Counter):
 
     def block(self, found: Found) -> None:
         """See :class:`collector.query.hits.Counter`."""
+        if self._is_text:
+            for value, times in text_counts(found, self.field).items():
+                self._missing += times if value is None else 0
+                if value is not None:
+                    self._loose[value] += times
+            return
         values = self._values_at(found.block.batch)
         if values is None:
             self._missing += len(found.indexes)
@@ -164,6 +173,34 @@ def code_counts(hits: ChunkHits, field: str) -> NDArray[np.int64]:
         counts[-1] = count(hits.mask, hits.chunk.n)
         return counts
     return np.bincount(hits.matched(column.codes), minlength=1)
+
+
+def is_text(field: str) -> bool:
+    """Return whether an event has one text, or none, for a field."""
+    known = FIELD_BY_NAME.get(field)
+    return known is not None and known.kind == "text"
+
+
+def text_counts(found: Found, field: str) -> Mapping[str | None, int]:
+    """Return how many of some events of a block have each text of such a field (None: no text).
+
+    Counted as codes where the block has codes: an event at a time it would cost forty times as much.
+    """
+    batch, indexes = found.block.batch, found.indexes
+    coded = batch.coded(field)
+    if coded is not None:
+        counts: Counts[str | None] = Counts()
+        for code, times in Counts(_picked(coded.codes(), indexes)).items():
+            counts[coded.values[code]] += times
+        return counts
+    column = batch.columns.get(field)
+    if column is None or isinstance(column, str):
+        return {column: len(indexes)}
+    return Counts(_picked(column, indexes))
+
+
+def _picked(values: Sequence[_ItemT], indexes: Sequence[int]) -> Iterable[_ItemT]:
+    return values if len(indexes) == len(values) else map(values.__getitem__, indexes)
 
 
 def added(sums: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
