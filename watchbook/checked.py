@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+import zstandard
 
 from watchbook.coded import Coded, read_coded
 from watchbook.columns import Batch, Column, Columns
@@ -103,10 +104,13 @@ class CheckedBatch(Batch):
         return self._pending.row(index)
 
 
-def decode_checked(data: bytes, *, bytes_max: int) -> Batch:
-    """Return the batch that was once encoded by :mod:`watchbook.wire` as these very bytes; raises WireError."""
+def decode_checked(data: bytes, *, bytes_max: int, decompressor: zstandard.ZstdDecompressor | None = None) -> Batch:
+    """Return the batch that was once encoded by :mod:`watchbook.wire` as these very bytes; raises WireError.
+
+    ``decompressor``: see :func:`watchbook.wire.decompress`.
+    """
     try:
-        outline = _outline_decoder.decode(decompress(data, bytes_max=bytes_max))
+        outline = _outline_decoder.decode(decompress(data, bytes_max=bytes_max, decompressor=decompressor))
     except msgspec.MsgspecError as error:
         raise WireError(str(error)) from error
     return CheckedBatch(outline.n, PendingColumns(outline.n, outline.c))

@@ -150,15 +150,19 @@ def decode_times(data: bytes, *, bytes_max: int) -> list[int]:
     return list(accumulate(wired.c.time))
 
 
-def decompress(data: bytes, *, bytes_max: int) -> bytes:
-    """Return the content of one zstd frame; raises WireError when it is damaged, unbounded or over ``bytes_max``."""
+def decompress(data: bytes, *, bytes_max: int, decompressor: zstandard.ZstdDecompressor | None = None) -> bytes:
+    """Return the content of one zstd frame; raises WireError when it is damaged, unbounded or over ``bytes_max``.
+
+    ``decompressor`` is one that knows the frame's dictionary, for a frame that was written with one.
+    """
     try:
         size = zstandard.get_frame_parameters(data).content_size
         if size == zstandard.CONTENTSIZE_UNKNOWN:
             raise WireError("the zstd frame does not say its content size; compress the batch in one call")
         if size > bytes_max:
             raise WireError(f"the batch decompresses to {size} bytes, the limit is {bytes_max}", too_large=True)
-        content = _decompressor().decompress(data, max_output_size=bytes_max, allow_extra_data=False)
+        decompress = (decompressor or _decompressor()).decompress
+        content = decompress(data, max_output_size=bytes_max, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError(f"the body is no zstd frame: {error}") from error
     return content

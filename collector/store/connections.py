@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 from watchbook.database import connect_readonly, refuse_newer
 
 #: One format number for hot and sealed files; a file with a higher one is refused.
-COMPATIBILITY: Final = 1
-
+COMPATIBILITY: Final = 2
 
 #: What of a file that nobody writes may be mapped into memory; pages come and go as the kernel sees fit.
 _MAPPED_BYTES_MAX: Final = 1 << 30

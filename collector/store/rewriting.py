@@ -47,7 +47,9 @@ def rewriting(
     """
     meta = sealed.read_meta(connection)
     arrivals = sealed.read_arrivals(connection)
-    writer = SealedWriter(path, Origin(**{f: getattr(meta, f) for f in Origin._fields}), level=settings.sealed_level)
+    origin = Origin(**{name: getattr(meta, name) for name in Origin._fields})
+    dictionary = sealed.read_dictionary(connection)
+    writer = SealedWriter(path, origin, level=settings.sealed_level, dictionary=dictionary)
     reblocked = _Reblocked(writer, arrivals, settings.sealed_block_events)
     try:
         done = 0

@@ -2,11 +2,12 @@
 
 A SQLite file that is never written again once it bears its name:
 
-- ``block``: one row for up to 512 events, in order of (time, stream, sequence, index).  ``row`` is the row of its first
+- ``block``: one row for some events, in order of (time, stream, sequence, index).  ``row`` is the row of its first
   event in the segment; ``tmin``, ``tmax`` and ``received`` (the latest) are microseconds since the epoch;
   ``identities`` say which events of which batches these are (:mod:`collector.store.identities`); ``data`` is a batch in
-  the form of :mod:`watchbook.wire`; ``hash`` is the block's leaf (:func:`block_leaf`).
-- ``part``: ``batches``, the table of batches as they came; ``streams``, zstd JSON ``[[name, last sequence], …]``: every
+  the form of :mod:`watchbook.wire`, compressed with the segment's dictionary if it has one; ``hash`` is the block's leaf (:func:`block_leaf`).
+- ``part``: ``batches``, the table of batches as they came; ``dictionary`` (perhaps there is none), a zstd dictionary
+  (:mod:`collector.store.block_dictionary`); ``streams``, zstd JSON ``[[name, last sequence], …]``: every
   stream known when the segment ended.
 - ``request``: answers to requests with an Idempotency-Key, as in a hot segment.
 - ``meta``: ``name``, ``store``, ``first_number``, ``numbers`` (how many arrival numbers it covers), ``events`` (how
@@ -27,6 +28,7 @@ import msgspec
 import numpy as np
 
 from collector.block import BlockInfo, DecodedBlock
+from collector.store.block_dictionary import BlockDictionary
 from collector.store.directory import Directory
 from collector.store.identities import Batches, Identities
 from collector.store.merkle import leaf_hash
@@ -44,7 +46,9 @@ CREATE TABLE request(
     received INTEGER NOT NULL);
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
+#: The parts that every segment has.
 PARTS: Final = ("batches", "streams")
+DICTIONARY: Final = "dictionary"
 _STREAMS_BYTES_MAX: Final = 1 << 28
 _BLOCK_HEADER: Final = struct.Struct(">qqqqqq")
 
@@ -80,11 +84,15 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Arrivals:
-    """How the events of a sealed segment came: the streams by code, their last sequences, and the batches."""
+    """How the events of a sealed segment came: the streams by code, their last sequences, and the batches.
+
+    With it comes what all blocks share: the dictionary that they were compressed with.
+    """
 
     names: Sequence[str]
     sequences: Mapping[str, int]
     batches: Batches
+    dictionary: BlockDictionary
 
     def position(self, stream: str, sequence: int) -> int | None:
         """Return where a stream's batch stands in the table of batches, None when it is not there."""
@@ -123,10 +131,23 @@ def read_part(connection: sqlite3.Connection, name: str) -> bytes:
     return bytes(connection.execute("SELECT data FROM part WHERE name = ?", (name,)).fetchone()[0])
 
 
+def part_names(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of the parts that there must be and of those that there are, in the order of their leaves."""
+    there = {name for (name,) in connection.execute("SELECT name FROM part")}
+    return sorted(there.union(PARTS))
+
+
+def read_dictionary(connection: sqlite3.Connection) -> bytes:
+    """Return the dictionary that the blocks were compressed with, nothing when there is none."""
+    found = connection.execute("SELECT data FROM part WHERE name = ?", (DICTIONARY,)).fetchone()
+    return b"" if found is None else bytes(found[0])
+
+
 def read_arrivals(connection: sqlite3.Connection) -> Arrivals:
     """Return how the events came; raises PackedError or msgspec.DecodeError when that is damaged."""
     streams = decode_streams(read_part(connection, "streams"))
-    return Arrivals(list(streams), streams, Batches.unpacked(read_part(connection, "batches")))
+    batches = Batches.unpacked(read_part(connection, "batches"))
+    return Arrivals(list(streams), streams, batches, BlockDictionary(read_dictionary(connection)))
 
 
 def decode_streams(data: bytes) -> dict[str, int]:
@@ -168,7 +189,10 @@ def decode_stored(stored: Stored, segment: str, arrivals: Arrivals, bytes_max: i
         raise WireError(f"the block at row {stored.row} of {segment} is not what was sealed")
     identities = Identities.packed(arrivals.batches, arrivals.names, stored.identities, stored.n)
     info = BlockInfo(0, stored.n, stored.tmin, stored.tmax, stored.received, "", 0, segment, stored.row)
-    return DecodedBlock(info, decode_checked(stored.data, bytes_max=bytes_max), identities)
+    decompressor = arrivals.dictionary.decompressor()
+    return DecodedBlock(
+        info, decode_checked(stored.data, bytes_max=bytes_max, decompressor=decompressor), identities
+    )
 
 
 def batch_info(arrivals: Arrivals, position: int, segment: str, first_number: int) -> BlockInfo:

@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-import zstandard
 
+from collector.store.block_dictionary import BlockDictionary, learn
 from collector.store.connections import COMPATIBILITY
 from collector.store.durable import sync_file
 from collector.store.identities import Batches, pack_identities
 from collector.store.merkle import Tree
 from collector.store.packing import Numbers, compress
-from collector.store.sealed import PARTS, SCHEMA, SealedMeta, Stored, block_leaf, part_leaf
+from collector.store.sealed import DICTIONARY, SCHEMA, SealedMeta, Stored, block_leaf, part_leaf
 from collector.store.segment import Request
 from watchbook.wire import Batch, encode_json
 
-_PAGE_BYTES: Final = 4096
+#: Small, because a block lies in a chain of pages of its own, and the last one is half empty.
+_PAGE_BYTES: Final = 1024
 _PART_LEVEL: Final = 9
 
 
@@ -34,12 +35,16 @@ class Origin(NamedTuple):
 
 
 class SealedWriter:
-    """A sealed segment in the making, at a path of its own."""
+    """A sealed segment in the making, at a path of its own.
 
-    def __init__(self, path: Path, origin: Origin, *, level: int) -> None:
+    Blocks are compressed with ``dictionary`` (:mod:`collector.store.block_dictionary`), if there is any.
+    """
+
+    def __init__(self, path: Path, origin: Origin, *, level: int, dictionary: bytes = b"") -> None:
         self.path = path
         self._origin = origin
-        self._compressor = zstandard.ZstdCompressor(level=level, write_content_size=True)
+        self._level = level
+        self._use(dictionary)
         self._leaves: list[bytes] = []
         self._row = 0
         self._span: list[int] = []
@@ -49,6 +54,14 @@ class SealedWriter:
         self._connection.execute("PRAGMA journal_mode=OFF")
         self._connection.execute("PRAGMA synchronous=OFF")
         self._connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={COMPATIBILITY};")
+
+    def learn(self, batches: Iterable[Batch], dictionary_bytes: int) -> None:
+        """Make a dictionary of blocks that are like those to come, before the first of them."""
+        self._use(learn((encode_json(batch.n, batch.columns) for batch in batches), dictionary_bytes))
+
+    def _use(self, dictionary: bytes) -> None:
+        self._dictionary = dictionary
+        self._compressor = BlockDictionary(dictionary).compressor(self._level)
 
     def add(self, batch: Batch, positions: Numbers, indices: Numbers, batches: Batches) -> None:
         """Add a block: its events in order of time, each with its place in the table of batches and in its batch."""
@@ -69,8 +82,10 @@ class SealedWriter:
             "batches": batches.packed(),
             "streams": compress(msgspec.json.encode(list(streams.items())), _PART_LEVEL),
         }
+        if self._dictionary:
+            parts[DICTIONARY] = self._dictionary
         tree = Tree()
-        for name in PARTS:
+        for name in sorted(parts):
             tree.add(part_leaf(name, parts[name]))
         for leaf in self._leaves:
             tree.add(leaf)

@@ -28,6 +28,8 @@ from watchbook.wire import EVENTS_MAX, Batch, WireError, decode_batch, decode_ti
 
 #: Batches that are checked between two reports of progress.
 _CHECKED_AT_ONCE: Final = 64
+#: Blocks, spread over the first events, that tell what the blocks have in common.
+_LEARNT_BLOCKS: Final = 128
 
 
 class Progress(NamedTuple):
@@ -151,6 +153,10 @@ def _writing(
                 _pieces(connection, checked.origin.name, checked.batches, positions, indices, bytes_max)
             )
         places = np.searchsorted(arrived, lot)
+        if first == 0:
+            some = range(0, len(lot), max(size, len(lot) // _LEARNT_BLOCKS))
+            learnt = (gathered.batch(places[start : start + size]) for start in some)
+            writer.learn(learnt, settings.sealed_dictionary)
         for start in range(0, len(lot), size):
             chosen = places[start : start + size]
             writer.add(gathered.batch(chosen), positions[chosen], indices[chosen], checked.batches)

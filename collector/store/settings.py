@@ -43,12 +43,16 @@ class StoreSettings:
         Seconds(0.0),
     )
     sealed_block_events: int = setting(
-        "Events in a block of a sealed segment.", 512, check=lambda n: None if 1 <= n <= EVENTS_MAX else "1 to 4096"
+        "Events in a block of a sealed segment.", 256, check=lambda n: None if 1 <= n <= EVENTS_MAX else "1 to 4096"
     )
     sealed_level: int = setting(
         "How hard sealed blocks are compressed (zstd level): higher is smaller and slower.",
         9,
         check=lambda n: None if 1 <= n <= 19 else "1 to 19",
+    )
+    sealed_dictionary: Bytes = setting(
+        "Size of what the blocks of a sealed segment have in common, kept once for all of them; 0: nothing is.",
+        Bytes(16 << 10),
     )
     seal_events_at_once: int = setting(
         "Events that are held in memory at once while a segment is sealed, about 1 KiB each.",

@@ -56,7 +56,7 @@ class SealedCheck:
                 self._say("changed", f"it says {name} {said[name]}, it should say {value}")
 
     def _parts(self) -> Arrivals | None:
-        for name in PARTS:
+        for name in self._part_names():
             try:
                 self._tree.add(sealed.part_leaf(name, sealed.read_part(self._connection, name)))
             except (sqlite3.DatabaseError, TypeError) as error:
@@ -66,6 +66,13 @@ class SealedCheck:
         except (sqlite3.DatabaseError, PackedError, msgspec.MsgspecError, TypeError) as error:
             self._say("unreadable", f"the table of batches cannot be read, and with it whose events these are: {error}")
             return None
+
+    def _part_names(self) -> list[str]:
+        try:
+            return sealed.part_names(self._connection)
+        except (sqlite3.DatabaseError, TypeError) as error:
+            self._say("unreadable", f"the parts cannot be listed: {error}")
+            return list(PARTS)
 
     def _blocks(self, arrivals: Arrivals | None, bytes_max: int, progress: Callable[[int], None]) -> None:
         expected = 0
