@@ -20,6 +20,7 @@ BASE: Final = len(DIGITS)
 
 _TO_TEXT: Final = DIGITS + bytes(256 - BASE)
 _FROM_TEXT: Final = bytes(max(0, DIGITS.find(code)) for code in range(256))
+_CODES: Final = {chr(digit): code for code, digit in enumerate(DIGITS)}
 _ALL: Final = bytes(range(256))
 _HIGH: Final = [code // BASE for code in range(BASE * BASE)]
 _LOW: Final = [code % BASE for code in range(BASE * BASE)]
@@ -74,6 +75,17 @@ def read_coded(values: list[Any], text: str, n: int) -> Coded:
     if digits.translate(None, DIGITS) or not _codes_reach(coded, largest):
         raise ValueError(f"a code is no digit or above {largest}, the number of values")
     return coded
+
+
+def value_at(values: Sequence[Any], text: str, index: int, n: int) -> Any:
+    """Return the value of one of ``n`` events of the column that ``d`` and ``i`` describe and that was checked before.
+
+    A twentieth of the work of :func:`read_coded`, for who wants no more than that.
+    """
+    code = _CODES[text[index]]
+    if len(values) >= BASE:
+        code = code * BASE + _CODES[text[n + index]]
+    return values[code - 1] if code else None
 
 
 def has_absent(coded: Coded) -> bool:

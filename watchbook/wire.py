@@ -44,7 +44,8 @@ SEQUENCE_HEADER: Final = "Watchbook-Sequence"
 EVENTS_MAX: Final = 4096
 ZSTD_LEVEL: Final = 1
 
-_DIFFERENCES: Final = ("time", "origin.offset")
+#: The columns that hold differences.
+DIFFERENCES: Final = ("time", "origin.offset")
 _RAW_KINDS: Final = {"object": b"\0{", "changes": b"\0["}
 _NULL: Final = b"\0n"
 _local: Final = threading.local()
@@ -82,7 +83,7 @@ def encode_json(n: int, columns: Mapping[str, Column]) -> bytes:
             wired[name] = written(coded)
             continue
         column = columns[name]
-        if name in _DIFFERENCES:
+        if name in DIFFERENCES:
             wired[name] = _differences(column) if column else column
         else:
             wired[name] = column if isinstance(column, str) or not n else _shortest(name, column)
@@ -217,7 +218,7 @@ def _checked_column(field: Field, column: list[Any] | str, n: int) -> Column:
         return column
     if len(column) != n:
         raise WireError(f"column {field.name!r} has {len(column)} values, the batch has {n} events", field=field.name)
-    if field.name in _DIFFERENCES:
+    if field.name in DIFFERENCES:
         return absolute(field.name, column)
     if field.values is not None:
         _check_values(field, column)

@@ -1,7 +1,9 @@
 """Reading again what was checked before gives the same events, whatever is asked first."""
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,20 @@ def test_every_column_is_the_same_in_whatever_order_they_are_asked_for(
     assert (len(again.columns), again.times) == (len(first.columns), first.times)
     assert [again.event(index) for index in range(again.n)] == events
     assert dict(again.columns) == dict(first.columns)
+
+
+@given(st.lists(ANY_EVENT, min_size=1, max_size=30))
+def test_rows_are_picked_out_of_json_however_it_is_written(events: list[dict[str, Any]]) -> None:
+    data = wire.encode_batch(len(events), wire.columns_of(events))
+    document = json.loads(wire.decompress(data, bytes_max=BYTES_MAX))
+    spaced = wire.compress(json.dumps(document, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    for row in range(len(events)):
+        picked = decode_checked(spaced, bytes_max=BYTES_MAX).row(row)
+        assert {name: _plain(value) for name, value in picked.items()} == events[row]
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else value
 
 
 @pytest.mark.parametrize("version", [1, 2])
