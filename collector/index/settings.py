@@ -19,7 +19,7 @@ class IndexSettings:
     """How segments are indexed, and what reading an index may cost."""
 
     cache_bytes: Bytes = setting(
-        "Memory that each query process keeps for decoded parts of indexes.", Bytes(256 << 20), check=positive
+        "Memory that each query process keeps for decoded parts of indexes.", Bytes(384 << 20), check=positive
     )
     open_files_max: int = setting("Index files that each query process keeps open.", 256, check=positive)
     chunk_rows: int = setting(

@@ -32,10 +32,16 @@ class BlockDictionary:
         self._known = zstandard.ZstdCompressionDict(data, zstandard.DICT_TYPE_FULLDICT) if data else None
 
     def compressor(self, level: int) -> zstandard.ZstdCompressor:
-        """Return what compresses blocks."""
+        """Return what compresses blocks.
+
+        With a dictionary, frames carry a checksum of their content: a block's own hash does not cover what is kept
+        beside it, and a damaged dictionary must not make other events of a block unseen.
+        """
         if self._known is None:
             return zstandard.ZstdCompressor(level=level, write_content_size=True)
-        return zstandard.ZstdCompressor(level=level, write_content_size=True, dict_data=self._known)
+        return zstandard.ZstdCompressor(
+            level=level, write_content_size=True, write_checksum=True, dict_data=self._known
+        )
 
     def decompressor(self) -> zstandard.ZstdDecompressor | None:
         """Return this thread's decompressor of blocks, None when they need none of their own; raises PackedError."""
@@ -55,7 +61,7 @@ class BlockDictionary:
 
 def learn(samples: Iterable[bytes], bytes_max: int) -> bytes:
     """Return a dictionary of up to ``bytes_max`` bytes for blocks like the samples; nothing when it does not pay."""
-    taken: list[bytes] = []
+    taken: list[bytes | bytearray | memoryview] = []
     size = 0
     for sample in samples:
         taken.append(sample)

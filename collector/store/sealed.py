@@ -5,9 +5,10 @@ A SQLite file that is never written again once it bears its name:
 - ``block``: one row for some events, in order of (time, stream, sequence, index).  ``row`` is the row of its first
   event in the segment; ``tmin``, ``tmax`` and ``received`` (the latest) are microseconds since the epoch;
   ``identities`` say which events of which batches these are (:mod:`collector.store.identities`); ``data`` is a batch in
-  the form of :mod:`watchbook.wire`, compressed with the segment's dictionary if it has one; ``hash`` is the block's leaf (:func:`block_leaf`).
-- ``part``: ``batches``, the table of batches as they came; ``dictionary`` (perhaps there is none), a zstd dictionary
-  (:mod:`collector.store.block_dictionary`); ``streams``, zstd JSON ``[[name, last sequence], …]``: every
+  the form of :mod:`watchbook.wire`, compressed with the segment's dictionary if it has one; ``hash`` is the block's
+  leaf (:func:`block_leaf`).
+- ``part``: ``batches``, the table of batches as they came; ``dictionary``, where there is one, the zstd dictionary of
+  the blocks (:mod:`collector.store.block_dictionary`); ``streams``, zstd JSON ``[[name, last sequence], …]``: every
   stream known when the segment ended.
 - ``request``: answers to requests with an Idempotency-Key, as in a hot segment.
 - ``meta``: ``name``, ``store``, ``first_number``, ``numbers`` (how many arrival numbers it covers), ``events`` (how
@@ -190,9 +191,7 @@ def decode_stored(stored: Stored, segment: str, arrivals: Arrivals, bytes_max: i
     identities = Identities.packed(arrivals.batches, arrivals.names, stored.identities, stored.n)
     info = BlockInfo(0, stored.n, stored.tmin, stored.tmax, stored.received, "", 0, segment, stored.row)
     decompressor = arrivals.dictionary.decompressor()
-    return DecodedBlock(
-        info, decode_checked(stored.data, bytes_max=bytes_max, decompressor=decompressor), identities
-    )
+    return DecodedBlock(info, decode_checked(stored.data, bytes_max=bytes_max, decompressor=decompressor), identities)
 
 
 def batch_info(arrivals: Arrivals, position: int, segment: str, first_number: int) -> BlockInfo:

@@ -79,6 +79,9 @@ def _use(stand: Stand) -> None:
     _request(stand, "/v1/events", _ingest_token(stand), body=b"[", kind="application/json")
     assert _request(stand, "/v1/export", stand.token).startswith("timestamp,user,")
     _be_told_of_a_gap(stand)
+    # They come with the next answers, or half a second later.
+    read = "watchbook_query_blocks_read_total{"
+    wait_for("the workers' metrics", lambda: read in exposition_of(stand), 30, stand.evidence)
     wait_for("the agent's status", lambda: stand.agent_status().get("running"), 30, stand.evidence)
 
 

@@ -19,7 +19,15 @@ from tests.benchmarks.ingest_client import read_bodies, write_bodies
 from tests.benchmarks.store.archive import Archived, archive
 from tests.benchmarks.store.asking import ask_deep_page, ask_each, ask_mixed
 from tests.benchmarks.store.corpus import DAY_US, START_US, posted_bodies, write_corpus, write_corpus_of_lines
-from tests.benchmarks.store.loading import end_sending, load, metric, sizes, start_sending, wait_until_indexed
+from tests.benchmarks.store.loading import (
+    end_sending,
+    load,
+    metric,
+    sizes,
+    start_sending,
+    wait_until_indexed,
+    wait_until_settled,
+)
 from tests.benchmarks.store.peers import ask_duckdb
 from tests.benchmarks.store.questions import questions
 from tests.benchmarks.store.sealing import seal
@@ -139,6 +147,7 @@ def _store_and_ask(stand: Stand, bodies: Path, events: int, repeats: int, folder
     stand.collector.start()
     stand.wait_until_up()
     wait_until_indexed(stand, _TOLD)
+    wait_until_settled(stand, _TOLD)
     _ask(stand, bodies, events, repeats, archived)
 
 

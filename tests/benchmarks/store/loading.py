@@ -17,6 +17,9 @@ from watchbook import wire
 
 _TIMEOUT_S: Final = 3600
 _CONNECTIONS: Final = 8
+#: A collector that uses less CPU than this in so much time has nothing to do.
+_IDLE_CPU_S: Final = 0.1
+_IDLE_S: Final = 2
 
 
 class Loaded(NamedTuple):
@@ -96,6 +99,15 @@ def wait_until_indexed(stand: Stand, progress: Callable[[str], None]) -> None:
         if time.monotonic() > ends:
             raise RuntimeError(f"{behind:,.0f} events are still not indexed\n{stand.evidence()}")
         time.sleep(0.2)
+
+
+def wait_until_settled(stand: Stand, progress: Callable[[str], None]) -> None:
+    """Return when the collector has done what it does after a start: hourly counts of what was just sealed."""
+    progress("waiting until the collector has nothing left to do")
+    ends, before = time.monotonic() + _TIMEOUT_S, -1.0
+    while (used := server_cpu_s(stand)) - before > _IDLE_CPU_S and time.monotonic() < ends:
+        before = used
+        time.sleep(_IDLE_S)
 
 
 def server_cpu_s(stand: Stand) -> float:
