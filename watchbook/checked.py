@@ -87,6 +87,14 @@ class PendingColumns(Columns):
                 flat[name] = value
         return flat
 
+    def surely_lack(self, name: str, piece: bytes) -> bool:
+        """See :meth:`watchbook.columns.Batch.surely_lacks`: one search over the column's JSON, decoded or not."""
+        found = self._pending.get(name)
+        if found is None:
+            return True
+        raw = bytes(found)
+        return raw.isascii() and b"\\" not in raw and piece not in raw.lower()
+
     def _at(self, name: str, index: int) -> Any:
         coded = self.coded.get(name)
         if coded is not None:
@@ -164,6 +172,10 @@ class CheckedBatch(Batch):
     def row(self, index: int) -> dict[str, Any]:
         """See :class:`watchbook.columns.Batch`."""
         return self._pending.row(index)
+
+    def surely_lacks(self, name: str, piece: bytes) -> bool:
+        """See :meth:`watchbook.columns.Batch.surely_lacks`."""
+        return self._pending.surely_lack(name, piece)
 
 
 def decode_checked(data: bytes, *, bytes_max: int, decompressor: zstandard.ZstdDecompressor | None = None) -> Batch:

@@ -69,6 +69,13 @@ class Batch:
         """Return a column as distinct values and codes, if it came like that: questions cost less there."""
         return self.columns.coded_form(name) if isinstance(self.columns, Columns) else None
 
+    def surely_lacks(self, name: str, piece: bytes) -> bool:  # noqa: ARG002 - nothing is known so cheaply here
+        """Return whether surely no value of a column holds a piece of lower-case ASCII text, whatever its case there.
+
+        ``piece`` is written as JSON would write it.  False says nothing.
+        """
+        return False
+
     def column(self, name: str) -> Sequence[Any] | None:
         """Return ``n`` values, or None when no event has the field."""
         column = self.columns.get(name)

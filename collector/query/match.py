@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from collector.block import DecodedBlock
 from collector.query.plan import RECEIVED, And, HasLike, HasWords, Not, Or, Plan, Term
-from collector.query.values import loose_test, number_test, text_test, values_at, whole_words
+from collector.query.values import loose_test, number_test, piece_of, text_test, values_at, whole_words
 from watchbook.coded import Coded
 from watchbook.event import FIELD_BY_NAME
 
@@ -92,9 +92,11 @@ def _is_loose(field: str) -> bool:
 
 
 def _text(field: str, term: Term) -> Select:
-    test = text_test(term.test)
+    test, piece = text_test(term.test), piece_of(term.test)
 
     def select(block: DecodedBlock, candidates: Sequence[int]) -> Sequence[int]:
+        if _surely_lacks(block, field, piece, candidates):
+            return ()
         coded = block.batch.coded(field)
         if coded is not None:
             return _passing_codes(coded, test, candidates)
@@ -111,11 +113,18 @@ def _text(field: str, term: Term) -> Select:
     return select
 
 
+def _surely_lacks(block: DecodedBlock, field: str, piece: bytes | None, candidates: Sequence[int]) -> bool:
+    return piece is not None and len(candidates) >= _DISTINCT_FROM and block.batch.surely_lacks(field, piece)
+
+
 def _words(field: str, words: HasWords | HasLike) -> Select:
     has_words = whole_words(words)
     needle = words.text if isinstance(words, HasWords) else max(words.pieces, key=len)
+    piece = piece_of(words)
 
     def select(block: DecodedBlock, candidates: Sequence[int]) -> Sequence[int]:
+        if _surely_lacks(block, field, piece, candidates):
+            return ()
         coded = block.batch.coded(field)
         if coded is not None:
             return _passing_codes(coded, lambda value: has_words(value.casefold()), candidates)

@@ -61,6 +61,23 @@ def text_test(test: Test) -> Callable[[str], bool]:
             return lambda _: False
 
 
+def piece_of(test: Test) -> bytes | None:
+    """Return what the JSON of a column, in lower case, surely holds if some text in it passes; None: nothing is sure.
+
+    It holds for JSON that is ASCII and without escapes (:meth:`watchbook.columns.Batch.surely_lacks`).
+    """
+    match test:
+        case Equals(text):
+            piece = f'"{text}"'
+        case StartsWith(text) | LocalPart(text) | HasWords(text) | AddressPrefix(text):
+            piece = text
+        case Like(pieces) | HasLike(pieces):
+            piece = max(pieces, key=len)
+        case Present() | InNetwork() | Compare() | Between():
+            return None
+    return piece.lower().encode() if piece and piece.isascii() else None
+
+
 def number_test(test: Test) -> Callable[[float], bool]:
     """Return the test as a function of a number."""
     match test:

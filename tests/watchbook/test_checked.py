@@ -62,3 +62,17 @@ def test_bytes_that_are_no_batch_are_refused() -> None:
     for data in (b"", wire.compress(b"[]"), wire.compress(b'{"n":1}')):
         with pytest.raises(WireError):
             decode_checked(data, bytes_max=BYTES_MAX)
+
+
+def test_what_a_column_surely_lacks_is_told_by_its_json() -> None:
+    events: list[dict[str, Any]] = [
+        {"time": 1, "actor.type": "user", "actor.id": actor, "action": "read", "message": message, "reason": "Ärger"}
+        for actor, message in (("Alice", 'said "no"'), ("bob", "left"), ("carol", "came"))
+    ]
+    batch = decode_checked(wire.encode_batch(3, wire.columns_of(events)), bytes_max=BYTES_MAX)
+    assert not batch.surely_lacks("actor.id", b'"alice"')
+    assert not batch.surely_lacks("actor.id", b"aro")
+    assert batch.surely_lacks("actor.id", b'"dave"')
+    assert batch.surely_lacks("org", b"acme"), "nobody has an organization"
+    assert not batch.surely_lacks("message", b"other"), "it has escapes: nothing is sure"
+    assert not batch.surely_lacks("reason", b"other"), "it is not ASCII: nothing is sure"

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from collector.block import BlockInfo, DecodedBlock, Identity, SegmentInfo, Tier
-from watchbook.wire import columns_of, decode_batch, encode_batch
+from watchbook.checked import decode_checked
+from watchbook.wire import columns_of, encode_batch
 
 RECEIVED_US = 1_700_000_000_000_000
 STREAM = "5" * 32
@@ -39,7 +40,7 @@ class MemorySegment:
 
     def decoded(self) -> list[DecodedBlock]:
         return [
-            DecodedBlock(stored.info, decode_batch(stored.data, bytes_max=1 << 30), stored.identities)
+            DecodedBlock(stored.info, decode_checked(stored.data, bytes_max=1 << 30), stored.identities)
             for stored in self.blocks
         ]
 
@@ -109,7 +110,7 @@ class MemorySource:
             for stored in segment.blocks:
                 if stored.info == info:
                     self.reads += 1
-                    return DecodedBlock(info, decode_batch(stored.data, bytes_max=1 << 30), stored.identities)
+                    return DecodedBlock(info, decode_checked(stored.data, bytes_max=1 << 30), stored.identities)
         raise KeyError(info)
 
     def find(self, stream: str, sequence: int) -> list[BlockInfo]:

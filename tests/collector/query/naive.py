@@ -71,7 +71,7 @@ def passes(test: Any, value: Any) -> bool:
             return str(value).lower() == text
         case Equals(text), int() | float():
             return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None and float(text) == value
-        case StartsWith(text), _:
+        case StartsWith(text), str() | int() | float():
             return (str(value).lower() if isinstance(value, bool) else str(value).casefold()).startswith(text)
         case LocalPart(text), str():
             return value.casefold().split("@")[:-1] == [text]
