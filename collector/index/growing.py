@@ -109,15 +109,16 @@ class GrowingIndex:
         return self._writer.head.rows
 
     def step(self, segment: SegmentInfo, now: int, is_over: Callable[[], bool]) -> bool:
-        """Index blocks until ``is_over`` or the end of the segment; return whether there is more to read.
+        """Index blocks until ``is_over``, a flush or the end of the segment; return whether there is more to read.
 
-        Raises KeyError when the segment is gone.
+        Each flush is told at once: senders may wait for it.  Raises KeyError when the segment is gone.
         """
         self._segment = segment
         while not is_over() and (info := self._next()) is not None:
             self._add(info, now)
             if self._writer.unflushed >= self._settings.flush_rows:
                 self._flush(now)
+                return self._writer.row < segment.rows
         waited = 0 if self._waiting_since is None else now - self._waiting_since
         if flush_is_due(self._writer.unflushed, waited, self._settings):
             self._flush(now)

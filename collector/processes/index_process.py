@@ -12,7 +12,7 @@ from collector.processes.supervisor import Supervisor
 
 KIND: Final = "index"
 #: News of commits is told at most this often.
-_NEWS_EVERY_S: Final = 0.05
+_NEWS_EVERY_S: Final = 0.01
 #: Longest that a sender waits for the index: an index that hangs slows senders down, and never stops them.
 _ROOM_WAIT_S: Final = 0.5
 

@@ -14,7 +14,7 @@ from collector.processes.parent import Parent
 #: Without news it looks after the files this often all the same.
 _IDLE_S: Final = 0.5
 #: What it did is told this often at most.
-_TELL_EVERY_S: Final = 0.25
+_METRICS_EVERY_S: Final = 0.25
 
 
 class Rounds:
@@ -38,7 +38,7 @@ class Rounds:
         self._hear = hear
         self._progress = progress
         self._told: dict[str, Any] = {}
-        self._told_at = 0.0
+        self._metrics_at = 0.0
 
     def run(self) -> None:
         """Work until the parent asks to stop; raises OSError when it is gone."""
@@ -46,7 +46,7 @@ class Rounds:
         more = True
         while self._take_in(0.0 if more else _IDLE_S):
             more = self._step()
-            self._tell(even_if_soon=not more)
+            self._tell(pausing=not more)
 
     def _take_in(self, wait_s: float) -> bool:
         """Wait for frames and hear all there are; return False at the end."""
@@ -61,11 +61,16 @@ class Rounds:
         except queue.Empty:
             return True
 
-    def _tell(self, *, even_if_soon: bool) -> None:
+    def _tell(self, *, pausing: bool) -> None:
+        """Tell progress at once, for somebody may wait for it; metrics come along before a pause, and now and then."""
         now = time.monotonic()
-        if now - self._told_at < _TELL_EVERY_S and not even_if_soon:
-            return
+        since = now - self._metrics_at
         progress = self._progress()
-        if progress != self._told or now - self._told_at >= _IDLE_S:
-            self._told, self._told_at = progress, now
+        if progress == self._told and since < _IDLE_S:
+            return
+        self._told = progress
+        if pausing or since >= _METRICS_EVERY_S:
+            self._metrics_at = now
             self._parent.send({"kind": "progress", "progress": progress, "metrics": snapshot(self._registry)})
+        else:
+            self._parent.send({"kind": "progress", "progress": progress})

@@ -60,6 +60,6 @@ class ProcessSettings:
     index_behind_max: int = setting(
         "With more stored events than this not yet indexed, senders are answered at the pace of the index: questions "
         "have to read what it does not cover.",
-        32_768,
+        20_480,
         check=positive,
     )

@@ -5,6 +5,7 @@ first from 0), little-endian, the first bytes of all of them, then all second by
 becomes long runs of zeros.
 """
 
+import threading
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import zstandard
 from numpy.typing import NDArray
 
 _LEVEL: Final = 9
+_local: Final = threading.local()
 
 Numbers = NDArray[np.int64]
 
@@ -49,6 +51,14 @@ def unpack(data: bytes, count: int, *, bytes_max: int) -> list[Numbers]:
     return [np.cumsum(from_planes(part, np.int64), dtype=np.int64) for part in parts]
 
 
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """Return this thread's decompressor: making one costs more than unpacking what a block needs."""
+    found: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if found is None:
+        found = _local.decompressor = zstandard.ZstdDecompressor()
+    return found
+
+
 def compress(content: bytes, level: int) -> bytes:
     """Return one zstd frame that says its content size and carries a checksum."""
     return zstandard.ZstdCompressor(level=level, write_content_size=True, write_checksum=True).compress(content)
@@ -59,6 +69,6 @@ def decompress(data: bytes, bytes_max: int) -> bytes:
     try:
         if zstandard.get_frame_parameters(data).content_size > bytes_max:
             raise PackedError(f"the frame holds more than {bytes_max} bytes")
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=bytes_max, allow_extra_data=False)
+        return _decompressor().decompress(data, max_output_size=bytes_max, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise PackedError(f"no zstd frame: {error}") from error
