@@ -116,7 +116,7 @@ async def _build(
     session = await stack.enter_async_context(aiohttp.ClientSession())
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
     engine = Engine(rules, settings.detect)
-    watch = Watch(engine, alerts, store.reader, clock=clock, on_written=sender.wake)
+    watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)

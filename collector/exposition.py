@@ -65,6 +65,13 @@ def add_rule_metrics(
         "Blocks since the start that the rules could not read or evaluate; their events raise no alerts.",
         lambda: watch.failed_blocks,
     )
+    add_counters(
+        registry,
+        "watchbook_rules_waited",
+        "Requests of senders that waited because too much was not read by the rules yet ('detect.waiting_blocks_max').",
+        (),
+        lambda: [((), watch.waited)],
+    )
     add_gauge(
         registry, "watchbook_rules_state_events", "Events in the windows of all rules.", lambda: engine.state_events
     )

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
-from collector.detect import Engine
+from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine
 from collector.finding import AlertChange
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
@@ -23,10 +23,6 @@ from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.wire import EVENTS_MAX, WireError
 
 log = get_logger("watch")
-_RECENT_BLOCKS = 128
-#: From so many blocks that wait for the rules on, senders are asked to wait, and not longer than so.
-_WAITING_BLOCKS = 48
-_ROOM_WAIT_S = 0.5
 _AT_ONCE = 64
 _RETRY_S = 1.0
 #: How long, and how many, changes are gathered while there is more to read.
@@ -38,15 +34,23 @@ class Watch:
     """Follows the store.  ``on_written`` is called on the event loop after alerts were written."""
 
     def __init__(
-        self, engine: Engine, alerts: AlertStore, source: BlockSource, *, clock: Clock, on_written: Callable[[], None]
+        self,
+        engine: Engine,
+        alerts: AlertStore,
+        source: BlockSource,
+        settings: DetectSettings,
+        *,
+        clock: Clock,
+        on_written: Callable[[], None],
     ) -> None:
+        self._settings = settings
         self._engine = engine
         self._alerts = alerts
         self._source = source
         self._clock = clock
         self._on_written = on_written
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rules")
-        self._recent: deque[DecodedBlock] = deque(maxlen=_RECENT_BLOCKS)
+        self._recent: deque[DecodedBlock] = deque(maxlen=RECENT_BLOCKS_MAX)
         self._news = asyncio.Event()
         self._told_up_to = 0
         self._bell = False
@@ -60,6 +64,8 @@ class Watch:
         self._mark: Watermark | None = None
         self.read_up_to = 0
         self.failed_blocks = 0
+        #: How many requests of senders waited for the rules.
+        self.waited = 0
 
     def committed(self, blocks: Sequence[DecodedBlock]) -> None:
         """Take note of blocks that were just stored."""
@@ -67,7 +73,7 @@ class Watch:
         last = blocks[-1].info
         self._told_up_to = last.number + last.n - 1
         self._news.set()
-        if len(self._recent) >= _WAITING_BLOCKS and not self._from_files:
+        if len(self._recent) >= self._settings.waiting_blocks_max and not self._from_files:
             self._room.clear()
 
     async def room(self) -> None:
@@ -77,8 +83,9 @@ class Watch:
         ever later; so a sender feels how fast the rules are.
         """
         if not self._room.is_set():
+            self.waited += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(_ROOM_WAIT_S):
+                async with asyncio.timeout(self._settings.waiting_time):
                     await self._room.wait()
 
     def ring(self) -> None:
@@ -121,7 +128,7 @@ class Watch:
             else:
                 self._failure.succeeded()
                 self._on_written()
-                if len(self._recent) < _WAITING_BLOCKS or self._from_files:
+                if len(self._recent) < self._settings.waiting_blocks_max or self._from_files:
                     self._room.set()
 
     def _step(self) -> bool:

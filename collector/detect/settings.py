@@ -1,15 +1,29 @@
 """The settings of the rules."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from watchbook.configfile import positive, setting
 from watchbook.units import Seconds
+
+#: Stored batches that are kept decoded for the rules; those beyond are read from their file again.
+RECENT_BLOCKS_MAX: Final = 128
 
 
 @dataclass(frozen=True)
 class DetectSettings:
     """The limits of what the rules remember."""
 
+    waiting_blocks_max: int = setting(
+        "With more stored batches than this not yet read by the rules, senders are answered at the pace of the rules: "
+        "what waits longer has to be read from the files again, and alerts come later.",
+        48,
+        check=lambda n: None if 0 < n <= RECENT_BLOCKS_MAX // 2 else f"1 to {RECENT_BLOCKS_MAX // 2}",
+    )
+    waiting_time: Seconds = setting(
+        "How long one request of a sender waits for the rules at most; then its events are taken all the same.",
+        Seconds(0.5),
+    )
     lateness: Seconds = setting(
         "How much later than newer events of its group an event may arrive and still be counted exactly.",
         Seconds(120.0),

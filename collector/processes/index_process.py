@@ -13,8 +13,6 @@ from collector.processes.supervisor import Supervisor
 KIND: Final = "index"
 #: News of commits is told at most this often.
 _NEWS_EVERY_S: Final = 0.01
-#: Longest that a sender waits for the index: an index that hangs slows senders down, and never stops them.
-_ROOM_WAIT_S: Final = 0.5
 
 #: Does what the index process asks of the main one; what it returns is sent back under the same ``id``.
 Serve = Callable[[Frame], Awaitable[dict[str, Any]]]
@@ -30,6 +28,7 @@ class IndexProcess:
         self._serve = serve
         self._stop_s = recipe.limits.stop_time
         self._behind_max = recipe.limits.index_behind_max
+        self._waiting_s = recipe.limits.index_waiting_time
         self._moved = asyncio.Event()
         #: How many requests of senders waited for the index.
         self.waited = 0
@@ -64,7 +63,7 @@ class IndexProcess:
             return
         self.waited += 1
         with suppress(TimeoutError):
-            async with asyncio.timeout(_ROOM_WAIT_S):
+            async with asyncio.timeout(self._waiting_s):
                 while self.behind_events(last_number()) > self._behind_max:
                     await self._moved.wait()
 

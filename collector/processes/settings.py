@@ -63,3 +63,7 @@ class ProcessSettings:
         20_480,
         check=positive,
     )
+    index_waiting_time: Seconds = setting(
+        "How long one request of a sender waits for the index at most; then its events are taken all the same.",
+        Seconds(0.5),
+    )

@@ -111,7 +111,8 @@ async def watched(folder: Path, engine_type: type[Engine], *, started: bool = Tr
         stack.push_async_callback(asyncio.to_thread, alerts.close)
         source = CountingSource(store.reader)
         engine = engine_type(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())
-        watches.append(watch := Watch(engine, alerts, source, clock=lambda: NOW, on_written=lambda: None))
+        watch = Watch(engine, alerts, source, DetectSettings(), clock=lambda: NOW, on_written=lambda: None)
+        watches.append(watch)
         stack.push_async_callback(watch.close)
         if started:
             await watch.start()
@@ -212,3 +213,4 @@ async def test_nobody_waits_long_for_rules_that_do_not_go_on(tmp_path: Path) -> 
             watch.committed([DecodedBlock(BlockInfo(number, 1, NOW, NOW, NOW, STREAM, number, "x"), batch)])
         async with asyncio.timeout(20):
             await watch.room()
+        assert watch.waited == 1
