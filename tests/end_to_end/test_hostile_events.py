@@ -1,4 +1,4 @@
-"""What nobody sends on purpose, or somebody does: stored whole, found, counted, exported and verified, or refused clearly.
+"""What nobody sends on purpose, or somebody does: stored whole, found, counted, exported, verified, or refused clearly.
 
 Events as large as they may be, with ten thousand fields, with names and values that break quoting, of 1970 and of 2100,
 through a real collector; hot, after sealing, after a reindex.
