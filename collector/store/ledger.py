@@ -3,14 +3,15 @@
 ``segments/ledger.jsonl`` only grows: one JSON object a line.  Every entry has ``type``, ``time`` (microseconds since
 the epoch), ``segment`` and ``events`` (for ``sealed``: that are in it; else: that went or moved)::
 
-    sealed     first_number numbers tmin tmax received chain_start chain_end root bytes store
-    rewritten  root root_before left bytes why         some events were taken out, ``left`` are still there
+    sealed     first_number numbers tmin tmax received chain_start chain_end root bytes file store
+    rewritten  root root_before left bytes file why    some events were taken out, ``left`` are still there
     archived   root sha256 left bytes why              moved to a Parquet file with this SHA-256
     rewritten  root sha256 left bytes why              some events were taken out of the Parquet file
     removed    tier root bytes why                     the segment is gone; ``root``: of the form that went
 
 ``chain_start`` and ``chain_end`` are the hashes before the segment's first and of its last block, ``numbers`` is how
-many arrival numbers it covers; hashes are hexadecimal.  The entries, each without its newline, are the leaves of an RFC
+many arrival numbers it covers; ``file`` is the SHA-256 of the sealed file, with the pages in which nothing lies (older
+entries lack it); hashes are hexadecimal.  The entries, each without its newline, are the leaves of an RFC
 6962 tree; ``segments/checkpoint`` signs its size and root (:mod:`collector.store.checkpoint`).
 
 An entry and its checkpoint are on disk before any file takes its place or goes.  What lies behind the checkpoint was

@@ -96,26 +96,22 @@ class Shelf:
                 connection, name, new_path(path_of(self._folder, name, "sealed")), self._settings,
                 requests_from=requests_from, bytes_max=BATCH_BYTES_MAX,
             )  # fmt: skip
-            meta, size = yield from self._written(steps)
+            meta, written = yield from self._written(steps)
         numbers = {"first_number": meta.first_number, "numbers": meta.numbers, "events": meta.events}
         spans = {"tmin": meta.tmin, "tmax": meta.tmax, "received": meta.received}
         hashes = {field: getattr(meta, field).hex() for field in ("chain_start", "chain_end", "root")}
-        self._enter(
-            {"type": "sealed", "segment": name, **numbers, **spans, **hashes, "bytes": size, "store": meta.store}
-        )
+        self._enter({"type": "sealed", "segment": name, **numbers, **spans, **hashes, **written, "store": meta.store})
 
     def rewrite(self, segment: SegmentInfo, stay: Stay, why: Why) -> Generator[Progress, None, None]:
         """Write a sealed segment again with those events only that stay; nothing happens when all of them do."""
         before = self._meta(segment)
         with closing(open_segment(segment.path, immutable=True)) as connection:
             steps = rewriting(connection, stay, new_path(segment.path), self._settings, bytes_max=BATCH_BYTES_MAX)
-            meta, size = yield from self._written(steps, lambda meta: meta.events < before.events)
+            meta, written = yield from self._written(steps, lambda meta: meta.events < before.events)
         if meta.events < before.events:
             events = {"events": before.events - meta.events, "left": meta.events}
             roots = {"root": meta.root.hex(), "root_before": before.root.hex()}
-            self._enter(
-                {"type": "rewritten", "segment": segment.name, **events, **roots, "bytes": size, "why": dict(why)}
-            )
+            self._enter({"type": "rewritten", "segment": segment.name, **events, **roots, **written, "why": dict(why)})
 
     def archive(self, segment: SegmentInfo, write: Callable[[Iterator[DecodedBlock], Path], Spans], why: Why) -> None:
         """Put a Parquet file in the place of a sealed segment; ``write`` makes it from the blocks, at a path."""
@@ -211,7 +207,7 @@ class Shelf:
         steps: Generator[Progress | SealedMeta, None, None],
         is_wanted: Callable[[SealedMeta], bool] = lambda _: True,
     ) -> Any:
-        """Take the steps, then make the index; return what was written and its size."""
+        """Take the steps, then make the index; return what was written, and what the ledger says of its file."""
         meta: SealedMeta | None = None
         with closing(steps):
             for step in steps:
@@ -221,16 +217,15 @@ class Shelf:
                     meta = step
         assert meta is not None
         path = new_path(path_of(self._folder, meta.name, "sealed"))
-        size = path.stat().st_size
         if not is_wanted(meta):
             path.unlink()
-            return meta, size
+            return meta, {}
         try:
             yield from self._indexed(meta, path)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return meta, size
+        return meta, {"bytes": path.stat().st_size, "file": sha256_of(path)}
 
     def _indexed(self, meta: SealedMeta, path: Path) -> Generator[Progress, None, None]:
         """Make the index from what was written: so it is read back before anything takes its place."""

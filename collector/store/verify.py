@@ -203,9 +203,14 @@ class _Look:
             with closing(open_segment(path, immutable=True)) as connection:
                 check = SealedCheck(connection, name, self._found)
                 self.report.segments.append(check.report)
+                before = len(self.report.findings)
                 check.run(entry, latest, _BYTES_MAX, self._advance)
         except sqlite3.DatabaseError as error:
             self._say("unreadable", path.name, f"it cannot be read: {error}")
+            return
+        if len(self.report.findings) == before and "file" in latest and sha256_of(path) != latest["file"]:
+            text = "every event in it is as it was sealed, yet the file is not: it was changed where nothing lies"
+            self._say("changed", path.name, text)
 
     def _hot(self, name: str) -> Link | None:
         path = path_of(self._folder, name, "hot")

@@ -109,6 +109,7 @@ class _Sealed(msgspec.Struct, tag_field="type", tag="sealed"):
     chain_end: str
     root: str
     store: str
+    file: str = ""
 
 
 class _Rewritten(msgspec.Struct, tag_field="type", tag="rewritten"):
@@ -117,6 +118,7 @@ class _Rewritten(msgspec.Struct, tag_field="type", tag="rewritten"):
     root: str
     left: int
     sha256: str = ""
+    file: str = ""
 
 
 class _Archived(msgspec.Struct, tag_field="type", tag="archived"):

@@ -48,6 +48,18 @@ def test_every_random_tampering_is_found(everything: tuple[Path, dict[str, list[
     assert unseen(folder, older, TAMPERINGS, 1, tmp_path / "copy") == []
 
 
+def test_any_byte_of_a_sealed_file_that_is_flipped_is_found(copy: Path) -> None:
+    rng, flips = random.Random(5), 60
+    for path in sorted(copy.glob("*.sealed.blk"))[:2]:
+        content = path.read_bytes()
+        for _ in range(flips):
+            at = rng.randrange(len(content))
+            path.write_bytes(content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :])
+            assert not verify_folder(copy).is_intact, at
+        path.write_bytes(content)
+    assert verify_folder(copy).is_intact
+
+
 @pytest.mark.parametrize("way", sorted({way.__name__ for way in tampering.WAYS}))
 def test_each_way_of_tampering_is_found(way: str, copy: Path, everything: tuple[Path, dict[str, list[bytes]]]) -> None:
     done = getattr(tampering, way)(copy, random.Random(way), everything[1])
