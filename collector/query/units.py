@@ -75,7 +75,7 @@ class ChunkUnit:
     def __init__(self, part: Part, chunk: ChunkInfo) -> None:
         self._part = part
         self._chunk = chunk
-        self._left: _Candidates | None = None
+        self._left: _Candidates | _Few | None = None
         self._sure = False
         self._batch = _BATCH_MIN
         self.tmax = chunk.tmax
@@ -97,11 +97,14 @@ class ChunkUnit:
             self._batch = min(2 * self._batch, _BATCH_MAX)
         return False
 
-    def _begin(self, newest: Newest) -> "_Candidates":
+    def _begin(self, newest: Newest) -> "_Candidates | _Few":
         chunk = self._chunk
         pair = self._part.pair(chunk)
         self._sure = pair.lower is pair.upper
         rows = rows_of(pair.upper, chunk.n)
+        if len(rows) <= _BATCH_MIN and self._part.segment.tier == "sealed":
+            self._left = _Few(rows, chunk.tmax)
+            return self._left
         times = self._part.times(chunk) if len(rows) else _NO_TIMES
         if len(rows) < chunk.n:
             times = times[rows]
@@ -154,6 +157,24 @@ class _Candidates:
 
     def _keep(self, which: NDArray[Any]) -> None:
         self._rows, self._times = self._rows[which], self._times[which]
+
+
+class _Few:
+    """Rows of a sealed chunk, so few that they are taken at once: the chunk's times need not be looked at for them."""
+
+    ordered = True
+
+    def __init__(self, rows: NDArray[Any], tmax: int) -> None:
+        self._rows = rows
+        self.newest = tmax
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, _: int) -> NDArray[Any]:
+        """Return the rows, ascending."""
+        taken, self._rows = self._rows, self._rows[:0]
+        return taken
 
 
 class ArchiveUnit:
