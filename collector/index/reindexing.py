@@ -51,7 +51,8 @@ def _reindex(source: BlockSource, segment: SegmentInfo, settings: IndexSettings,
         remove(segment.index_path)
         index = GrowingIndex(source, segment, settings, counters)
         try:
-            index.step(segment, _NEVER, lambda: False)
+            while index.step(segment, _NEVER, lambda: False):
+                pass
             index.finish(_NEVER)
         except BaseException:
             index.abandon()
