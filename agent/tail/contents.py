@@ -1,9 +1,12 @@
 """Reads the few bytes that tell contents apart: the head of a file, and the anchor before an offset.  I/O only."""
 
 import os
+from collections.abc import Iterable
+from contextlib import closing
 from typing import Protocol
 
 from agent.tail.listing import Found
+from agent.tail.packed import PackedDamagedError, PackedFile
 from agent.tail.track import Track, hash_bytes
 
 
@@ -27,10 +30,13 @@ class DiskContents:
 
     def __init__(self) -> None:
         self.errors: dict[str, str] = {}
+        self._sizes: dict[tuple[int, int, int, int], int] = {}
 
     def read(self, found: Found, offset: int, size: int) -> bytes:
         """See :class:`Contents`."""
         try:
+            if found.packed_bytes:
+                return self._read_packed(found, offset, size)
             descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 status = os.fstat(descriptor)
@@ -40,9 +46,49 @@ class DiskContents:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                self.errors[found.path] = error.strerror or str(error)
-            raise UnreadableError(f"{found.path}: {error}") from error
+            raise self._unreadable(found, error) from error
+
+    def unpacked(self, found: Found) -> Found:
+        """Return a compressed file with the size of its content, found out once for each state of the file.
+
+        Raises UnreadableError when it cannot be read, is damaged, or is not finished yet.
+        """
+        key = (*found.identity, found.size, found.modified)
+        known = self._sizes.get(key)
+        if known is None:
+            try:
+                with closing(PackedFile(found.path)) as file:
+                    known = file.size() if _is(file.stat(), found) else -1
+            except PackedDamagedError as error:
+                self._sizes[key] = -1  # not looked at again before it changes
+                raise self._unreadable(found, error) from error
+            except OSError as error:
+                raise self._unreadable(found, error) from error
+            self._sizes[key] = known
+        if known < 0:
+            self.errors[found.path] = "the compressed file is damaged, cut off, or not finished yet"
+            raise UnreadableError(found.path)
+        return found._replace(size=known, packed_bytes=max(1, found.size))
+
+    def forget_sizes(self, found: Iterable[Found]) -> None:
+        """Forget what was found out about compressed files that are not there any more."""
+        there = {file.identity for file in found}
+        self._sizes = {key: size for key, size in self._sizes.items() if key[:2] in there}
+
+    def _read_packed(self, found: Found, offset: int, size: int) -> bytes:
+        with closing(PackedFile(found.path)) as file:
+            if not _is(file.stat(), found):
+                raise UnreadableError(f"{found.path} is another file now")
+            return file.pread(size, offset)
+
+    def _unreadable(self, found: Found, error: OSError) -> UnreadableError:
+        if not isinstance(error, FileNotFoundError):
+            self.errors[found.path] = error.strerror or str(error)
+        return UnreadableError(f"{found.path}: {error}")
+
+
+def _is(status: os.stat_result, found: Found) -> bool:
+    return (status.st_dev, status.st_ino) == found.identity
 
 
 def has_head_of(contents: Contents, found: Found, track: Track) -> bool:

@@ -9,13 +9,17 @@ from typing import NamedTuple
 
 
 class Found(NamedTuple):
-    """A regular file under one of its names; ``modified`` in nanoseconds."""
+    """A regular file under one of its names; ``modified`` in nanoseconds.
+
+    ``size`` is that of the content; ``packed_bytes`` of the file, if it is a compressed one (else 0).
+    """
 
     path: str
     device: int
     inode: int
     size: int
     modified: int
+    packed_bytes: int = 0
 
     @property
     def identity(self) -> tuple[int, int]:

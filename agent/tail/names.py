@@ -1,7 +1,7 @@
 """Which names a log gets when it is rotated.  Pure.
 
 Known forms, for a live file ``app.log``: ``app.log.1``, ``app.log-20261121``, ``app.log.2026-11-21``, ``app.log.old``,
-``app-2026-11-21.log``, ``app.1.log``.
+``app-2026-11-21.log``, ``app.1.log``; and each of them compressed: ``app.log.1.gz``.
 """
 
 import re
@@ -9,17 +9,23 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePath
 
+from agent.tail.packed import is_packed
+
 _STAMP = r"\d[\d._:T-]*"
 _SUFFIX = re.compile(rf"(?P<live>.+?)[._-](?:{_STAMP}|old|bak)", re.DOTALL)
 _INFIX = re.compile(rf"(?P<stem>.+?)[._-]{_STAMP}(?P<extension>\.[A-Za-z]+)", re.DOTALL)
-_COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".Z", ".zip")
+#: Compressed in a way that is not read here.
+_UNREADABLE = (".lz4", ".Z", ".zip")
 
 
 @lru_cache(maxsize=8192)
 def live_names(name: str) -> frozenset[str]:
     """Return the names that a rotated file may have had while it was written; none for other files."""
-    if name.endswith(_COMPRESSED):
+    if name.endswith(_UNREADABLE):
         return frozenset()
+    if is_packed(name):
+        plain = PurePath(name).stem
+        return live_names(plain) | {plain}
     found = set()
     if suffixed := _SUFFIX.fullmatch(name):
         found.add(suffixed["live"])

@@ -15,6 +15,7 @@ Rotated files that were there before a pattern was first started are noted as ig
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from agent.tail.claims import Claims, Kin, kin_keys
 from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, same_start
 from agent.tail.listing import Found
 from agent.tail.names import is_rotated_form, live_names, matches
+from agent.tail.packed import is_packed
 from agent.tail.settings import InputFiles
 from agent.tail.track import ANCHOR_BYTES, State, Track, hash_bytes
 
@@ -37,6 +39,10 @@ class _Judgement(Enum):
 _NEW, _COPY, _WAIT = _Judgement
 #: A copy that has not grown for so long is not being made any more.
 _COPYING_NS_MAX = 60 * 10**9
+
+
+#: Reads a file that is held open: (offset, size) -> bytes; raises OSError.
+ReadHeld = Callable[[int, int], bytes]
 
 
 class Lost(NamedTuple):
@@ -97,16 +103,16 @@ class Reconciler:
         self._next_id = max(self.tracks, default=0) + 1
         self._verified: dict[int, Found] = {}
 
-    def reconcile(self, view: View, is_open: Callable[[Track], bool]) -> Outcome:
+    def reconcile(self, view: View, held: Callable[[Track], ReadHeld | None]) -> Outcome:
         """Bring every track up to date with what was found, and begin tracks for what is new.
 
-        ``is_open``: the reader holds the file open, so that it can be read to its end even without a name.
+        ``held`` returns how to read a file that the reader holds open: it can be read to its end even without a name.
         """
         outcome = Outcome()
         claims = Claims(view.files.values())
         # What is nowhere to be found takes no file from a track that lives in it.
         ordered = sorted(self.tracks.values(), key=lambda track: track.state == "missing")
-        displaced = [track for track in ordered if not self._stays(track, view, is_open, claims, outcome)]
+        displaced = [track for track in ordered if not self._stays(track, view, held, claims, outcome)]
         for track in displaced:
             self._move_or_miss(track, view, claims, outcome)
         self._begin_tracks(view, claims, outcome)
@@ -120,19 +126,29 @@ class Reconciler:
     # 1. Tracks that stay with their file.
 
     def _stays(
-        self, track: Track, view: View, is_open: Callable[[Track], bool], claims: Claims, outcome: Outcome
+        self,
+        track: Track,
+        view: View,
+        held: Callable[[Track], ReadHeld | None],
+        claims: Claims,
+        outcome: Outcome,
     ) -> bool:
         found = claims.at(track)
+        if found is not None and track.is_blank and held(track) is None:
+            return False  # its inode number may have been given to another file since
         if found is None:
             if str(PurePath(track.path).parent) in view.unreadable:
                 return True
-            if not is_open(track) or self._is_replaced(track, view):
+            read = held(track)
+            if read is None or self._is_replaced(track, view):
                 return False
             self._set_state(track, "rotated", outcome)
+            # Without a name it may have been compressed a moment ago: only its head tells what that file is a copy of.
+            self._grow_head(track, read, outcome)
             return True
         if self._verified.get(track.id) != found:
             try:
-                if not self._holds(found, track):
+                if not is_same_packed(found, track) and not self._holds(found, track):
                     return False
             except UnreadableError:  # nothing is known of it: neither is it given up nor begun anew
                 claims.claim(found)
@@ -166,18 +182,25 @@ class Reconciler:
         if (track.path, track.size) != (found.path, found.size):
             track.path, track.size = found.path, found.size
             outcome.changed.add(track.id)
+        if found.packed_bytes and not is_same_packed(found, track):
+            _note_packed(track, found)
+            outcome.changed.add(track.id)
         if track.state == "finished":
             self._set_state(track, "rotated" if found.size > track.offset else "finished", outcome)
-        elif track.state != "ignored" or found.size > track.offset:
+        elif track.state != "ignored" or (found.size > track.offset and not found.packed_bytes):
             self._set_state(track, "live" if _is_written(found.path, view) else "rotated", outcome)
-        self._grow_head(track, found, outcome)
+        self._grow_head_of(track, found, outcome)
 
-    def _grow_head(self, track: Track, found: Found, outcome: Outcome) -> None:
-        if track.head_bytes >= min(found.size, self._fingerprint_bytes):
+    def _grow_head_of(self, track: Track, found: Found, outcome: Outcome) -> None:
+        if track.head_bytes < min(found.size, self._fingerprint_bytes):
+            self._grow_head(track, partial(self._contents.read, found), outcome)
+
+    def _grow_head(self, track: Track, read: ReadHeld, outcome: Outcome) -> None:
+        if track.head_bytes >= self._fingerprint_bytes:
             return
         try:
-            head = self._contents.read(found, 0, self._fingerprint_bytes)
-        except UnreadableError:
+            head = read(0, self._fingerprint_bytes)
+        except (UnreadableError, OSError):
             return
         # The file may have been rewritten a moment ago: the head grows only out of the head that is known.
         known = not track.head_bytes or hash_bytes(head[: track.head_bytes]) == track.head_hash
@@ -193,7 +216,7 @@ class Reconciler:
     # 2. Tracks whose content is gone from where it was.
 
     def _move_or_miss(self, track: Track, view: View, claims: Claims, outcome: Outcome) -> None:
-        copy = None if track.state == "ignored" else self._find_copy(track, claims)
+        copy = None if track.state == "ignored" else self._find_copy(track, view, claims)
         unread = track.size - max(track.offset, copy.size if copy else 0)
         if track.is_read and unread > 0:
             outcome.lost.append(Lost(track.input, track.path, unread))
@@ -202,18 +225,24 @@ class Reconciler:
             return
         claims.claim(copy)
         track.device, track.inode, track.path, track.size = copy.device, copy.inode, copy.path, copy.size
+        _note_packed(track, copy)
         if copy.size < track.offset:  # lines that came after the copy was made were read before the truncation
             track.offset, track.anchor_bytes, track.skipping = copy.size, 0, False
         self._set_state(track, "rotated" if copy.size > track.offset else "finished", outcome)
         outcome.changed.add(track.id)
         outcome.moved.add(track.id)
 
-    def _find_copy(self, track: Track, claims: Claims) -> Found | None:
-        """Return the file that holds a track's content now: whole, or cut short below what was read of it."""
+    def _find_copy(self, track: Track, view: View, claims: Claims) -> Found | None:
+        """Return the file that holds a track's content now: whole, or cut short below what was read of it.
+
+        Where an application writes is no copy of what was not read at all: the first bytes of a line prove nothing.
+        """
         keys = kin_keys(track.path)
         cut: Found | None = None
         for found in claims.unclaimed():
             if found.identity == track.identity or keys.isdisjoint(kin_keys(found.path)):
+                continue
+            if not track.offset and _is_written(found.path, view):
                 continue
             try:
                 if not has_head_of(self._contents, found, track):
@@ -227,10 +256,10 @@ class Reconciler:
         return cut
 
     def _miss(self, track: Track, view: View, outcome: Outcome) -> None:
-        if track.state != "missing":
+        if track.state != "missing" and not track.is_blank:
             track.missing_since = view.now_us
             outcome.moved.add(track.id)
-        elif view.now_us - track.missing_since > self._forget_after_us:
+        elif track.is_blank or view.now_us - track.missing_since > self._forget_after_us:
             del self.tracks[track.id]
             self._verified.pop(track.id, None)
             outcome.removed.add(track.id)
@@ -261,7 +290,7 @@ class Reconciler:
             claims.claim(found)
             self.tracks[track.id] = track
             outcome.changed.add(track.id)
-            self._grow_head(track, found, outcome)
+            self._grow_head_of(track, found, outcome)
             kin.add(track)
 
     def _judge(self, found: Found, kin: Kin, view: View) -> "Track | _Judgement":
@@ -289,7 +318,7 @@ class Reconciler:
             return self._inputs[name]
         if found.size == 0:
             return None
-        return next((files for p, files in self._patterns.items() if is_rotated_form(found.path, p)), None)
+        return self._rotated_of(found.path)
 
     def _is_copy(self, found: Found, track: Track, view: View) -> bool:
         """Return whether a file holds a track's content as far as it goes.
@@ -320,6 +349,7 @@ class Reconciler:
         track = Track(
             id=self._next_id, input=files.name, path=found.path, device=found.device, inode=found.inode, size=found.size
         )
+        _note_packed(track, found)
         first_start = self._is_first_start(found.path, files)
         is_live = found.path in view.live
         if judgement is _COPY or (first_start and not is_live and self._is_from_before(found, files)):
@@ -338,6 +368,21 @@ class Reconciler:
         self._next_id += 1
         return track
 
+    def wants_content(self, found: Found, live_input: str | None) -> bool | None:
+        """Return whether the content of a compressed file that no track knows matters.
+
+        False: it will be ignored, whatever is in it; None: it is none of any input's.
+        """
+        if live_input is not None:
+            return True
+        files = self._rotated_of(found.path)
+        if files is None:
+            return None
+        return not (self._is_first_start(found.path, files) and self._is_from_before(found, files))
+
+    def _rotated_of(self, path: str) -> InputFiles | None:
+        return next((files for p, files in self._patterns.items() if is_rotated_form(path, p)), None)
+
     def _is_from_before(self, found: Found, files: InputFiles) -> bool:
         """Return whether a rotated file that is met at the first start is none of ours."""
         return files.read_from == "end" or found.modified < self._since_us * 1000
@@ -347,6 +392,22 @@ class Reconciler:
         return self.started.isdisjoint(naming or files.patterns)
 
 
+def is_same_packed(found: Found, track: Track) -> bool:
+    """Return whether a compressed file is the very one that a track was found in: its content is known then."""
+    return bool(found.packed_bytes) and (track.packed_bytes, track.packed_modified) == (
+        found.packed_bytes, found.modified,
+    )  # fmt: skip
+
+
+def _note_packed(track: Track, found: Found) -> None:
+    track.packed_bytes, track.packed_modified = found.packed_bytes, found.modified if found.packed_bytes else 0
+
+
 def _is_written(path: str, view: View) -> bool:
-    """Return whether a path is where its application writes: named by an input, and no rotated form of such a one."""
-    return path in view.live and all(key == path or key not in view.live for key in kin_keys(path))
+    """Return whether a path is where its application writes: named by an input, and no rotated form of such a one.
+
+    Nobody writes into what was compressed.
+    """
+    if path not in view.live or is_packed(path):
+        return False
+    return all(key == path or key not in view.live for key in kin_keys(path))

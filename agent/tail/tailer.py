@@ -7,14 +7,16 @@ a file that was truncated and has grown past the offset in between is noticed be
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import PurePath
 from typing import NamedTuple
 
 from agent.records import Chunk
-from agent.tail.contents import DiskContents
+from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.framing import Framed, frame
-from agent.tail.listing import expand, list_folders, look_at
-from agent.tail.reconcile import Lost, Reconciler, View
+from agent.tail.listing import Found, expand, list_folders, look_at
+from agent.tail.packed import PackedFile, is_packed
+from agent.tail.reconcile import Lost, ReadHeld, Reconciler, View, is_same_packed
 from agent.tail.settings import InputFiles, TailSettings
 from agent.tail.track import Track, decode_track, encode_track, hash_bytes
 from watchbook.clock import SECOND_US, Clock
@@ -30,13 +32,29 @@ class Changes(NamedTuple):
     started: list[str]
 
 
+class _PlainFile:
+    """A file as it lies on disk; the same calls as :class:`agent.tail.packed.PackedFile`."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def stat(self) -> os.stat_result:
+        return os.fstat(self._descriptor)
+
+    def pread(self, size: int, offset: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
 class _OpenFile:
-    """A file held open: its descriptor, whether its content can be trusted, and since when it has not grown."""
+    """A file held open: the file, whether its content can be trusted, and since when it has not grown."""
 
-    __slots__ = ("descriptor", "quiet_since", "suspect")
+    __slots__ = ("file", "quiet_since", "suspect")
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+    def __init__(self, file: _PlainFile | PackedFile) -> None:
+        self.file = file
         self.suspect = False
         self.quiet_since: float | None = None
 
@@ -98,8 +116,7 @@ class Tailer:
         """Look at the folders: follow renames, notice truncations, open what is new."""
         self.needs_look = False
         view = self._view()
-        self._contents.errors = {}
-        outcome = self._reconciler.reconcile(view, lambda track: track.id in self._open)
+        outcome = self._reconciler.reconcile(view, self._held)
         for lost in outcome.lost:
             log.error("bytes_lost", input=lost.input, file=lost.file, bytes=lost.bytes)
         self.lost.extend(outcome.lost)
@@ -155,9 +172,35 @@ class Tailer:
         for path in live:
             if path not in listing.files and (found := look_at(path)):
                 listing.files[path] = found
+        self._contents.errors = {}
+        self._unpack(listing.files, live)
         self._folder_errors = {**listing.strange, **listing.unreadable}
         absent = {folder for folder in folders if not os.path.isdir(folder)}  # noqa: PTH112
         return View(listing.files, live, frozenset({*listing.unreadable, *absent}), self._clock())
+
+    def _held(self, track: Track) -> ReadHeld | None:
+        held = self._open.get(track.id)
+        return None if held is None else lambda offset, size: held.file.pread(size, offset)
+
+    def _unpack(self, files: dict[str, Found], live: Mapping[str, str]) -> None:
+        """Give compressed files the size of their content; those of no interest, or not readable, are left out."""
+        tracks = {track.identity: track for track in self.tracks.values() if track.packed_bytes}
+        packed = [found for path, found in files.items() if is_packed(path)]
+        for found in packed:
+            track = tracks.get(found.identity)
+            same = found._replace(packed_bytes=max(1, found.size))
+            if track is not None and is_same_packed(same, track):
+                files[found.path] = same._replace(size=track.size)
+                continue
+            wanted = self._reconciler.wants_content(found, live.get(found.path))
+            if wanted is False:
+                files[found.path] = same
+                continue
+            del files[found.path]
+            if wanted:
+                with suppress(UnreadableError):
+                    files[found.path] = self._contents.unpacked(found)
+        self._contents.forget_sizes(packed)
 
     def _open_files(self) -> None:
         wanted = [track for track in self.tracks.values() if track.is_read and track.id not in self._open]
@@ -168,7 +211,7 @@ class Tailer:
 
     def _open_file(self, track: Track) -> None:
         try:
-            descriptor = os.open(track.path, os.O_RDONLY | os.O_CLOEXEC)
+            file = PackedFile(track.path) if track.packed_bytes else _PlainFile(track.path)
         except FileNotFoundError:  # renamed a moment ago
             self.needs_look = True
             return
@@ -178,12 +221,12 @@ class Tailer:
             self._file_errors[track.path] = error.strerror or str(error)
             return
         self._file_errors.pop(track.path, None)
-        status = os.fstat(descriptor)
+        status = file.stat()
         if (status.st_dev, status.st_ino) != track.identity:
-            os.close(descriptor)
+            file.close()
             self.needs_look = True
             return
-        self._open[track.id] = _OpenFile(descriptor)
+        self._open[track.id] = _OpenFile(file)
 
     def _read_chunk(self, track: Track) -> Chunk | None:
         """Return the next lines of a file; None when there are none just now."""
@@ -202,7 +245,7 @@ class Tailer:
         return Chunk(track.input, track.path, framed.lines, framed.offsets, framed.truncated)
 
     def _read_framed(self, track: Track, held: _OpenFile) -> Framed | None:
-        size = os.fstat(held.descriptor).st_size
+        size = track.size if track.packed_bytes else held.file.stat().st_size
         if size == track.offset:
             return self._rest(track, held)
         wanted = int(self._settings.chunk_bytes)
@@ -236,7 +279,7 @@ class Tailer:
         before = track.anchor_bytes
         if track.offset == 0:
             size = max(size, track.head_bytes)
-        data = os.pread(held.descriptor, before + size, track.offset - before)
+        data = held.file.pread(before + size, track.offset - before)
         known = not before or hash_bytes(data[:before]) == track.anchor_hash
         if track.offset == 0 and track.head_bytes:
             known = hash_bytes(data[: track.head_bytes]) == track.head_hash
@@ -279,7 +322,7 @@ class Tailer:
     def _close(self, identifier: int) -> None:
         held = self._open.pop(identifier, None)
         if held is not None:
-            os.close(held.descriptor)
+            held.file.close()
 
 
 def _fixed_folder(pattern: str) -> str:

@@ -25,7 +25,9 @@ class Track(msgspec.Struct, kw_only=True):
     """One file's content.  ``offset``: bytes handed on as whole lines; ``size``: as last seen, both in bytes.
 
     Counters are since the track began: ``lines``; ``bytes_read`` (through ``offset``, without what was skipped at the
-    start); ``bytes_cut`` of over-long lines.  ``missing_since``: microseconds since the epoch.
+    start); ``bytes_cut`` of over-long lines.  ``missing_since``: microseconds since the epoch.  ``packed_bytes`` and
+    ``packed_modified`` (nanoseconds): size and time of the compressed file that holds the content, which never changes
+    again; 0 where it is not compressed.
     """
 
     id: int
@@ -45,11 +47,18 @@ class Track(msgspec.Struct, kw_only=True):
     bytes_read: int = 0
     bytes_cut: int = 0
     missing_since: int = 0
+    packed_bytes: int = 0
+    packed_modified: int = 0
 
     @property
     def identity(self) -> tuple[int, int]:
         """Device and inode."""
         return self.device, self.inode
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is remembered by which the content could be known again: the file was empty."""
+        return not self.head_bytes and not self.offset
 
     def set_anchor(self, before: bytes) -> None:
         """Note the bytes that stand before the offset; the last of them become the anchor."""

@@ -18,7 +18,10 @@ _DELIVERY_S = 180.0
 
 
 class Scenario(NamedTuple):
-    """What happens while the lines are written.  ``down_s``: how long the collector is away after the first second."""
+    """What happens while the lines are written.  ``down_s``: how long the collector is away after the first second.
+
+    ``away_s``: the agent is killed just before every rotation, and stays away so long.
+    """
 
     name: str
     rotation: Rotation = "none"
@@ -26,6 +29,7 @@ class Scenario(NamedTuple):
     agent_kills: int = 0
     collector_kills: int = 0
     down_s: float = 0.0
+    away_s: float = 0.0
 
 
 class Result(NamedTuple):
@@ -48,6 +52,7 @@ class Result(NamedTuple):
 SCENARIOS = (
     Scenario("rename rotation + kill -9", "rename", rotations=5, agent_kills=3, collector_kills=3),
     Scenario("copytruncate + kill -9", "copytruncate", rotations=5, agent_kills=3, collector_kills=3),
+    Scenario("gzip in the agent's absence", "gzip", rotations=4, collector_kills=1, away_s=1.0),
     Scenario("down: collector 30 s away", down_s=30.0),
 )
 
@@ -108,6 +113,9 @@ def _write_among_faults(
             target=_kill_at, args=(stand.collector, _moments(draw, scenario.collector_kills, lines / rate))
         ),
     ]
+    if scenario.away_s:
+        before = [max(0.0, moment - scenario.away_s / 2) for moment in writer.moments]
+        faults[0] = threading.Thread(target=_kill_at, args=(stand.agent, before, scenario.away_s))
     if scenario.down_s:
         faults = [threading.Thread(target=_take_down, args=(stand.collector, scenario.down_s))]
     for thread in (writer, *faults):
@@ -121,12 +129,12 @@ def _moments(draw: random.Random, count: int, seconds: float) -> list[float]:
     return sorted(draw.uniform(0.2, seconds - 0.2) for _ in range(count))
 
 
-def _kill_at(program: Program, moments: list[float]) -> None:
+def _kill_at(program: Program, moments: list[float], away_s: float = _RESTART_AFTER_S) -> None:
     began = time.monotonic()
     for moment in moments:
         time.sleep(max(0.0, began + moment - time.monotonic()))
         program.kill()
-        time.sleep(_RESTART_AFTER_S)
+        time.sleep(away_s)
         program.start()
 
 

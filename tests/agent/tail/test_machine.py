@@ -1,10 +1,15 @@
 """The tailer against a model: whatever happens to the files and however often the agent dies, every line comes once."""
 
+import bz2
+import gzip
+import lzma
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import zstandard
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -12,11 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.tail import InputFiles, Tailer, TailSettings
 from watchbook.units import Bytes, Seconds
 
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.ZstdCompressor().compress,
+}  # fmt: skip
 SETTINGS = TailSettings(chunk_bytes=Bytes(256), rotated_hold=Seconds(0.0), max_line_bytes=Bytes(4096))
 
 
 class TailerMachine(RuleBasedStateMachine):
-    """Appends, rotates in both ways, dies and comes back, in any order."""
+    """Appends, rotates in both ways, compresses what was rotated, dies and comes back, in any order."""
 
     pattern = "app.log"
     infixes = False
@@ -29,6 +37,8 @@ class TailerMachine(RuleBasedStateMachine):
         self.number = 0
         self.delivered: list[bytes] = []
         self.uncommitted: list[bytes] = []
+        self.ways: set[str] = set()
+        self.packed = False
         self.documents: dict[int, bytes] = {}
         self.started: list[str] = []
         self.log.write_bytes(b"")
@@ -81,26 +91,53 @@ class TailerMachine(RuleBasedStateMachine):
             self.read(2)
             file.write(line[first:] + b"\n")
 
+    def _may_rotate(self, way: str) -> bool:
+        """Whether to rotate in a way: a log whose old files are compressed is rotated in one way only."""
+        if self.packed and self.ways != {way}:
+            return False
+        self.ways.add(way)
+        return True
+
     def _shift(self) -> None:
         for number in range(8, 0, -1):
-            old = self.folder / f"app.log.{number}"
-            if old.exists():
-                old.rename(self.folder / f"app.log.{number + 1}")
+            for suffix in ("", *PACKERS):
+                old = self.folder / f"app.log.{number}{suffix}"
+                if old.exists():
+                    old.rename(self.folder / f"app.log.{number + 1}{suffix}")
 
-    @precondition(lambda self: not (self.folder / "app.log.8").exists())
+    @rule(number=st.integers(1, 8), suffix=st.sampled_from(sorted(PACKERS)), looks=st.booleans())
+    def compress(self, number: int, suffix: str, looks: bool) -> None:
+        """As logrotate does: written beside the file, which goes when the other is whole."""
+        plain = self.folder / f"app.log.{number}"
+        packed_already = any((self.folder / f"app.log.{number}{each}").exists() for each in PACKERS)
+        if len(self.ways) > 1 or not plain.exists() or packed_already:
+            return
+        self.packed = True
+        packed = self.folder / f"app.log.{number}{suffix}"
+        content = PACKERS[suffix](plain.read_bytes())
+        packed.write_bytes(content[: len(content) // 2])
+        if looks:
+            self.tailer.look()
+            self.read(1)
+        packed.write_bytes(content)
+        if looks:
+            self.tailer.look()
+        plain.unlink()
+
+    @precondition(lambda self: not list(self.folder.glob("app.log.8*")))
     @rule(recreate=st.booleans())
     def rotate_by_rename(self, recreate: bool) -> None:
-        if not self.log.exists():
+        if not self.log.exists() or not self._may_rotate("rename"):
             return
         self._shift()
         self.log.rename(self.folder / "app.log.1")
         if recreate:
             self.log.write_bytes(b"")
 
-    @precondition(lambda self: not (self.folder / "app.log.8").exists())
+    @precondition(lambda self: not list(self.folder.glob("app.log.8*")))
     @rule(look_between=st.booleans())
     def rotate_by_copytruncate(self, look_between: bool) -> None:
-        if not self.log.exists() or not self.log.stat().st_size:
+        if not self.log.exists() or not self.log.stat().st_size or not self._may_rotate("copytruncate"):
             return
         self._shift()
         shutil.copyfile(self.log, self.folder / "app.log.1")
@@ -171,6 +208,6 @@ class MachineWithAGlobThatMatchesRotatedNames(TailerMachine):
 
 
 TestTailer = TailerMachine.TestCase
-TestTailer.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestTailer.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestTailerWithGlob = MachineWithAGlobThatMatchesRotatedNames.TestCase
-TestTailerWithGlob.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestTailerWithGlob.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)

@@ -184,13 +184,13 @@ def test_a_file_that_cannot_be_looked_into_is_neither_given_up_nor_begun_anew(tm
     files = InputFiles("app", (str(log),))
     reconciler = Reconciler([files], contents, fingerprint_bytes=1024, forget_after_us=0, since_us=0)
     view = View({str(log): found}, {str(log): "app"}, frozenset(), NOW_US)
-    reconciler.reconcile(view, lambda track: False)
+    reconciler.reconcile(view, lambda track: None)
     (track,) = reconciler.tracks.values()
     track.offset = 2
     track.set_anchor(b"a\n")
     reconciler.distrust(track)
     contents.fails = True
-    outcome = reconciler.reconcile(view, lambda track: False)
+    outcome = reconciler.reconcile(view, lambda track: None)
     assert (list(reconciler.tracks.values()), track.state, outcome.lost) == ([track], "live", [])
 
 
