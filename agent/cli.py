@@ -9,6 +9,7 @@ import click
 
 from agent.config import DEFAULT_PATH, load_settings
 from agent.spool import FolderInUseError
+from agent.spool_cli import spool_group
 from watchbook.clock import now_us
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_option
@@ -103,3 +104,6 @@ def status(path: Path, as_json: bool) -> None:
     else:
         render_status(report, click.echo)
     sys.exit(1 if report["problems"] else 0)
+
+
+agent.add_command(spool_group(_config_option))

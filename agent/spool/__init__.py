@@ -1,7 +1,19 @@
 """The spool: batches and the positions they were read up to, on disk in one transaction, until acknowledged."""
 
 from agent.spool.backlog import Backlog
+from agent.spool.inspection import Refused, SpoolInspector
 from agent.spool.settings import SpoolSettings
 from agent.spool.spool import FolderInUseError, Group, Mark, Spool, SpoolError, StoredBatch
 
-__all__ = ["Backlog", "FolderInUseError", "Group", "Mark", "Spool", "SpoolError", "SpoolSettings", "StoredBatch"]
+__all__ = [
+    "Backlog",
+    "FolderInUseError",
+    "Group",
+    "Mark",
+    "Refused",
+    "Spool",
+    "SpoolError",
+    "SpoolInspector",
+    "SpoolSettings",
+    "StoredBatch",
+]
