@@ -162,11 +162,10 @@ def decompress(data: bytes, *, bytes_max: int, decompressor: zstandard.ZstdDecom
             raise WireError("the zstd frame does not say its content size; compress the batch in one call")
         if size > bytes_max:
             raise WireError(f"the batch decompresses to {size} bytes, the limit is {bytes_max}", too_large=True)
-        decompress = (decompressor or _decompressor()).decompress
-        content = decompress(data, max_output_size=bytes_max, allow_extra_data=False)
+        unpack = (decompressor or _decompressor()).decompress
+        return unpack(data, max_output_size=bytes_max, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise WireError(f"the body is no zstd frame: {error}") from error
-    return content
 
 
 def decode_json(data: bytes) -> Batch:
@@ -349,9 +348,8 @@ def _wire_error(error: Exception) -> WireError:
     path = place.rstrip("`")
     name, _, rest = path.removeprefix("$.c.").partition("[")
     index = rest.split("]")[0]
-    among_values = (
-        name.endswith(".d") and name not in FIELD_BY_NAME
-    )  # the place is one among the values of a coded column
+    # The place may be one among the values of a coded column.
+    among_values = name.endswith(".d") and name not in FIELD_BY_NAME
     return WireError(
         text or type(error).__name__,
         index=int(index) if index.isdecimal() and not among_values else None,

@@ -43,6 +43,8 @@ _COPYING_NS_MAX = 60 * 10**9
 
 #: Reads a file that is held open: (offset, size) -> bytes; raises OSError.
 ReadHeld = Callable[[int, int], bytes]
+#: How a track's file that is held open is read; None when it is not.
+Held = Callable[[Track], ReadHeld | None]
 
 
 class Lost(NamedTuple):
@@ -103,7 +105,7 @@ class Reconciler:
         self._next_id = max(self.tracks, default=0) + 1
         self._verified: dict[int, Found] = {}
 
-    def reconcile(self, view: View, held: Callable[[Track], ReadHeld | None]) -> Outcome:
+    def reconcile(self, view: View, held: Held) -> Outcome:
         """Bring every track up to date with what was found, and begin tracks for what is new.
 
         ``held`` returns how to read a file that the reader holds open: it can be read to its end even without a name.
@@ -125,14 +127,7 @@ class Reconciler:
 
     # 1. Tracks that stay with their file.
 
-    def _stays(
-        self,
-        track: Track,
-        view: View,
-        held: Callable[[Track], ReadHeld | None],
-        claims: Claims,
-        outcome: Outcome,
-    ) -> bool:
+    def _stays(self, track: Track, view: View, held: Held, claims: Claims, outcome: Outcome) -> bool:
         found = claims.at(track)
         if found is not None and track.is_blank and held(track) is None:
             return False  # its inode number may have been given to another file since
@@ -148,7 +143,7 @@ class Reconciler:
             return True
         if self._verified.get(track.id) != found:
             try:
-                if not is_same_packed(found, track) and not self._holds(found, track):
+                if not track.is_packed_in(found) and not self._holds(found, track):
                     return False
             except UnreadableError:  # nothing is known of it: neither is it given up nor begun anew
                 claims.claim(found)
@@ -182,8 +177,8 @@ class Reconciler:
         if (track.path, track.size) != (found.path, found.size):
             track.path, track.size = found.path, found.size
             outcome.changed.add(track.id)
-        if found.packed_bytes and not is_same_packed(found, track):
-            _note_packed(track, found)
+        if found.packed_bytes and not track.is_packed_in(found):
+            track.note_packed(found)
             outcome.changed.add(track.id)
         if track.state == "finished":
             self._set_state(track, "rotated" if found.size > track.offset else "finished", outcome)
@@ -225,7 +220,7 @@ class Reconciler:
             return
         claims.claim(copy)
         track.device, track.inode, track.path, track.size = copy.device, copy.inode, copy.path, copy.size
-        _note_packed(track, copy)
+        track.note_packed(copy)
         if copy.size < track.offset:  # lines that came after the copy was made were read before the truncation
             track.offset, track.anchor_bytes, track.skipping = copy.size, 0, False
         self._set_state(track, "rotated" if copy.size > track.offset else "finished", outcome)
@@ -349,7 +344,7 @@ class Reconciler:
         track = Track(
             id=self._next_id, input=files.name, path=found.path, device=found.device, inode=found.inode, size=found.size
         )
-        _note_packed(track, found)
+        track.note_packed(found)
         first_start = self._is_first_start(found.path, files)
         is_live = found.path in view.live
         if judgement is _COPY or (first_start and not is_live and self._is_from_before(found, files)):
@@ -390,17 +385,6 @@ class Reconciler:
     def _is_first_start(self, path: str, files: InputFiles) -> bool:
         naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)]
         return self.started.isdisjoint(naming or files.patterns)
-
-
-def is_same_packed(found: Found, track: Track) -> bool:
-    """Return whether a compressed file is the very one that a track was found in: its content is known then."""
-    return bool(found.packed_bytes) and (track.packed_bytes, track.packed_modified) == (
-        found.packed_bytes, found.modified,
-    )  # fmt: skip
-
-
-def _note_packed(track: Track, found: Found) -> None:
-    track.packed_bytes, track.packed_modified = found.packed_bytes, found.modified if found.packed_bytes else 0
 
 
 def _is_written(path: str, view: View) -> bool:

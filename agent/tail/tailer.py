@@ -16,7 +16,7 @@ from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.framing import Framed, frame
 from agent.tail.listing import Found, expand, list_folders, look_at
 from agent.tail.packed import PackedFile, is_packed
-from agent.tail.reconcile import Lost, ReadHeld, Reconciler, View, is_same_packed
+from agent.tail.reconcile import Lost, ReadHeld, Reconciler, View
 from agent.tail.settings import InputFiles, TailSettings
 from agent.tail.track import Track, decode_track, encode_track, hash_bytes
 from watchbook.clock import SECOND_US, Clock
@@ -189,7 +189,7 @@ class Tailer:
         for found in packed:
             track = tracks.get(found.identity)
             same = found._replace(packed_bytes=max(1, found.size))
-            if track is not None and is_same_packed(same, track):
+            if track is not None and track.is_packed_in(same):
                 files[found.path] = same._replace(size=track.size)
                 continue
             wanted = self._reconciler.wants_content(found, live.get(found.path))

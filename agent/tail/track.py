@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from agent.tail.listing import Found
+
 #: How many bytes before the offset are compared on every read.
 ANCHOR_BYTES: Final = 1024
 
@@ -64,6 +66,15 @@ class Track(msgspec.Struct, kw_only=True):
         """Note the bytes that stand before the offset; the last of them become the anchor."""
         anchor = before[-ANCHOR_BYTES:]
         self.anchor_bytes, self.anchor_hash = len(anchor), hash_bytes(anchor)
+
+    def is_packed_in(self, found: Found) -> bool:
+        """Return whether a compressed file is the very one that the content was found in: it is known then."""
+        known = self.packed_bytes, self.packed_modified
+        return bool(found.packed_bytes) and known == (found.packed_bytes, found.modified)
+
+    def note_packed(self, found: Found) -> None:
+        """Note the compressed file that holds the content, or that the file is not compressed."""
+        self.packed_bytes, self.packed_modified = found.packed_bytes, found.modified if found.packed_bytes else 0
 
     @property
     def is_read(self) -> bool:
