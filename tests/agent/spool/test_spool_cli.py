@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from agent.cli import agent
 from agent.spool import Group, Mark, Spool
 from collector.receive.posted import flat_event
 from tests.agent.spool.test_spool import group
 from watchbook import wire
+from watchbook.cli import cli
 
 NOW = 1_763_733_909_000_000
 
@@ -35,7 +35,7 @@ class Host:
         self.spool.commit(Group(*made), Mark("", 0))
 
     def say(self, *words: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(agent, ["spool", *words, "--config", str(self.config)])
+        result = CliRunner().invoke(cli, ["agent", "spool", *words, "--config", str(self.config)])
         assert result.exit_code == code, result.output
         return result
 
