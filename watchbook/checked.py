@@ -36,8 +36,8 @@ _FIELDS: Final = {field.name: (_decoders[field.kind].decode, field.kind) for fie
 class PendingColumns(Columns):
     """Columns that are decoded one by one.
 
-    The first few rows that are asked for are picked out of what is not decoded: making the texts of all other rows,
-    and throwing them away again, would take three times as long.
+    The first few rows that are asked for are picked out of what is not decoded: most of the time went into making the
+    texts of all other rows, and throwing them away again.
     """
 
     __slots__ = ("_n", "_pending", "_picked")

@@ -80,7 +80,7 @@ def read_coded(values: list[Any], text: str, n: int) -> Coded:
 def value_at(values: Sequence[Any], text: str, index: int, n: int) -> Any:
     """Return the value of one of ``n`` events of the column that ``d`` and ``i`` describe and that was checked before.
 
-    A twentieth of the work of :func:`read_coded`, for who wants no more than that.
+    A small part of the work of :func:`read_coded`, for who wants no more than that.
     """
     code = _CODES[text[index]]
     if len(values) >= BASE:

@@ -184,7 +184,8 @@ def is_text(field: str) -> bool:
 def text_counts(found: Found, field: str) -> Mapping[str | None, int]:
     """Return how many of some events of a block have each text of such a field (None: no text).
 
-    Counted as codes where the block has codes: an event at a time it would cost forty times as much.
+    Counted as codes where the block has codes, all at once: an event at a time it was a third of what questions cost
+    while events come in.
     """
     batch, indexes = found.block.batch, found.indexes
     coded = batch.coded(field)
