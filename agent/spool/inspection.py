@@ -84,7 +84,7 @@ class SpoolInspector:
         expected = None
         for batch in self.unsent():
             if expected is not None and batch.sequence != expected:
-                problems.append(f"batches {expected} to {batch.sequence - 1} are gone: the collector will ask for them")
+                problems.append(f"batches {expected} to {batch.sequence - 1} are gone")
             expected = batch.sequence + 1
             try:
                 events = sum(1 for _ in self.events(batch.sequence))

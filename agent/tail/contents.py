@@ -58,7 +58,9 @@ class DiskContents:
         if known is None:
             try:
                 with closing(PackedFile(found.path)) as file:
-                    known = file.size() if _is(file.stat(), found) else -1
+                    if not _is(file.stat(), found):  # renamed since it was listed: nothing is known of either
+                        raise UnreadableError(f"{found.path} is another file now")
+                    known = file.size()
             except PackedDamagedError as error:
                 self._sizes[key] = -1  # not looked at again before it changes
                 raise self._unreadable(found, error) from error

@@ -63,6 +63,22 @@ def test_what_is_cut_off_empty_or_none_is_damaged_and_looked_at_again_when_it_ch
     assert contents.read(unpacked, 123_456, 1000) == CONTENT[123_456:124_456]
 
 
+def test_a_file_that_was_renamed_since_it_was_listed_is_no_damaged_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "app.log.1.gz", tmp_path / "app.log.2.gz"
+    one.write_bytes(gzip.compress(b"one\n"))
+    listed = look_at(str(one))
+    assert listed is not None
+    one.rename(two)
+    one.write_bytes(gzip.compress(b"another\n"))
+    contents = DiskContents()
+    with pytest.raises(UnreadableError):
+        contents.unpacked(listed)
+    again = look_at(str(two))
+    assert again is not None
+    assert again[1:] == listed[1:]
+    assert contents.unpacked(again).size == 4
+
+
 def test_compressed_is_what_is_named_so() -> None:
     assert [is_packed(name) for name in ("app.log.1.gz", "a.zst", "app.log", "gz", "app.gz.log", "a.zip")] == [
         True, True, False, False, False, False,
