@@ -59,3 +59,8 @@ def _match_parts(parts: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
     if patterns[0] == "**":
         return any(_match_parts(parts[skip:], patterns[1:]) for skip in range(len(parts) + 1))
     return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _match_parts(parts[1:], patterns[1:])
+
+
+def packed_mark(pattern: str) -> str:
+    """Return what notes that a pattern's compressed files were noted: agents of before could not read any."""
+    return f"{pattern}\0compressed"

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from agent.tail.claims import Claims, Kin, kin_keys
 from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, same_start
 from agent.tail.listing import Found
-from agent.tail.names import is_rotated_form, live_names, matches
+from agent.tail.names import is_rotated_form, live_names, matches, packed_mark
 from agent.tail.packed import is_packed
 from agent.tail.settings import InputFiles
 from agent.tail.track import ANCHOR_BYTES, State, Track, hash_bytes
@@ -118,7 +118,7 @@ class Reconciler:
         for track in displaced:
             self._move_or_miss(track, view, claims, outcome)
         self._begin_tracks(view, claims, outcome)
-        self.started.update(self._patterns)
+        self.started.update(self._patterns, map(packed_mark, self._patterns))
         return outcome
 
     def distrust(self, track: Track) -> None:
@@ -383,8 +383,8 @@ class Reconciler:
         return files.read_from == "end" or found.modified < self._since_us * 1000
 
     def _is_first_start(self, path: str, files: InputFiles) -> bool:
-        naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)]
-        return self.started.isdisjoint(naming or files.patterns)
+        naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)] or files.patterns
+        return self.started.isdisjoint(map(packed_mark, naming) if is_packed(path) else naming)
 
 
 def _is_written(path: str, view: View) -> bool:

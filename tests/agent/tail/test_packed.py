@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from agent.tail import InputFiles, Tailer, TailSettings
 from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.listing import look_at
 from agent.tail.packed import PackedDamagedError, PackedFile, is_packed
@@ -77,6 +78,26 @@ def test_a_file_that_was_renamed_since_it_was_listed_is_no_damaged_one(tmp_path:
     assert again is not None
     assert again[1:] == listed[1:]
     assert contents.unpacked(again).size == 4
+
+
+def test_compressed_files_from_before_an_agent_could_read_them_are_left_alone(tmp_path: Path) -> None:
+    log, old = tmp_path / "app.log", tmp_path / "app.log.1.gz"
+    log.write_bytes(b"new\n")
+    old.write_bytes(gzip.compress(b"old\n"))
+    found = look_at(str(old))
+    assert found is not None
+
+    def lines(since_us: int, started: list[str]) -> list[bytes]:
+        inputs = [InputFiles("app", (str(log),), "beginning")]
+        tailer = Tailer(inputs, TailSettings(), clock=lambda: 0, since_us=since_us, started=started)
+        tailer.look()
+        read = sorted(line for chunk in tailer.read() for line in chunk.lines)
+        tailer.close()
+        return read
+
+    after, before = found.modified // 1000 + 1, 0
+    assert lines(after, [str(log)]) == [b"new"], "updated: plain files were noted before, compressed ones are now"
+    assert lines(before, [str(log)]) == [b"new", b"old"], "written since this start"
 
 
 def test_compressed_is_what_is_named_so() -> None:
