@@ -3,7 +3,7 @@
 import asyncio
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -13,6 +13,7 @@ import aiohttp
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
+from agent.listen import Inlet, Listener, make_listener
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
@@ -28,6 +29,7 @@ from watchbook.logs import get_logger
 
 log = get_logger("agent")
 _BATCH_BYTES_MAX = 256 << 20
+_FINISH_S = 0.02
 
 
 async def run_agent(
@@ -56,6 +58,9 @@ async def run_agent(
         )
         stack.callback(tailer.close)
         waker = Waker(settings.tail, tailer.folders)
+        inlet = Inlet(settings.listen.bytes_max, waker.wake)
+        stack.callback(inlet.close)
+        listeners = _listeners(settings, inlet, await loop.run_in_executor(worker, spool.marks))
         backlog = Backlog(
             lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
             last_stored=last,
@@ -65,6 +70,7 @@ async def run_agent(
         pump = Pump(
             tailer=tailer,
             waker=waker,
+            inlet=inlet,
             routes=_routes(settings, profiles, redactor),
             builder=Builder(settings.batch),
             spool=spool,
@@ -87,13 +93,34 @@ async def run_agent(
             ]
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
             notify_systemd("READY=1")
+            listening = [tasks.create_task(listener.run()) for listener in listeners]
             await pump.run(stop)
+            await _stop_listening(listeners, listening, pump, stop)
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
             for task in background:
                 task.cancel()
         status = _status(settings, pump, shipper, redactor, tailer, clock) | {"stopped": True}
         await loop.run_in_executor(worker, write_status, settings.state, status)
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
+
+
+def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> list[Listener]:
+    """Return what receives the lines of the inputs that are no files."""
+    received = [(each.name, each.received) for each in settings.inputs if each.received is not None]
+    return [make_listener(name, source, inlet, marks.get(name)) for name, source in received]
+
+
+async def _stop_listening(
+    listeners: Sequence[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
+) -> None:
+    """Accept nothing new, and commit what is still on its way in: whoever sent it may be waiting for that."""
+    for listener in listeners:
+        listener.stop()
+    waiting = set(listening)
+    while waiting:
+        _, waiting = await asyncio.wait(waiting, timeout=_FINISH_S)
+        await pump.finish(stop)
+    await pump.finish(stop)
 
 
 def _allow_open_files() -> None:

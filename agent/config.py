@@ -4,9 +4,10 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 from agent.batch import BatchSettings
+from agent.listen import ListenSettings
 from agent.profile import Definition, load_profiles
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings
@@ -18,6 +19,9 @@ from watchbook.shipped import shipped_folder
 from watchbook.units import Seconds
 
 DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
+#: The options of an input that say where its lines come from; those whose lines are received, and all.
+RECEIVED: Final[tuple[str, ...]] = ()
+SOURCES: Final = ("files", *RECEIVED)
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,8 @@ class InputSettings:
     """One source of lines."""
 
     name: str = setting("Name of the input, as events and status show it.")
-    files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.")
     profile: str = setting("Profile that understands its lines: a shipped one, or one from 'profiles'.")
+    files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.", ())
     read_from: Literal["beginning", "end"] = setting(
         "Where to begin in files that are there when the input is started for the very first time.", "beginning"
     )
@@ -37,6 +41,12 @@ class InputSettings:
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
+
+    @property
+    def received(self) -> Any:
+        """The settings of a source whose lines are received; None when they are read from files."""
+        sources = [getattr(self, name) for name in RECEIVED]
+        return next((source for source in sources if source is not None), None)
 
 
 @dataclass(frozen=True)
@@ -57,13 +67,14 @@ class AgentSettings:
         "How often the agent writes what 'watchbook agent status' shows.", Seconds(2.0), check=positive
     )
     tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
+    listen: ListenSettings = setting("Limits of what is received.", default_factory=ListenSettings)
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
 
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
-        return [InputFiles(each.name, tuple(each.files), each.read_from) for each in self.inputs]
+        return [InputFiles(each.name, tuple(each.files), each.read_from) for each in self.inputs if each.files]
 
 
 def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
@@ -89,23 +100,32 @@ def _problems(node: Node, settings: AgentSettings, profiles: Mapping[str, Defini
         )
     names: set[str] = set()
     for each, where in zip(settings.inputs, options["inputs"].sequence(), strict=True):
-        yield from _input_problems(each, where.mapping(), profiles)
+        yield from _input_problems(each, where, profiles)
         if each.name in names:
             yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")
         names.add(each.name)
 
 
-def _input_problems(
-    each: InputSettings, options: Mapping[str, Node], profiles: Mapping[str, Definition]
-) -> Iterator[Problem]:
+def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
+    """Yield what is wrong with where an input's lines come from: exactly one of :data:`SOURCES`."""
+    options = where.mapping()
+    given = [name for name in SOURCES if getattr(each, name)]
+    if not given:
+        place = next((options[name] for name in SOURCES if name in options), where)
+        yield place.problem(f"expected where its lines come from: one of {', '.join(SOURCES)}")
+    for extra in given[1:]:
+        yield options[extra].problem(f"expected one source, found '{given[0]}' too; make two inputs of it")
+    for pattern, place in zip(each.files, options["files"].sequence() if each.files else [], strict=True):
+        if not pattern.startswith("/"):
+            yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")
+
+
+def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+    options = where.mapping()
     if each.profile not in profiles:
         known = ", ".join(sorted(profiles))
         yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
-    if not each.files:
-        yield options["files"].problem("expected at least one path or pattern, found none")
-    for pattern, where in zip(each.files, options["files"].sequence(), strict=True):
-        if not pattern.startswith("/"):
-            yield where.problem(f"expected an absolute path or pattern, found {pattern!r}")
+    yield from _source_problems(each, where)
     if each.constants:
         for name, where in options["constants"].mapping().items():
             field = FIELD_BY_NAME.get(name)

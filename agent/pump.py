@@ -1,4 +1,4 @@
-"""Moves lines from the files into the spool: read, normalise, gather, commit, and only then read on for good.
+"""Moves lines from the inputs into the spool: read, normalise, gather, commit, and only then read on for good.
 
 Positions move in the transaction of the batch that holds the lines, so whatever was read and not committed is read
 again after a crash.  One commit is under way while the next group is read.
@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 from agent.batch import Builder, Origin
+from agent.listen import Inlet
 from agent.records import Chunk, Normalised, Normaliser
 from agent.spool import Backlog, Group, Mark, Spool, SpoolError, StoredBatch
 from agent.tail import Tailer, TailSettings, Waker
@@ -29,6 +30,14 @@ class Route(NamedTuple):
     origin: Origin
 
 
+class _UnderWay(NamedTuple):
+    """A commit on its way: its outcome, how it is tried again, and who waits to be told that it is through."""
+
+    outcome: asyncio.Future[list[StoredBatch]]
+    commit: Callable[[], list[StoredBatch]]
+    told: list[asyncio.Future[None]]
+
+
 class Pump:
     """Reads until it is asked to stop.  ``paused`` says why nothing is being read, None when something is."""
 
@@ -37,6 +46,7 @@ class Pump:
         *,
         tailer: Tailer,
         waker: Waker,
+        inlet: Inlet,
         routes: Mapping[str, Route],
         builder: Builder,
         spool: Spool,
@@ -48,6 +58,7 @@ class Pump:
     ) -> None:
         self._tailer = tailer
         self._waker = waker
+        self._inlet = inlet
         self._routes = routes
         self._builder = builder
         self._spool = spool
@@ -58,7 +69,9 @@ class Pump:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._counters: Counter[tuple[str, str]] = Counter()
-        self._under_way: tuple[asyncio.Future[list[StoredBatch]], Callable[[], list[StoredBatch]]] | None = None
+        self._under_way: _UnderWay | None = None
+        self._marks: dict[str, bytes] = {}
+        self._told: list[asyncio.Future[None]] = []
         self._dropped: Mark | None = None
         self._looked = -1e9
         self._failure = RepeatedFailure(log.error, "spool_commit", clock)
@@ -90,6 +103,7 @@ class Pump:
         await self._wait_for_room(stop)
         for chunk in self._tailer.read():
             self._take_in(chunk)
+            self._take_arrivals()
             if self._builder.is_full:
                 await self._flush(stop)
                 await self._wait_for_room(stop)
@@ -98,10 +112,39 @@ class Pump:
             if self._loop.time() - self._looked >= self._tail.rescan_interval:
                 # Files are rotated and removed while a backlog is read; what is held open cannot be lost.
                 await self._look()
+        await self._take_all_arrivals(stop)
         self._take_own_events()
-        if self._builder.n or self._tailer.has_changes or self._backlog.acknowledged != self._dropped:
+        if self._has_something_to_commit:
             await self._flush(stop)
         await self._settle(stop)
+
+    @property
+    def _has_something_to_commit(self) -> bool:
+        moved = self._tailer.has_changes or self._backlog.acknowledged != self._dropped
+        return bool(self._builder.n or moved or self._marks or self._told or self._inlet.counters)
+
+    async def finish(self, stop: Stop) -> None:
+        """After the stop: commit what has been received since."""
+        await self._take_all_arrivals(stop)
+        if self._has_something_to_commit:
+            await self._flush(stop)
+        await self._settle(stop)
+
+    async def _take_all_arrivals(self, stop: Stop) -> None:
+        while not self._inlet.is_empty:
+            self._take_arrivals()
+            if self._builder.is_full:
+                await self._flush(stop)
+                await self._wait_for_room(stop)
+
+    def _take_arrivals(self) -> None:
+        """Take in what was received, as much as still fits into the group."""
+        while not self._builder.is_full and (arrival := self._inlet.take()):
+            self._take_in(arrival.chunk)
+            if arrival.mark is not None:
+                self._marks[arrival.chunk.input] = arrival.mark
+            if arrival.stored is not None:
+                self._told.append(arrival.stored)
 
     def _is_time_to_look(self) -> bool:
         due = self._loop.time() - self._looked >= self._tail.rescan_interval
@@ -162,15 +205,19 @@ class Pump:
     async def _flush(self, stop: Stop) -> None:
         """Hand what is gathered to the worker, once the commit before is through."""
         changes = self._tailer.take_changes()
-        group = Group(self._builder.take(), changes.tracks, changes.started, dict(self._counters))
+        self._counters.update(self._inlet.counters)
+        self._inlet.counters.clear()
+        marks, self._marks = self._marks, {}
+        told, self._told = self._told, []
+        group = Group(self._builder.take(), changes.tracks, changes.started, dict(self._counters), marks)
         self._counters.clear()
         acknowledged = self._backlog.acknowledged
         await self._settle(stop)
-        self._submit(lambda: self._spool.commit(group, acknowledged))
+        self._submit(lambda: self._spool.commit(group, acknowledged), told)
         self._dropped = acknowledged
 
-    def _submit(self, commit: Callable[[], list[StoredBatch]]) -> None:
-        self._under_way = (self._loop.run_in_executor(self._worker, commit), commit)
+    def _submit(self, commit: Callable[[], list[StoredBatch]], told: list[asyncio.Future[None]]) -> None:
+        self._under_way = _UnderWay(self._loop.run_in_executor(self._worker, commit), commit, told)
 
     async def _settle(self, stop: Stop) -> None:
         """Wait until the commit under way is through, however often it must be tried.
@@ -178,21 +225,24 @@ class Pump:
         Raises the error of a commit that fails while the agent stops: the lines are still in their files.
         """
         while self._under_way is not None:
-            future, commit = self._under_way
+            outcome, commit, told = self._under_way
             try:
-                stored = await future
+                stored = await outcome
             except SpoolError as error:
                 if stop.asked.is_set():
                     raise
                 self.paused = f"the spool cannot be written: {error}"
                 self._failure.failed(str(error), next_step="free space in 'state'; nothing is lost meanwhile")
                 await stop.wait(_RETRY_S)
-                self._submit(commit)
+                self._submit(commit, told)
             else:
                 self._under_way = None
                 self.paused = None
                 self._failure.succeeded()
                 self._backlog.add(stored)
+                for each in told:
+                    if not each.done():  # whoever waited may be gone
+                        each.set_result(None)
 
     async def _wait_for_room(self, stop: Stop) -> None:
         """While the spool is full, read nothing: the log files are the buffer."""

@@ -66,14 +66,14 @@ class Redactor(Protocol):
 
 
 class Chunk(NamedTuple):
-    """Whole lines read from one file in one go.
+    """Whole lines that came from one source in one go.
 
-    ``lines`` come without their newline; ``offsets`` are their byte offsets in the file.  ``truncated`` are the places
-    of lines that were longer than ``max_line_bytes`` and cut there.
+    ``lines`` come without their newline; ``offsets`` are their byte offsets in the file, None for lines that come from
+    no file.  ``truncated`` are the places of lines that were longer than ``max_line_bytes`` and cut there.
     """
 
     input: str
     file: str
     lines: list[bytes]
-    offsets: list[int]
-    truncated: tuple[int, ...]
+    offsets: Sequence[int | None]
+    truncated: tuple[int, ...] = ()

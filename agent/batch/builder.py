@@ -174,7 +174,7 @@ def _columns(run: _Run) -> dict[str, Any]:
     named = zip(run.fields, zip(*run.rows, strict=True), strict=True)
     filled = {name: values for name, values in named if values[0] is not None or values.count(None) < n}
     columns: dict[str, Any] = {**run.constants, **filled}
-    if run.offsets[0] is not None:
+    if run.offsets and run.offsets[0] is not None:
         columns["origin.offset"] = run.offsets
     return columns
 

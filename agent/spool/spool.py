@@ -5,6 +5,7 @@ SQLite, WAL, ``synchronous=FULL``:
 - ``batch(sequence, created, n, data)``: unsent batches.  ``sequence`` is AUTOINCREMENT: a plain rowid is given out
   again after the last row is gone, and the collector would take new data for a repeat.
 - ``position(id, document)``: how far each file was read (:mod:`agent.tail.track`).
+- ``mark(input, document)``: how far an input that is no file was read: whatever it goes on from after a restart.
 - ``counter(input, name, value)``: totals since the spool was made, moved in the transaction of the lines they count.
 - ``rejected(id, created, reason, document)``: events that the collector refused.
 - ``meta``: ``stream`` (uuid), ``started`` (JSON), ``first_start`` (microseconds since the epoch).
@@ -30,6 +31,7 @@ BEGIN IMMEDIATE;
 CREATE TABLE batch(
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, created INTEGER NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE TABLE position(id INTEGER PRIMARY KEY, document BLOB NOT NULL);
+CREATE TABLE mark(input TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE counter(input TEXT, name TEXT, value INTEGER NOT NULL, PRIMARY KEY (input, name)) WITHOUT ROWID;
 CREATE TABLE rejected(id INTEGER PRIMARY KEY AUTOINCREMENT, created INTEGER NOT NULL, reason TEXT NOT NULL,
     document TEXT NOT NULL);
@@ -37,6 +39,8 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 PRAGMA user_version={COMPATIBILITY};
 COMMIT;
 """
+#: Spools of before have no marks; agents of before pass them over.
+_LATER: Final = "CREATE TABLE IF NOT EXISTS mark(input TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID"
 FILE_NAME: Final = "spool.db"
 
 
@@ -64,13 +68,15 @@ class StoredBatch(NamedTuple):
 class Group(NamedTuple):
     """What one transaction takes in: batches as JSON before compression, and all that moves with them.
 
-    ``positions``: documents by id, None to forget one.  ``counters``: (input, name) -> how much to add.
+    ``positions``: documents by id, None to forget one.  ``counters``: (input, name) -> how much to add.  ``marks``:
+    documents by input.
     """
 
     batches: Sequence[tuple[int, bytes]]
     positions: Mapping[int, bytes | None]
     started: Sequence[str]
     counters: Mapping[tuple[str, str], int]
+    marks: Mapping[str, bytes] = {}
 
 
 class Spool:
@@ -94,6 +100,7 @@ class Spool:
         execute = self._connection.execute
         if execute("PRAGMA user_version").fetchone() == (0,):
             self._connection.executescript(_SCHEMA)
+        execute(_LATER)
         execute("INSERT OR IGNORE INTO meta VALUES ('stream', ?)", (uuid.uuid4().hex,))
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (process_start,))
         (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
@@ -113,6 +120,10 @@ class Spool:
     def positions(self) -> list[bytes]:
         """Return the documents of all positions."""
         return [row[0] for row in self._connection.execute("SELECT document FROM position ORDER BY id")]
+
+    def marks(self) -> dict[str, bytes]:
+        """Return how far inputs that are no files were read, by input."""
+        return dict(self._connection.execute("SELECT input, document FROM mark"))
 
     def started(self) -> list[str]:
         """Return the patterns that have been started."""
@@ -164,6 +175,7 @@ class Spool:
         kept = [(i, document) for i, document in group.positions.items() if document is not None]
         executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", kept)
         executemany("DELETE FROM position WHERE id = ?", [(i,) for i, doc in group.positions.items() if doc is None])
+        executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", group.marks.items())
         execute("INSERT OR REPLACE INTO meta VALUES ('started', ?)", (json.dumps(list(group.started)),))
         executemany(
             "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",

@@ -116,6 +116,7 @@ def test_offsets_are_where_the_lines_begin(tmp_path: Path) -> None:
     reader.look()
     for chunk in reader.read():
         for line, offset in zip(chunk.lines, chunk.offsets, strict=True):
+            assert offset is not None
             assert content[offset : offset + len(line) + 1] == line + b"\n"
 
 

@@ -1,0 +1,15 @@
+"""From the settings of an input to its listener."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from agent.listen.inlet import Inlet
+from agent.listen.listener import Listener
+
+#: By the type of the settings: (name of the input, settings, inlet, its mark or None) -> listener.
+_MAKERS: Final[dict[type, Callable[[str, Any, Inlet, bytes | None], Listener]]] = {}
+
+
+def make_listener(name: str, source: Any, inlet: Inlet, mark: bytes | None) -> Listener:
+    """Return the listener of an input; ``mark`` is what was stored with the last lines that came from it."""
+    return _MAKERS[type(source)](name, source, inlet, mark)
