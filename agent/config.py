@@ -12,7 +12,7 @@ from agent.profile import Definition, load_profiles
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings
 from agent.spool import SpoolSettings
-from agent.tail import InputFiles, TailSettings
+from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
 from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
 from watchbook.event import FIELD_BY_NAME
 from watchbook.shipped import shipped_folder
@@ -34,6 +34,13 @@ class InputSettings:
     read_from: Literal["beginning", "end"] = setting(
         "Where to begin in files that are there when the input is started for the very first time.", "beginning"
     )
+    encoding: str = setting(
+        "How its files are encoded: auto (UTF-8, or UTF-16 where a file begins with its byte order mark), utf-16, "
+        "latin-1, cp1252 or another that Python knows.",
+        "auto",
+        check=lambda name: None if normal_name(name) else "a text encoding in which lines end with a newline",
+    )
+    multiline: MultilineSettings | None = setting("Which lines make one record, for instance of a stack trace.", None)
     constants: Mapping[str, str] = setting(
         "Event fields that every event of this input has, for instance org: acme.", default_factory=dict
     )
@@ -74,7 +81,11 @@ class AgentSettings:
 
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
-        return [InputFiles(each.name, tuple(each.files), each.read_from) for each in self.inputs if each.files]
+        return [
+            InputFiles(each.name, each.files, each.read_from, normal_name(each.encoding) or "auto", each.multiline)
+            for each in self.inputs
+            if each.files
+        ]
 
 
 def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
@@ -126,6 +137,8 @@ def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Def
         known = ", ".join(sorted(profiles))
         yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
     yield from _source_problems(each, where)
+    if each.multiline is not None and (problem := each.multiline.problem()):
+        yield options["multiline"].problem(f"expected {problem}")
     if each.constants:
         for name, where in options["constants"].mapping().items():
             field = FIELD_BY_NAME.get(name)

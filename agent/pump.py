@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
+from agent.accounting import account_of
 from agent.batch import Builder, Origin
 from agent.listen import Inlet
 from agent.records import Chunk, Normalised, Normaliser
@@ -157,6 +158,9 @@ class Pump:
         self._waker.folders_may_have_changed()
 
     def _take_in(self, chunk: Chunk) -> None:
+        if not chunk.lines:
+            self._count(chunk, Normalised([], None, []))
+            return
         route = self._routes[chunk.input]
         read_us = self._clock()
         normalised = route.normalise(chunk.lines, read_us)
@@ -168,12 +172,20 @@ class Pump:
         counters[name, "lines"] += len(chunk.lines)
         counters[name, "events"] += len(normalised.rows)
         counters[name, "unparsed"] += len(normalised.unparsed)
-        counters[name, "blank"] += len(chunk.lines) - len(normalised.rows) - len(normalised.unparsed)
+        counters[name, "blank"] += normalised.blank
         counters[name, "truncated"] += len(chunk.truncated)
+        counters[name, "replaced"] += normalised.replaced
+        counters[name, "nuls"] += chunk.nuls
+        account = account_of(chunk, normalised)
+        for each in ("read", "delivered", "dropped", "unparsed", "lost"):
+            counters[name, f"bytes_{each}"] += getattr(account, each)
+        if chunk.track is not None:
+            self._tailer.account(chunk.track, account)
 
     def _take_own_events(self) -> None:
         lost, self._tailer.lost = self._tailer.lost, []
         for each in lost:
+            self._counters[each.input, "bytes_read"] += each.bytes
             self._counters[each.input, "bytes_lost"] += each.bytes
             self._own_events.append(
                 {
@@ -209,7 +221,7 @@ class Pump:
         self._inlet.counters.clear()
         marks, self._marks = self._marks, {}
         told, self._told = self._told, []
-        group = Group(self._builder.take(), changes.tracks, changes.started, dict(self._counters), marks)
+        group = Group(self._builder.take(), changes.tracks, changes.started, dict(self._counters), marks, changes.reach)
         self._counters.clear()
         acknowledged = self._backlog.acknowledged
         await self._settle(stop)

@@ -17,13 +17,15 @@ class Normalised(NamedTuple):
 
     ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its
     line among the lines given; None when every line became the row at its own place.  ``blank`` counts the lines of
-    nothing but whitespace: they are no events, and neither rows nor unparsed.
+    nothing but whitespace: they are no events, and neither rows nor unparsed.  ``replaced`` counts the lines that held
+    bytes which are no UTF-8.
     """
 
     rows: list[tuple[Any, ...]]
     row_lines: list[int] | None
     unparsed: list[Unparsed]
     blank: int = 0
+    replaced: int = 0
 
 
 class Normaliser(Protocol):
@@ -66,10 +68,15 @@ class Redactor(Protocol):
 
 
 class Chunk(NamedTuple):
-    """Whole lines that came from one source in one go.
+    """Whole lines (or records of several) that came from one source in one go.
 
     ``lines`` come without their newline; ``offsets`` are their byte offsets in the file, None for lines that come from
-    no file.  ``truncated`` are the places of lines that were longer than ``max_line_bytes`` and cut there.
+    no file.  ``truncated`` are the places of lines that were longer than ``max_line_bytes`` and cut there, ``cuts`` how
+    many bytes each of them lost.
+
+    ``size``: bytes of the source that are done with, up to ``end``; of these ``lost`` beyond the limit of a line,
+    ``passed`` NUL bytes that are no part of any.  ``nuls``: NUL bytes met.  ``track``: the number of the file they were
+    read from.
     """
 
     input: str
@@ -77,3 +84,10 @@ class Chunk(NamedTuple):
     lines: list[bytes]
     offsets: Sequence[int | None]
     truncated: tuple[int, ...] = ()
+    cuts: tuple[int, ...] = ()
+    size: int = 0
+    end: int = 0
+    lost: int = 0
+    passed: int = 0
+    nuls: int = 0
+    track: int | None = None

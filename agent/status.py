@@ -15,6 +15,16 @@ from watchbook.units import format_duration, format_size
 
 FILE_NAME: Final = "status.json"
 _STALE_AFTER_S: Final = 30
+#: The counters of an input that make the sum: the first is that of the others.
+_OF_BYTES: Final = ("bytes_read", "bytes_delivered", "bytes_dropped", "bytes_unparsed", "bytes_lost")
+#: What is told of a file when it is not zero.
+_REMARKS: Final = {
+    "lines_unparsed": "unparsed",
+    "lines_cut": "cut",
+    "lines_replaced": "not UTF-8",
+    "nuls": "NUL bytes",
+    "lost": "bytes lost",
+}
 
 
 def write_status(folder: Path, status: Mapping[str, Any]) -> None:
@@ -79,7 +89,8 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
     }
     report["counters"] = view.counters
     tracks = [decode_track(document) for document in view.positions]
-    report["files"] = [_file(track) for track in tracks if track.state in ("live", "rotated")]
+    files = [track for track in tracks if track.is_read]
+    report["files"] = [_file(track, view.acknowledged.get(track.id, track.offset)) for track in files]
     if view.rejected:
         report["problems"].append(f"the collector refused {view.rejected} events; they are kept in the spool")
     lost = sum(counters.get("bytes_lost", 0) for counters in view.counters.values())
@@ -87,7 +98,7 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
         report["problems"].append(f"{lost} bytes of log files were gone before they could be read")
 
 
-def _file(track: Track) -> dict[str, Any]:
+def _file(track: Track, acknowledged: int) -> dict[str, Any]:
     try:
         size = Path(track.path).stat().st_size
     except OSError:
@@ -98,9 +109,21 @@ def _file(track: Track) -> dict[str, Any]:
         "state": track.state,
         "size": size,
         "position": track.offset,
+        "acknowledged": min(acknowledged, track.offset),
         "lag_bytes": max(0, size - track.offset),
-        "lines": track.lines,
+        "lines": track.account.lines,
+        "encoding": track.encoding,
+        "account": {name: getattr(track.account, name) for name in track.account.__struct_fields__},
     }
+
+
+def _remarks(file: Mapping[str, Any]) -> str:
+    """Return what is out of the ordinary in a file, in words."""
+    account = file["account"]
+    found = [f"{account[name]} {words}" for name, words in _REMARKS.items() if account[name]]
+    if file["encoding"] not in ("", "utf-8"):
+        found.insert(0, file["encoding"])
+    return f" ({', '.join(found)})" if found else ""
 
 
 def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> None:
@@ -117,15 +140,20 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
             f"unsent      {spool['events']} events in {spool['batches']} batches, {format_size(spool['bytes'])}{age}"
         )
     for name, counters in sorted(report.get("counters", {}).items()):
-        words = ", ".join(
-            f"{value} {counter.replace('_', ' ')}" for counter, value in sorted(counters.items()) if value
-        )
+        others = sorted(counter for counter, value in counters.items() if value and counter not in _OF_BYTES)
+        words = ", ".join(f"{counters[counter]} {counter.replace('_', ' ')}" for counter in others)
         output(f"input       {name}: {words}")
+        if read := counters.get("bytes_read", 0):
+            parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
+            output(f"            {read} bytes read = {parts}")
     if report["files"]:
-        output(f"{'file':<50} {'size':>12} {'position':>12} {'behind':>10}  state")
+        output(f"{'file':<50} {'size':>12} {'read':>12} {'acknowledged':>12} {'behind':>10}  state")
     for file in report["files"]:
         behind = format_size(file["lag_bytes"])
-        output(f"{file['path']:<50} {file['size']:>12} {file['position']:>12} {behind:>10}  {file['state']}")
+        output(
+            f"{file['path']:<50} {file['size']:>12} {file['position']:>12} {file['acknowledged']:>12} {behind:>10}"
+            f"  {file['state']}{_remarks(file)}"
+        )
     for problem in report["problems"]:
         output(f"problem     {problem}")
 

@@ -72,7 +72,8 @@ class Inlet:
         if not self.has_room_for(arrival):
             lines = arrival.chunk.lines
             self.counters[arrival.chunk.input, "dropped"] += len(lines)
-            self.counters[arrival.chunk.input, "bytes_dropped"] += sum(map(len, lines))
+            for counter in ("bytes_read", "bytes_dropped"):
+                self.counters[arrival.chunk.input, counter] += sum(map(len, lines))
             return False
         self._add(arrival)
         return True

@@ -155,9 +155,11 @@ class CompiledProfile:
         try:
             values, replaced = self._format.decode_leniently(line)
             done.rows.append(self._redacted_row(values, [FLAG_REPLACED] if replaced else None, read_us))
+            done.replaced += replaced
         except Exception as error:  # noqa: BLE001 - a line may provoke anything; the event of it says what
             strange = not isinstance(error, ValueError)
             reason = f"the profile failed: {type(error).__name__}: {error}" if strange else str(error)
+            done.replaced += not _is_utf8(line)
             done.unparsed(self._raw(line), self._redactor.text(reason)[:_REASON_CHARACTERS_MAX])
 
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
@@ -190,6 +192,7 @@ class _Done:
         self._unparsed: list[Unparsed] = []
         self._without_row: list[int] = []
         self._blank = 0
+        self.replaced = 0
 
     def unparsed(self, raw: str, reason: str) -> None:
         self._unparsed.append(Unparsed(self._place(), raw, reason))
@@ -207,4 +210,12 @@ class _Done:
         if self._without_row:
             gaps = set(self._without_row)
             row_lines = [place for place in range(self._place()) if place not in gaps]
-        return Normalised(self.rows, row_lines, self._unparsed, self._blank)
+        return Normalised(self.rows, row_lines, self._unparsed, self._blank, self.replaced)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -6,6 +6,8 @@ SQLite, WAL, ``synchronous=FULL``:
   again after the last row is gone, and the collector would take new data for a repeat.
 - ``position(id, document)``: how far each file was read (:mod:`agent.tail.track`).
 - ``mark(input, document)``: how far an input that is no file was read: whatever it goes on from after a restart.
+- ``reach(sequence, offsets)``: where the files stood before a group of unsent batches, by the group's first: what the
+  collector has of them for sure.
 - ``counter(input, name, value)``: totals since the spool was made, moved in the transaction of the lines they count.
 - ``rejected(id, created, reason, document)``: events that the collector refused.
 - ``meta``: ``stream`` (uuid), ``started`` (JSON), ``first_start`` (microseconds since the epoch).
@@ -31,7 +33,6 @@ BEGIN IMMEDIATE;
 CREATE TABLE batch(
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, created INTEGER NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE TABLE position(id INTEGER PRIMARY KEY, document BLOB NOT NULL);
-CREATE TABLE mark(input TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE counter(input TEXT, name TEXT, value INTEGER NOT NULL, PRIMARY KEY (input, name)) WITHOUT ROWID;
 CREATE TABLE rejected(id INTEGER PRIMARY KEY AUTOINCREMENT, created INTEGER NOT NULL, reason TEXT NOT NULL,
     document TEXT NOT NULL);
@@ -39,8 +40,17 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 PRAGMA user_version={COMPATIBILITY};
 COMMIT;
 """
-#: Spools of before have no marks; agents of before pass them over.
-_LATER: Final = "CREATE TABLE IF NOT EXISTS mark(input TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID"
+#: Spools of before have none of these; agents of before pass them over.
+_LATER: Final = """
+CREATE TABLE IF NOT EXISTS mark(input TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reach(
+    sequence INTEGER PRIMARY KEY REFERENCES batch(sequence) ON UPDATE CASCADE ON DELETE CASCADE, offsets TEXT NOT NULL);
+"""
+#: What was lost counts as read too; spools of before have only the one.
+_READ_OF_LOST: Final = (
+    "INSERT OR IGNORE INTO counter SELECT input, 'bytes_read', value FROM counter WHERE name = 'bytes_lost'"
+)
+_REACH: Final = "SELECT offsets FROM reach WHERE sequence IN (SELECT sequence FROM batch) ORDER BY sequence"
 FILE_NAME: Final = "spool.db"
 
 
@@ -69,7 +79,7 @@ class Group(NamedTuple):
     """What one transaction takes in: batches as JSON before compression, and all that moves with them.
 
     ``positions``: documents by id, None to forget one.  ``counters``: (input, name) -> how much to add.  ``marks``:
-    documents by input.
+    documents by input.  ``reach``: by id of a position, the offset up to which earlier batches reach.
     """
 
     batches: Sequence[tuple[int, bytes]]
@@ -77,6 +87,7 @@ class Group(NamedTuple):
     started: Sequence[str]
     counters: Mapping[tuple[str, str], int]
     marks: Mapping[str, bytes] = {}
+    reach: Mapping[int, int] = {}
 
 
 class Spool:
@@ -100,7 +111,9 @@ class Spool:
         execute = self._connection.execute
         if execute("PRAGMA user_version").fetchone() == (0,):
             self._connection.executescript(_SCHEMA)
-        execute(_LATER)
+        self._connection.executescript(_LATER)
+        execute("PRAGMA foreign_keys = ON")
+        execute(_READ_OF_LOST)
         execute("INSERT OR IGNORE INTO meta VALUES ('stream', ?)", (uuid.uuid4().hex,))
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (process_start,))
         (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
@@ -141,6 +154,9 @@ class Spool:
             freed = self._drop(acknowledged)
             stored = [self._insert(created, n, data) for n, data in compressed]
             self._write_positions(group)
+            if stored and group.reach:
+                reach = json.dumps(group.reach)
+                self._connection.execute("INSERT OR REPLACE INTO reach VALUES (?, ?)", (stored[0].sequence, reach))
         self.bytes += sum(len(batch.data) for batch in stored) - freed[0]
         self.batches += len(stored) - freed[1]
         return stored
@@ -259,10 +275,15 @@ class SpoolView(NamedTuple):
     rejected: int
     positions: list[bytes]
     counters: dict[str, dict[str, int]]
+    acknowledged: dict[int, int]
 
 
 def look_into(folder: Path) -> SpoolView:
-    """Return what is in a folder's spool while its agent may be running; raises sqlite3.Error when there is none."""
+    """Return what is in a folder's spool while its agent may be running; raises sqlite3.Error when there is none.
+
+    ``acknowledged``: by id of a position that unsent batches hold lines of, the offset up to which the collector has
+    all.
+    """
     connection = connect_readonly(folder / FILE_NAME, compatibility=COMPATIBILITY)
     try:
         execute = connection.execute
@@ -276,7 +297,11 @@ def look_into(folder: Path) -> SpoolView:
         stream: Any = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()[0]
         rejected = execute("SELECT count(*) FROM rejected").fetchone()[0]
         positions = [row[0] for row in execute("SELECT document FROM position ORDER BY id")]
-        return SpoolView(stream, batches, size, events, oldest, rejected, positions, counters)
+        acknowledged: dict[int, int] = {}
+        if execute("SELECT 1 FROM sqlite_master WHERE name = 'reach'").fetchone():
+            for (offsets,) in execute(_REACH):
+                acknowledged = {int(key): offset for key, offset in json.loads(offsets).items()} | acknowledged
+        return SpoolView(stream, batches, size, events, oldest, rejected, positions, counters, acknowledged)
     finally:
         connection.close()
 

@@ -6,16 +6,19 @@
 - ``contents``: reads heads and anchors of files (I/O).
 - ``listing``: what lies in the folders (I/O).
 - ``reconcile``: from tracks and listing to what each track now is (decisions; reads contents only through a port).
-- ``framing``: bytes to lines (pure).
-- ``tailer``: holds the open files and reads them.
+- ``framing``: bytes to lines; ``encodings``: of whatever encoding; ``multiline``: lines to records (pure).
+- ``reading``: the next lines of a file that is held open.
+- ``tailer``: holds the open files and reads them in turn.
 - ``waker``: hints that something changed (watchfiles).
 
 Identity is device + inode AND the head of the content; hints only wake, truth is stat and read.
 """
 
+from agent.tail.encodings import normal_name
+from agent.tail.multiline import MultilineSettings
 from agent.tail.settings import InputFiles, TailSettings
 from agent.tail.tailer import Tailer
-from agent.tail.track import Track
+from agent.tail.track import Account, Track
 from agent.tail.waker import Waker
 
-__all__ = ["InputFiles", "TailSettings", "Tailer", "Track", "Waker"]
+__all__ = ["Account", "InputFiles", "MultilineSettings", "TailSettings", "Tailer", "Track", "Waker", "normal_name"]

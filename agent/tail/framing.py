@@ -9,15 +9,26 @@ from typing import NamedTuple
 
 
 class Framed(NamedTuple):
-    """Whole lines, their offsets, the places of lines that were cut, how many bytes were used and cut, and whether the
-    rest of a cut line is still to be skipped."""
+    """Lines, and what became of every byte that was used for them.
+
+    ``offsets``: where the lines begin in the file.  ``truncated``: the places of lines that were cut, ``cuts``: how
+    many bytes each of them lost so far.  ``used`` bytes are done with; of these ``skipped`` were the rest of a line
+    that was cut before, ``passed`` were NUL bytes before a line.  ``skipping``: the last line goes on beyond its cut.
+    """
 
     lines: list[bytes]
     offsets: list[int]
-    truncated: tuple[int, ...]
-    used: int
-    cut: int
-    skipping: bool
+    truncated: tuple[int, ...] = ()
+    cuts: tuple[int, ...] = ()
+    used: int = 0
+    skipped: int = 0
+    passed: int = 0
+    skipping: bool = False
+
+    @property
+    def lost(self) -> int:
+        """Bytes beyond the limit of a line."""
+        return self.skipped + sum(self.cuts)
 
 
 def frame(data: bytes, start: int, *, max_line_bytes: int, skipping: bool = False, last: bool = False) -> Framed:
@@ -26,43 +37,51 @@ def frame(data: bytes, start: int, *, max_line_bytes: int, skipping: bool = Fals
     ``skipping``: the data begins inside a line that was cut; what is left of it is passed over.  ``last``: nothing will
     follow, so the remainder is a whole line too.
     """
-    skipped = 0
+    skipped = passed = 0
     if skipping:
-        end = data.find(b"\n")
-        if end < 0:
-            return Framed([], [], (), len(data), len(data), not last)
-        skipped = end + 1
+        skipped = data.find(b"\n") + 1
+        if not skipped:
+            return Framed([], [], used=len(data), skipped=len(data), skipping=not last)
         data = data[skipped:]
-    lines, used, cut, still_skipping = _split(data, max_line_bytes, last)
-    offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=start + skipped)) if lines else []
-    truncated: tuple[int, ...] = ()
-    if len(data) > max_line_bytes and any(len(line) > max_line_bytes for line in lines):
-        truncated = tuple(place for place, line in enumerate(lines) if len(line) > max_line_bytes)
-        cut += sum(len(lines[place]) - max_line_bytes for place in truncated)
-        for place in truncated:
-            lines[place] = lines[place][:max_line_bytes]
-    if still_skipping:
-        truncated = (*truncated, len(lines) - 1)
-    return Framed(_cleaned(lines, data), offsets, truncated, skipped + used, skipped + cut, still_skipping)
-
-
-def _split(data: bytes, max_line_bytes: int, last: bool) -> tuple[list[bytes], int, int, bool]:
-    """Return lines, bytes used, bytes cut, and whether the last line goes on beyond its cut."""
-    used = data.rfind(b"\n") + 1
-    lines = data[: used - 1].split(b"\n") if used else []
-    remainder = len(data) - used
-    if remainder and last:
-        lines.append(data[used:])
-        return lines, len(data), 0, False
-    if remainder >= max_line_bytes:
-        lines.append(data[used : used + max_line_bytes])
-        return lines, len(data), remainder - max_line_bytes, True
-    return lines, used, 0, False
-
-
-def _cleaned(lines: list[bytes], data: bytes) -> list[bytes]:
+    if data[:1] == b"\0":
+        text = data.lstrip(b"\0")
+        if not text and not last:  # nobody knows yet what follows: the writer may come back and overwrite them
+            return Framed([], [], used=skipped, skipped=skipped)
+        passed = len(data) - len(text)
+        data = text
+    framed = _split(data, start + skipped + passed, max_line_bytes, last)
+    lines = framed.lines
     if b"\r" in data:
         lines = [line.removesuffix(b"\r") for line in lines]
     if b"\0" in data:
         lines = [line.lstrip(b"\0") for line in lines]
-    return lines
+    return framed._replace(lines=lines, used=framed.used + skipped + passed, skipped=skipped, passed=passed)
+
+
+def _split(data: bytes, start: int, limit: int, last: bool) -> Framed:
+    used = data.rfind(b"\n") + 1
+    lines = data[: used - 1].split(b"\n") if used else []
+    remainder = len(data) - used
+    skipping = False
+    if remainder and (last or remainder >= limit):
+        lines.append(data[used:])
+        used, skipping = len(data), not last
+    if not lines:
+        return Framed([], [])
+    offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=start))
+    if len(data) < limit or not (skipping or any(len(line) > limit for line in lines)):
+        return Framed(lines, offsets, used=used)
+    return _cut(Framed(lines, offsets, used=used, skipping=skipping), start, limit)
+
+
+def _cut(framed: Framed, start: int, limit: int) -> Framed:
+    """Cut the lines that are too long."""
+    lines = list(framed.lines)
+    ends = [*framed.offsets[1:], start + framed.used]
+    truncated = [place for place, line in enumerate(lines) if len(line) > limit]
+    if framed.skipping and len(lines[-1]) == limit:  # as long as it may be, and not at its end yet
+        truncated.append(len(lines) - 1)
+    cuts = tuple(ends[place] - framed.offsets[place] - limit for place in truncated)
+    for place in truncated:
+        lines[place] = lines[place][:limit]
+    return framed._replace(lines=lines, truncated=tuple(truncated), cuts=cuts)

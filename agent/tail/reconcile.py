@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from agent.tail.claims import Claims, Kin, kin_keys
 from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, same_start
+from agent.tail.encodings import encoding_of, ends_a_line, is_wide
 from agent.tail.listing import Found
 from agent.tail.names import is_rotated_form, live_names, matches, packed_mark
 from agent.tail.packed import is_packed
@@ -53,6 +54,7 @@ class Lost(NamedTuple):
     input: str
     file: str
     bytes: int
+    track: int
 
 
 class View(NamedTuple):
@@ -214,7 +216,7 @@ class Reconciler:
         copy = None if track.state == "ignored" else self._find_copy(track, view, claims)
         unread = track.size - max(track.offset, copy.size if copy else 0)
         if track.is_read and unread > 0:
-            outcome.lost.append(Lost(track.input, track.path, unread))
+            outcome.lost.append(Lost(track.input, track.path, unread, track.id))
         if copy is None:
             self._miss(track, view, outcome)
             return
@@ -355,13 +357,18 @@ class Reconciler:
                 track.offset = judgement.offset
                 track.anchor_bytes, track.anchor_hash = judgement.anchor_bytes, judgement.anchor_hash
             elif first_start and files.read_from == "end":
-                track.offset = found.size
-                size = min(found.size, ANCHOR_BYTES)
-                before = self._contents.read(found, found.size - size, size)
-                track.set_anchor(before)
-                track.skipping = size > 0 and not before.endswith(b"\n")
+                self._go_to_end(track, found, files)
         self._next_id += 1
         return track
+
+    def _go_to_end(self, track: Track, found: Found, files: InputFiles) -> None:
+        read = self._contents.read
+        encoding = encoding_of(files.encoding, read(found, 0, 2))
+        track.offset = found.size - (found.size % 2 if is_wide(encoding) else 0)
+        size = min(track.offset, ANCHOR_BYTES)
+        before = read(found, track.offset - size, size)
+        track.set_anchor(before)
+        track.skipping = not ends_a_line(before, encoding)
 
     def wants_content(self, found: Found, live_input: str | None) -> bool | None:
         """Return whether the content of a compressed file that no track knows matters.

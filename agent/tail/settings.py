@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.tail.multiline import MultilineSettings
 from watchbook.configfile import positive, setting
 from watchbook.units import Bytes, Seconds
 
@@ -38,8 +39,11 @@ class TailSettings:
 
 @dataclass(frozen=True)
 class InputFiles:
-    """The files of one input: glob patterns, and where to begin in files that are there at the very first start."""
+    """The files of one input: glob patterns, where to begin in files that are there at the very first start, what their
+    bytes mean, and which lines make one record (None: each its own)."""
 
     name: str
     patterns: tuple[str, ...]
     read_from: Literal["beginning", "end"] = "beginning"
+    encoding: str = "auto"
+    multiline: MultilineSettings | None = None

@@ -1,11 +1,6 @@
-"""Holds the open files of all inputs and reads whole lines from them.
-
-Every read begins with the anchor: the last bytes before the offset are read again together with what follows, so that
-a file that was truncated and has grown past the offset in between is noticed before a byte of it is taken for a line.
-"""
+"""Holds the open files of all inputs and reads whole lines from them in turn."""
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
@@ -13,12 +8,13 @@ from typing import NamedTuple
 
 from agent.records import Chunk
 from agent.tail.contents import DiskContents, UnreadableError
-from agent.tail.framing import Framed, frame
+from agent.tail.framing import Framed
 from agent.tail.listing import Found, expand, list_folders, look_at
 from agent.tail.packed import PackedFile, is_packed
+from agent.tail.reading import ContentChangedError, OpenFile, PlainFile, Reading
 from agent.tail.reconcile import Lost, ReadHeld, Reconciler, View
 from agent.tail.settings import InputFiles, TailSettings
-from agent.tail.track import Track, decode_track, encode_track, hash_bytes
+from agent.tail.track import Account, Track, decode_track, encode_track
 from watchbook.clock import SECOND_US, Clock
 from watchbook.logs import get_logger
 
@@ -26,37 +22,14 @@ log = get_logger("tail")
 
 
 class Changes(NamedTuple):
-    """What must be remembered: the documents of tracks by id (None: forget it), and the patterns started."""
+    """What must be remembered: the documents of tracks by id (None: forget it), and the patterns started.
+
+    ``reach``: the offsets of those of them that moved, as they were when they were last asked for.
+    """
 
     tracks: dict[int, bytes | None]
     started: list[str]
-
-
-class _PlainFile:
-    """A file as it lies on disk; the same calls as :class:`agent.tail.packed.PackedFile`."""
-
-    def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-    def stat(self) -> os.stat_result:
-        return os.fstat(self._descriptor)
-
-    def pread(self, size: int, offset: int) -> bytes:
-        return os.pread(self._descriptor, size, offset)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-class _OpenFile:
-    """A file held open: the file, whether its content can be trusted, and since when it has not grown."""
-
-    __slots__ = ("file", "quiet_since", "suspect")
-
-    def __init__(self, file: _PlainFile | PackedFile) -> None:
-        self.file = file
-        self.suspect = False
-        self.quiet_since: float | None = None
+    reach: dict[int, int]
 
 
 class Tailer:
@@ -90,8 +63,10 @@ class Tailer:
             tracks=map(decode_track, documents),
             started=started,
         )
-        self._open: dict[int, _OpenFile] = {}
+        self._readings = {files.name: Reading(files, settings) for files in self._inputs}
+        self._open: dict[int, OpenFile] = {}
         self._dirty: dict[int, None] = {}
+        self._reached = {track.id: track.offset for track in self.tracks.values()}
         self.lost: list[Lost] = []
         self._file_errors: dict[str, str] = {}
         self._folder_errors: dict[str, str] = {}
@@ -119,6 +94,7 @@ class Tailer:
         outcome = self._reconciler.reconcile(view, self._held)
         for lost in outcome.lost:
             log.error("bytes_lost", input=lost.input, file=lost.file, bytes=lost.bytes)
+            self._note_lost(lost)
         self.lost.extend(outcome.lost)
         suspects = {identifier for identifier, held in self._open.items() if held.suspect}
         for identifier in outcome.moved | outcome.removed | suspects:
@@ -140,15 +116,25 @@ class Tailer:
                 chunk = self._read_chunk(track)
                 if chunk is not None:
                     going_on.append(track)
-                    if chunk.lines:
-                        yield chunk
+                    yield chunk
             reading = going_on
 
     def take_changes(self) -> Changes:
         """Return what has changed since the last call, to be stored with the lines read until now."""
-        tracks = {i: encode_track(self.tracks[i]) if i in self.tracks else None for i in self._dirty}
+        tracks: dict[int, bytes | None] = {}
+        reach: dict[int, int] = {}
+        for identifier in self._dirty:
+            track = self.tracks.get(identifier)
+            if track is None:
+                tracks[identifier] = None
+                self._reached.pop(identifier, None)
+                continue
+            tracks[identifier] = encode_track(track)
+            reached = self._reached.get(identifier, 0)
+            if reached != track.offset:
+                reach[identifier], self._reached[identifier] = reached, track.offset
         self._dirty.clear()
-        return Changes(tracks, sorted(self._reconciler.started))
+        return Changes(tracks, sorted(self._reconciler.started), reach)
 
     @property
     def has_changes(self) -> bool:
@@ -211,7 +197,7 @@ class Tailer:
 
     def _open_file(self, track: Track) -> None:
         try:
-            file = PackedFile(track.path) if track.packed_bytes else _PlainFile(track.path)
+            file = PackedFile(track.path) if track.packed_bytes else PlainFile(track.path)
         except FileNotFoundError:  # renamed a moment ago
             self.needs_look = True
             return
@@ -226,7 +212,7 @@ class Tailer:
             file.close()
             self.needs_look = True
             return
-        self._open[track.id] = _OpenFile(file)
+        self._open[track.id] = OpenFile(file)
 
     def _read_chunk(self, track: Track) -> Chunk | None:
         """Return the next lines of a file; None when there are none just now."""
@@ -234,90 +220,55 @@ class Tailer:
         if held is None or held.suspect:
             return None
         try:
-            framed = self._read_framed(track, held)
+            framed = self._readings[track.input].read(track, held)
+        except ContentChangedError:
+            held.suspect = True
+            self._reconciler.distrust(track)
+            self.needs_look = True
+            return None
         except OSError as error:
             self._file_errors[track.path] = error.strerror or str(error)
             self._close(track.id)  # opened again at the next look
             return None
         if framed is None:
             return None
-        self._advance(track, framed)
-        return Chunk(track.input, track.path, framed.lines, framed.offsets, framed.truncated)
+        chunk = self._advance(track, framed, held)
+        if track.state == "finished":
+            self._dirty[track.id] = None
+            self._close(track.id)
+        return chunk if framed.used else None
 
-    def _read_framed(self, track: Track, held: _OpenFile) -> Framed | None:
-        size = track.size if track.packed_bytes else held.file.stat().st_size
-        if size == track.offset:
-            return self._rest(track, held)
-        wanted = int(self._settings.chunk_bytes)
-        while True:
-            read = self._pread(track, held, wanted)
-            if read is None:
-                return None
-            before, data = read
-            framed = self._frame(data, track)
-            if framed.used or len(data) < wanted:
-                break
-            wanted = min(wanted * 2, self._settings.max_line_bytes + 1)
-        if not framed.used:
-            return self._rest(track, held)
-        held.quiet_since = None
-        track.set_anchor(before + data[: framed.used])
-        if track.offset == 0 and track.head_bytes < self._settings.fingerprint_bytes:
-            head = data[: self._settings.fingerprint_bytes]
-            track.head_bytes, track.head_hash = len(head), hash_bytes(head)
-        return framed
-
-    def _frame(self, data: bytes, track: Track, *, last: bool = False) -> Framed:
-        limit = self._settings.max_line_bytes
-        return frame(data, track.offset, max_line_bytes=limit, skipping=track.skipping, last=last)
-
-    def _pread(self, track: Track, held: _OpenFile, size: int) -> tuple[bytes, bytes] | None:
-        """Return the anchor and what follows it from the offset on; None when the content is not what it was.
-
-        What is known of it is read again in the same call: the anchor before the offset, at offset 0 the head.
-        """
-        before = track.anchor_bytes
-        if track.offset == 0:
-            size = max(size, track.head_bytes)
-        data = held.file.pread(before + size, track.offset - before)
-        known = not before or hash_bytes(data[:before]) == track.anchor_hash
-        if track.offset == 0 and track.head_bytes:
-            known = hash_bytes(data[: track.head_bytes]) == track.head_hash
-        if not known:
-            held.suspect = True
-            self._reconciler.distrust(track)
-            self.needs_look = True
-            return None
-        return data[:before], data[before:]
-
-    def _rest(self, track: Track, held: _OpenFile) -> Framed | None:
-        """At the end of what is there: when a rotated file has been quiet for long enough, finish it."""
-        if track.state != "rotated":
-            return None
-        now = time.monotonic()
-        if held.quiet_since is None:
-            held.quiet_since = now
-        if now - held.quiet_since < self._settings.rotated_hold:
-            return None
-        read = self._pread(track, held, self._settings.max_line_bytes)
-        if read is None:
-            return None
-        before, data = read
-        framed = self._frame(data, track, last=True)
-        track.state = "finished"
-        track.set_anchor(before + data[: framed.used])
-        self._dirty[track.id] = None
-        self._close(track.id)
-        return framed if framed.used else None
-
-    def _advance(self, track: Track, framed: Framed) -> None:
+    def _advance(self, track: Track, framed: Framed, held: OpenFile) -> Chunk:
         track.offset += framed.used
         track.size = max(track.size, track.offset)
-        track.lines += len(framed.lines)
-        track.bytes_read += framed.used
-        track.bytes_cut += framed.cut
         track.skipping = framed.skipping
         self._dirty[track.id] = None
+        return Chunk(
+            track.input,
+            track.path,
+            framed.lines,
+            framed.offsets,
+            framed.truncated,
+            framed.cuts,
+            size=framed.used,
+            end=track.offset,
+            lost=framed.lost,
+            passed=framed.passed,
+            nuls=held.take_nuls(),
+            track=track.id,
+        )
+
+    def account(self, identifier: int, counts: Account) -> None:
+        """Add what became of the bytes of a chunk; the track must be stored with the chunk's lines."""
+        track = self.tracks.get(identifier)
+        if track is not None:
+            track.account.add(counts)
+
+    def _note_lost(self, lost: Lost) -> None:
+        track = self.tracks.get(lost.track)
+        if track is not None:
+            track.account.add(Account(read=lost.bytes, lost=lost.bytes))
+            self._dirty[track.id] = None
 
     def _close(self, identifier: int) -> None:
         held = self._open.pop(identifier, None)

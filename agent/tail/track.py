@@ -23,13 +23,38 @@ ANCHOR_BYTES: Final = 1024
 State = Literal["live", "rotated", "finished", "ignored", "missing"]
 
 
+class Account(msgspec.Struct, omit_defaults=True):
+    """What became of a file's bytes: ``read = delivered + dropped + unparsed + lost``, always.
+
+    ``read``: all that was gone past, and what was gone before it could be read.  ``delivered``: lines that became
+    events; ``dropped``: blank lines, NUL bytes; ``unparsed``: lines that are kept as they were; ``lost``: beyond the
+    limit of a line, or gone.  And of lines: how many there were, stayed unparsed, were cut, held bytes that had to be
+    replaced; ``nuls``: NUL bytes met.
+    """
+
+    read: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    unparsed: int = 0
+    lost: int = 0
+    lines: int = 0
+    lines_unparsed: int = 0
+    lines_cut: int = 0
+    lines_replaced: int = 0
+    nuls: int = 0
+
+    def add(self, other: "Account") -> None:
+        """Add the counts of another."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
 class Track(msgspec.Struct, kw_only=True):
     """One file's content.  ``offset``: bytes handed on as whole lines; ``size``: as last seen, both in bytes.
 
-    Counters are since the track began: ``lines``; ``bytes_read`` (through ``offset``, without what was skipped at the
-    start); ``bytes_cut`` of over-long lines.  ``missing_since``: microseconds since the epoch.  ``packed_bytes`` and
-    ``packed_modified`` (nanoseconds): size and time of the compressed file that holds the content, which never changes
-    again; 0 where it is not compressed.
+    ``account`` is since the track began.  ``encoding``: how its bytes were read last, for people.
+    ``missing_since``: microseconds since the epoch.  ``packed_bytes`` and ``packed_modified`` (nanoseconds): size and
+    time of the compressed file that holds the content, which never changes again; 0 where it is not compressed.
     """
 
     id: int
@@ -45,9 +70,8 @@ class Track(msgspec.Struct, kw_only=True):
     anchor_bytes: int = 0
     anchor_hash: bytes = b""
     skipping: bool = False
-    lines: int = 0
-    bytes_read: int = 0
-    bytes_cut: int = 0
+    account: Account = msgspec.field(default_factory=Account)
+    encoding: str = ""
     missing_since: int = 0
     packed_bytes: int = 0
     packed_modified: int = 0

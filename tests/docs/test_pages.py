@@ -103,7 +103,8 @@ def test_every_environment_variable_is_documented() -> None:
 
 def test_every_counter_of_an_input_is_documented(stand: Stand) -> None:
     counted = set(re.findall(r'ounters\[[\w.]+, "(\w+)"\]', page("agent/pump.py")))
-    assert {"lines", "bytes_lost"} <= counted
+    counted |= {f"bytes_{part}" for part in ("read", "delivered", "dropped", "unparsed", "lost")} | {"dropped"}
+    assert {"lines", "truncated"} <= counted
     assert set(stand.agent_status()["counters"]["app"]) <= counted
     assert without_a_word("docs/metrics.md", counted) == []
 
@@ -111,6 +112,7 @@ def test_every_counter_of_an_input_is_documented(stand: Stand) -> None:
 def test_every_part_of_the_agents_status_is_documented(stand: Stand) -> None:
     report = stand.agent_status()
     parts = [report, report["agent"], report["spool"], report["files"][0], report["agent"]["ship"]]
+    parts.append(report["files"][0]["account"])
     assert report["agent"]["ship"].keys() == ShipState.__dataclass_fields__.keys()
     assert without_a_word("docs/metrics.md", {key for part in parts for key in part} - {"ship"}) == []
 

@@ -1,0 +1,127 @@
+"""Lines to records: a stack trace belongs to the line that it follows.  Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from agent.tail.framing import Framed
+from watchbook.configfile import positive, setting
+from watchbook.units import Seconds
+
+
+def _pattern_problem(pattern: str) -> str | None:
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "?"
+        words = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        return f"a regular expression as RE2 knows them ({words})"
+    return None
+
+
+@dataclass(frozen=True)
+class MultilineSettings:
+    """Which lines make one record: exactly one of ``start``, ``continuation``, ``indented``."""
+
+    start: str | None = setting(
+        "A line in which this regular expression (RE2) is found begins a record; others go on with the one before.",
+        None,
+        check=_pattern_problem,
+    )
+    continuation: str | None = setting(
+        "A line in which this regular expression (RE2) is found goes on with the record before it.",
+        None,
+        check=_pattern_problem,
+    )
+    indented: bool = setting("A line that begins with a space or a tab goes on with the record before it.", False)
+    timeout: Seconds = setting(
+        "A record that nothing was added to for so long is whole (looked at every 'tail.rescan_interval').",
+        Seconds(1.0),
+    )
+    lines_max: int = setting("A record of more lines is ended there; the rest is one of its own.", 1000, check=positive)
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the whole."""
+        given = [name for name in ("start", "continuation", "indented") if getattr(self, name)]
+        return None if len(given) == 1 else f"exactly one of start, continuation and indented, found {len(given)}"
+
+
+class Records:
+    """Joins lines.  ``bytes_max``: a record that would be larger is ended before."""
+
+    def __init__(self, settings: MultilineSettings, bytes_max: int) -> None:
+        self._goes_on = _continuation(settings)
+        self._lines_max = settings.lines_max
+        self._bytes_max = bytes_max
+        self.timeout = settings.timeout
+
+    def join(self, framed: Framed, start: int, *, complete: bool) -> Framed:
+        """Return records in place of the lines that were framed at offset ``start``.
+
+        The last one may go on: it is left for the next time, unless ``complete`` says that it does not.
+        """
+        if not framed.lines:
+            return framed
+        begins = self._begins(framed.lines)
+        if not (complete or framed.skipping or self._is_full(framed.lines[begins[-1] :])):
+            framed = _without_last(framed, begins.pop(), start)
+            if not begins:
+                return framed
+        ends = [*begins[1:], len(framed.lines)]
+        cut_by_line = dict(zip(framed.truncated, framed.cuts, strict=True))
+        cuts = {
+            place: sum(cut_by_line[line] for line in range(begin, end) if line in cut_by_line)
+            for place, (begin, end) in enumerate(zip(begins, ends, strict=True))
+            if any(line in cut_by_line for line in range(begin, end))
+        }
+        return framed._replace(
+            lines=[b"\n".join(framed.lines[begin:end]) for begin, end in zip(begins, ends, strict=True)],
+            offsets=[framed.offsets[begin] for begin in begins],
+            truncated=tuple(cuts),
+            cuts=tuple(cuts.values()),
+        )
+
+    def _begins(self, lines: list[bytes]) -> list[int]:
+        """Return the places of lines that begin a record."""
+        begins = [0]
+        size = len(lines[0])
+        for place, line in enumerate(lines[1:], start=1):
+            size += len(line) + 1
+            if place - begins[-1] >= self._lines_max or size > self._bytes_max or not self._goes_on(line):
+                begins.append(place)
+                size = len(line)
+        return begins
+
+    def _is_full(self, lines: list[bytes]) -> bool:
+        return len(lines) >= self._lines_max
+
+
+def _without_last(framed: Framed, begin: int, start: int) -> Framed:
+    """Return what comes before a line, as if it and what follows had not been read."""
+    kept = sum(place < begin for place in framed.truncated)
+    return framed._replace(
+        lines=framed.lines[:begin],
+        offsets=framed.offsets[:begin],
+        truncated=framed.truncated[:kept],
+        cuts=framed.cuts[:kept],
+        used=framed.offsets[begin] - start,
+        skipping=False,
+    )
+
+
+def _continuation(settings: MultilineSettings) -> Callable[[bytes], bool]:
+    if settings.start is not None:
+        starts = _compiled(settings.start).search
+        return lambda line: starts(line) is None
+    if settings.continuation is not None:
+        continues = _compiled(settings.continuation).search
+        return lambda line: continues(line) is not None
+    return lambda line: line[:1] in (b" ", b"\t")
+
+
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern.encode(), options)
