@@ -19,7 +19,7 @@ from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.ship import Journal, Shipper
-from agent.spool import Backlog, Spool
+from agent.spool import Backlog, Salvaged, Spool, open_spool
 from agent.status import write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
@@ -40,7 +40,9 @@ async def run_agent(
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
-        spool = await loop.run_in_executor(worker, lambda: Spool(settings.state, clock, process_start_us()))
+        spool, salvaged = await loop.run_in_executor(
+            worker, lambda: open_spool(settings.state, clock, process_start_us())
+        )
         stack.push_async_callback(loop.run_in_executor, worker, spool.close)
         documents, started, last, sent = await loop.run_in_executor(
             worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())
@@ -80,6 +82,8 @@ async def run_agent(
             spool_bytes_max=settings.spool.bytes_max,
             clock=clock,
         )
+        if salvaged is not None:
+            pump.add_event(_salvage_event(salvaged))
         session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
         settle_memory()
@@ -139,6 +143,19 @@ def _routes(
         )
         routes[each.name] = Route(normalise, Origin(settings.host, settings.name, each.name, each.profile))
     return routes
+
+
+def _salvage_event(salvaged: Salvaged) -> dict[str, Any]:
+    return {
+        "action": "restore",
+        "event_type": "agent.spool_damaged",
+        "resource.type": "spool",
+        "resource.id": str(salvaged.folder),
+        "outcome": "failure" if salvaged.batches_lost else "success",
+        "measures": {"batches": salvaged.batches, "batches_lost": salvaged.batches_lost},
+        "message": f"the spool was damaged and set aside in {salvaged.folder}; of the unsent batches "
+        f"{salvaged.batches} were taken over and {salvaged.batches_lost} could not be read",
+    }
 
 
 def _journal(spool: Spool, backlog: Backlog, pump: Pump, worker: ThreadPoolExecutor) -> Journal:

@@ -14,7 +14,7 @@ from agent.accounting import account_of
 from agent.batch import Builder, Origin
 from agent.listen import Inlet
 from agent.records import Chunk, Normalised, Normaliser
-from agent.spool import Backlog, Group, Mark, Spool, SpoolError, StoredBatch
+from agent.spool import Backlog, Group, Mark, Spool, SpoolError, StoredBatch, is_damage
 from agent.tail import Tailer, TailSettings, Waker
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
@@ -241,7 +241,7 @@ class Pump:
             try:
                 stored = await outcome
             except SpoolError as error:
-                if stop.asked.is_set():
+                if stop.asked.is_set() or is_damage(error):  # what is damaged is salvaged at the next start
                     raise
                 self.paused = f"the spool cannot be written: {error}"
                 self._failure.failed(str(error), next_step="free space in 'state'; nothing is lost meanwhile")

@@ -1,17 +1,20 @@
 """The words of ``watchbook agent spool``: what is unsent, what the collector refused, and whether the file is whole."""
 
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import msgspec
 
 from agent.config import load_settings
-from agent.spool import Refused, SpoolInspector
+from agent.spool import FolderInUseError, Refused, SpoolInspector
+from agent.spool.salvage import mark_given_up, set_aside
+from agent.spool.spool import lock_folder
 from watchbook.clock import SECOND_US, format_rfc3339, now_us
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.units import format_duration, format_size
@@ -25,10 +28,10 @@ def spool_group(config_option: Callable[[Any], Any]) -> click.Group:
     def spool() -> None:
         """Look into the spool: what is unsent, and what the collector refused.
 
-        Works while the agent runs, and changes nothing.
+        All but 'set-aside' work while the agent runs, and change nothing.
         """
 
-    for make in (_ls, _show, _export, _verify):
+    for make in (_ls, _show, _export, _verify, _set_aside):
         spool.add_command(make(config_option))
     return spool
 
@@ -129,6 +132,28 @@ def _verify(config_option: Callable[[Any], Any]) -> click.Command:
     return verify
 
 
+def _set_aside(config_option: Callable[[Any], Any]) -> click.Command:
+    @click.command("set-aside")
+    @config_option
+    def set_aside_spool(path: Path) -> None:
+        """Move a spool that is damaged beyond repair into a folder beside, so that the agent can begin anew.
+
+        The agent must not run. What was unsent is not sent, and every log file is read as at the very first start: from
+        its beginning, or from its end where the input says 'read_from: end'.
+        """
+        settings, _ = load_settings(path)
+        try:
+            lock = lock_folder(settings.state)
+        except (FolderInUseError, OSError) as error:
+            _refuse(str(error))
+        aside = set_aside(settings.state, now_us)
+        mark_given_up(aside)
+        os.close(lock)
+        click.echo(f"the spool is in {aside} now; the next start of the agent begins a new one")
+
+    return set_aside_spool
+
+
 def _readable(spool: SpoolInspector, damaged: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the unsent events that can be read; say which batches cannot."""
     for batch in spool.unsent():
@@ -150,7 +175,7 @@ def _looking(path: Path) -> Iterator[SpoolInspector]:
         _refuse(f"the spool in {settings.state} cannot be read: {error}")
 
 
-def _refuse(text: str) -> None:
+def _refuse(text: str) -> NoReturn:
     click.echo(f"watchbook agent: {text}", err=True)
     sys.exit(EX_DATA)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agent.spool import asides
 from agent.spool.spool import look_into, spool_exists
 from agent.tail.track import Track, decode_track
 from watchbook.clock import SECOND_US, format_rfc3339
@@ -91,6 +92,8 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
     tracks = [decode_track(document) for document in view.positions]
     files = [track for track in tracks if track.is_read]
     report["files"] = [_file(track, view.acknowledged.get(track.id, track.offset)) for track in files]
+    for aside in asides(folder):
+        report["problems"].append(f"a damaged spool was set aside in {aside}; look at it, then remove it")
     if view.rejected:
         report["problems"].append(f"the collector refused {view.rejected} events; they are kept in the spool")
     lost = sum(counters.get("bytes_lost", 0) for counters in view.counters.values())

@@ -2,6 +2,7 @@
 
 from agent.spool.backlog import Backlog
 from agent.spool.inspection import Refused, SpoolInspector
+from agent.spool.salvage import Salvaged, SpoolDamagedError, asides, is_damage, open_spool
 from agent.spool.settings import SpoolSettings
 from agent.spool.spool import FolderInUseError, Group, Mark, Spool, SpoolError, StoredBatch
 
@@ -11,9 +12,14 @@ __all__ = [
     "Group",
     "Mark",
     "Refused",
+    "Salvaged",
     "Spool",
+    "SpoolDamagedError",
     "SpoolError",
     "SpoolInspector",
     "SpoolSettings",
     "StoredBatch",
+    "asides",
+    "is_damage",
+    "open_spool",
 ]

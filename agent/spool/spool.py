@@ -90,6 +90,19 @@ class Group(NamedTuple):
     reach: Mapping[int, int] = {}
 
 
+def lock_folder(folder: Path) -> int:
+    """Return a descriptor that keeps other agents out of a folder while it is open; raises FolderInUseError."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise FolderInUseError(
+            f"{folder} is in use by another agent; stop it, or give this one another 'state'"
+        ) from error
+    return lock
+
+
 class Spool:
     """One spool file, made when it is not there.  Raises NewerDatabaseError or sqlite3.DatabaseError.
 
@@ -98,15 +111,15 @@ class Spool:
 
     def __init__(self, folder: Path, clock: Clock, process_start: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise FolderInUseError(
-                f"{folder} is in use by another agent; stop it, or give this one another 'state'"
-            ) from error
         self._clock = clock
+        self._lock = lock_folder(folder)
+        try:
+            self._open(folder, process_start)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self, folder: Path, process_start: int) -> None:
         self._connection = connect(folder / FILE_NAME, compatibility=COMPATIBILITY)
         execute = self._connection.execute
         if execute("PRAGMA user_version").fetchone() == (0,):
@@ -119,6 +132,14 @@ class Spool:
         (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
         (self.stream,) = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()
         self.bytes, self.batches = execute("SELECT coalesce(sum(length(data)), 0), count(*) FROM batch").fetchone()
+
+    def damage(self) -> str | None:
+        """Return what SQLite finds wrong with the file; None when it is whole.  Reads all of it."""
+        try:
+            (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return None if found == "ok" else str(found)
 
     def last_sequence(self) -> int:
         """Return the highest sequence ever given out in this stream, 0 when there is none."""
