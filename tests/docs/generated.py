@@ -20,7 +20,7 @@ from tests.docs.words import help_of
 
 METRICS: Final = "metrics"
 
-_HELP: Final = re.compile(r"(^<!-- help: ([a-z ]+) -->\n```\n).*?(^```$)", re.MULTILINE | re.DOTALL)
+_HELP: Final = re.compile(r"(^<!-- help: ([a-z -]+) -->\n```\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 _OUTPUT: Final = re.compile(r"(^<!-- output -->\n```\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
 _TABLE: Final = re.compile(r"(^<!-- table: ([a-z ]+) -->\n).*?(^<!-- end of table -->$)", re.MULTILINE | re.DOTALL)
 
