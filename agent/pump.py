@@ -17,6 +17,7 @@ from agent.tail import Tailer, TailSettings, Waker
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
+from watchbook.watchdog import Steps
 
 log = get_logger("pump")
 _RETRY_S = 1.0
@@ -30,7 +31,10 @@ class Route(NamedTuple):
 
 
 class Pump:
-    """Reads until it is asked to stop.  ``paused`` says why nothing is being read, None when something is."""
+    """Reads until it is asked to stop.
+
+    ``paused`` says why nothing is being read, None when something is.  ``steps`` go on also while it is paused.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Pump:
         self._failure = RepeatedFailure(log.error, "spool_commit", clock)
         self._own_events: list[Mapping[str, Any]] = []
         self.paused: str | None = None
+        self.steps = Steps()
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Send one event of the agent's own (flat form) with the next group."""
@@ -77,6 +82,7 @@ class Pump:
         await self._flush(stop)
         await self._turn(stop)
         while not stop.asked.is_set():
+            self.steps.rest()
             if await self._waker.wait():
                 await stop.wait(self._tail.tick)
             await self._turn(stop)
@@ -85,6 +91,7 @@ class Pump:
         await self._settle(stop)
 
     async def _turn(self, stop: Stop) -> None:
+        self.steps.begin()
         if self._is_time_to_look():
             await self._look()
         await self._wait_for_room(stop)
@@ -108,6 +115,7 @@ class Pump:
         return due or self._tailer.needs_look or self._waker.names_changed
 
     async def _look(self) -> None:
+        self.steps.begin()
         self._waker.names_changed = False
         self._looked = self._loop.time()
         await asyncio.to_thread(self._tailer.look)
@@ -179,6 +187,7 @@ class Pump:
         """
         while self._under_way is not None:
             future, commit = self._under_way
+            self.steps.begin()
             try:
                 stored = await future
             except SpoolError as error:
@@ -198,6 +207,7 @@ class Pump:
         """While the spool is full, read nothing: the log files are the buffer."""
         said = False
         while self._spool.bytes >= self._spool_bytes_max and not stop.asked.is_set():
+            self.steps.begin()
             if self._backlog.acknowledged != self._dropped:
                 await self._flush(stop)
                 await self._settle(stop)
