@@ -1,6 +1,8 @@
 """A host of its own to install on: this one as it is, in a mount namespace, with layers that take what is written.
 
-What is written to /etc, /opt, /usr/local and /var/lib in there is gone with it: users, units, programs, data.
+What is written to /etc, /opt, /usr/local and /var/lib in there is gone with it: users, units, programs, data.  The
+systemd of this host is hidden: nothing in there can reach it.  Never start one in there: /tmp, /dev and the settings of
+the kernel are those of this host, and a systemd that boots empties /tmp.
 """
 
 import os
@@ -18,6 +20,7 @@ for folder in "$@"; do
   mkdir -p "$0$folder/upper" "$0$folder/work"
   mount -t overlay overlay -o "lowerdir=$folder,upperdir=$0$folder/upper,workdir=$0$folder/work" "$folder"
 done
+if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
 echo up
 exec cat
 """
