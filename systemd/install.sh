@@ -226,7 +226,10 @@ say_next() {
   fi
   say "next, for the $1:"
   if [ "$1" = agent ]; then
-    say "  name the logs in $ETC/agent.yaml; make a token on the collector: watchbook collector token create --name $(uname -n) --scope ingest"
+    say "  name the logs in $ETC/agent.yaml; make a token for $(uname -n) on the collector's host:"
+    cat <<'END'
+  watchbook collector token create --name HOST --scope ingest
+END
     say "  install -m 0600 -o $unit /dev/stdin $ETC/agent.token <<< 'wb_…'"
   fi
   say "  runuser -u $unit -- watchbook $1 check"
