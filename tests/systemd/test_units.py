@@ -34,6 +34,17 @@ def analyze(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_unit_reloads_just_the_program_that_handles_it(program: str) -> None:
+    """SIGHUP ends a program that does not, and systemd takes that for a clean end: it would not be started again."""
+    unit = (SYSTEMD / f"watchbook-{program}.service").read_text()
+    handles = any("SIGHUP" in path.read_text() for path in (ROOT / program).rglob("*.py"))
+    reloads = re.findall(r"^ExecReload=(.+)$", unit, re.MULTILINE)
+    assert bool(reloads) == handles, "switch ExecReload on when the program handles SIGHUP, and off when it does not"
+    if reloads:
+        assert "check --config-only" in reloads[0]
+
+
 @needs_analyze
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_unit_is_exposed_as_little_as_the_page_says(program: str, tmp_path: Path) -> None:
