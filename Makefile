@@ -34,6 +34,7 @@ lint: $(INSTALLED)  ## check style, types and import directions; changes nothing
 	$(call quietly,ruff format --check,$(BIN)/ruff format --check .)
 	$(call quietly,mypy --strict,$(BIN)/mypy)
 	$(call quietly,import-linter,$(BIN)/lint-imports)
+	$(if $(shell command -v shellcheck),$(call quietly,shellcheck,shellcheck systemd/install.sh .ci/run))
 
 .PHONY: fmt
 fmt: $(INSTALLED)  ## rewrite the code in the project's style
@@ -55,6 +56,15 @@ bench-store: $(INSTALLED)  ## measure the store: ingest, bytes, queries (EVENTS=
 .PHONY: faults
 faults: $(INSTALLED)  ## kill, rotate and cut off real processes; compare line by line
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+# ROLE, PREFIX, DESTDIR, PYTHON, PURGE and DRY_RUN reach the script through the environment.
+.PHONY: install
+install:  ## install Watchbook on this host, as root (ROLE=agent, collector or both; DRY_RUN=1 only says what it would do)
+	@systemd/install.sh install
+
+.PHONY: uninstall
+uninstall:  ## take Watchbook off this host, as root; keeps configuration and data (PURGE=1 does not)
+	@systemd/install.sh uninstall
 
 .PHONY: clean
 clean:  ## remove what these targets made

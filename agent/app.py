@@ -20,12 +20,13 @@ from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.ship import Journal, Shipper
 from agent.spool import Backlog, Salvaged, Spool, open_spool
-from agent.status import write_status
+from agent.status import summary, write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
 from watchbook.clock import Clock, now_us, process_start_us
-from watchbook.daemon import Stop, notify_systemd, settle_memory
+from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.logs import get_logger
+from watchbook.watchdog import Answers, run_watchdog
 
 log = get_logger("agent")
 _BATCH_BYTES_MAX = 256 << 20
@@ -94,9 +95,15 @@ async def run_agent(
                 tasks.create_task(_wake_at_stop(stop, waker)),
                 tasks.create_task(shipper.run()),
                 tasks.create_task(_report(settings, pump, shipper, redactor, tailer, clock)),
+                tasks.create_task(
+                    run_watchdog(
+                        {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s},
+                        lambda: summary(asdict(shipper.state), spool.batches, pump.paused),
+                    )
+                ),
             ]
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
-            notify_systemd("READY=1")
+            notify_ready()
             listening = [tasks.create_task(listener.run()) for listener in listeners]
             await pump.run(stop)
             await _stop_listening(listeners, listening, pump, stop)

@@ -17,12 +17,12 @@ class Finding(NamedTuple):
     text: str
 
 
-def check_host(settings: AgentSettings) -> Iterator[Finding]:
-    """Yield what is right and wrong with the files, the state folder and the collector."""
+def check_host(settings: AgentSettings, *, offline: bool = False) -> Iterator[Finding]:
+    """Yield what is right and wrong with the files, the state folder and, unless ``offline``, the collector."""
     for each in settings.inputs:
         yield from _check_files(each.name, each.files)
     yield _check_state(settings)
-    yield _check_collector(settings)
+    yield _check_token_file(settings) if offline else _check_collector(settings)
 
 
 def _check_files(name: str, patterns: tuple[str, ...]) -> Iterator[Finding]:
@@ -44,6 +44,13 @@ def _check_state(settings: AgentSettings) -> Finding:
     if os.access(folder, os.W_OK):
         return Finding(False, f"state: {settings.state} is writable")
     return Finding(True, f"state: {folder} is not writable; give it to the agent's user")
+
+
+def _check_token_file(settings: AgentSettings) -> Finding:
+    path = settings.collector.token_file
+    if path is not None and not os.access(path, os.R_OK):
+        return Finding(True, f"collector: the token file {path} cannot be read by the agent's user")
+    return Finding(False, f"collector: there is a token for {settings.collector.url}, which was not asked")
 
 
 def _check_collector(settings: AgentSettings) -> Finding:

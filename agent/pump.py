@@ -19,6 +19,7 @@ from agent.tail import Tailer, TailSettings, Waker
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
+from watchbook.watchdog import Steps
 
 log = get_logger("pump")
 _RETRY_S = 1.0
@@ -40,7 +41,10 @@ class _UnderWay(NamedTuple):
 
 
 class Pump:
-    """Reads until it is asked to stop.  ``paused`` says why nothing is being read, None when something is."""
+    """Reads until it is asked to stop.
+
+    ``paused`` says why nothing is being read, None when something is.  ``steps`` go on also while it is paused.
+    """
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Pump:
         self._failure = RepeatedFailure(log.error, "spool_commit", clock)
         self._own_events: list[Mapping[str, Any]] = []
         self.paused: str | None = None
+        self.steps = Steps()
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Send one event of the agent's own (flat form) with the next group."""
@@ -91,6 +96,7 @@ class Pump:
         await self._flush(stop)
         await self._turn(stop)
         while not stop.asked.is_set():
+            self.steps.rest()
             if await self._waker.wait():
                 await stop.wait(self._tail.tick)
             await self._turn(stop)
@@ -99,6 +105,7 @@ class Pump:
         await self._settle(stop)
 
     async def _turn(self, stop: Stop) -> None:
+        self.steps.begin()
         if self._is_time_to_look():
             await self._look()
         await self._wait_for_room(stop)
@@ -152,6 +159,7 @@ class Pump:
         return due or self._tailer.needs_look or self._waker.names_changed
 
     async def _look(self) -> None:
+        self.steps.begin()
         self._waker.names_changed = False
         self._looked = self._loop.time()
         await asyncio.to_thread(self._tailer.look)
@@ -238,6 +246,7 @@ class Pump:
         """
         while self._under_way is not None:
             outcome, commit, told = self._under_way
+            self.steps.begin()
             try:
                 stored = await outcome
             except SpoolError as error:
@@ -260,6 +269,7 @@ class Pump:
         """While the spool is full, read nothing: the log files are the buffer."""
         said = False
         while self._spool.bytes >= self._spool_bytes_max and not stop.asked.is_set():
+            self.steps.begin()
             if self._backlog.acknowledged != self._dropped:
                 await self._flush(stop)
                 await self._settle(stop)

@@ -35,6 +35,16 @@ def write_status(folder: Path, status: Mapping[str, Any]) -> None:
     temporary.replace(folder / FILE_NAME)
 
 
+def summary(ship: Mapping[str, Any], unsent: int, paused: str | None) -> str:
+    """Return one line for ``systemctl status``: how sending goes, what is unsent, and why nothing is read."""
+    words = [ship["state"], f"{ship['events']} events sent", f"{unsent} batches unsent"]
+    if ship["state"] in ("paused", "retrying"):
+        words[0] += f" ({ship['last_error']})"
+    if paused:
+        words.append(f"reading is paused: {paused}")
+    return ", ".join(words)
+
+
 def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     """Return everything that is known of the agent of a state folder, running or not.
 

@@ -42,9 +42,10 @@ from collector.store import (
 from collector.watch import Watch
 from collector.web import add_routes, make_application, runner_options
 from watchbook.clock import Clock, now_us
-from watchbook.daemon import Stop, notify_systemd, settle_memory
+from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.event import parse_event_id
 from watchbook.logs import get_logger
+from watchbook.watchdog import run_watchdog
 from watchbook.wire import WireError, decode_batch
 
 log = get_logger("collector")
@@ -218,7 +219,10 @@ async def _run(
         await web.TCPSite(runner, host, port).start()
         log.info("collector_started", listen=settings.listen, rules=rooms.rules, events=store.last_number)
         settle_memory()
-        notify_systemd("READY=1")
+        notify_ready()
+        watchdog = tasks.create_task(
+            run_watchdog({"writer": store.busy_s, "rules": watch.steps.busy_s}, lambda: _summary(store))
+        )
         await stop.asked.wait()
         await runner.cleanup()
         pool.close()
@@ -229,6 +233,7 @@ async def _run(
         await watching
         send_stop.set()
         await sending
+        watchdog.cancel()
     log.info("collector_stopped", events=store.last_number)
 
 
@@ -256,6 +261,12 @@ async def _serve_index(store: Store, frame: Frame) -> dict[str, Any]:
     except (WireError, SequenceGapError, SequenceConflictError, StoreBusyError, StoreUnavailableError) as error:
         return {"error": str(error)}
     return {"repeat": appended.repeat}
+
+
+def _summary(store: Store) -> str:
+    """Return one line for ``systemctl status``."""
+    text = f"{store.last_number} events stored, {store.waiting} batches wait for the disk"
+    return text if store.failing is None else f"{text}; the store cannot write: {store.failing}"
 
 
 def _not_ready(store: Store, settings: CollectorSettings) -> str | None:

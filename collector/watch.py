@@ -20,6 +20,7 @@ from collector.finding import AlertChange
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
+from watchbook.watchdog import Steps
 from watchbook.wire import EVENTS_MAX, WireError
 
 log = get_logger("watch")
@@ -64,6 +65,7 @@ class Watch:
         self._mark: Watermark | None = None
         self.read_up_to = 0
         self.failed_blocks = 0
+        self.steps = Steps()
         #: How many requests of senders waited for the rules.
         self.waited = 0
 
@@ -106,6 +108,7 @@ class Watch:
             await self._news.wait()
             self._news.clear()
             await self._catch_up(stop)
+            self.steps.rest()
         self.ring()
         await self._catch_up(stop)
 
@@ -118,6 +121,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         more = True
         while more:
+            self.steps.begin()
             try:
                 more = await loop.run_in_executor(self._worker, self._step)
             except sqlite3.Error as error:

@@ -1,15 +1,18 @@
 """The frame of a daemon: signals, drain with a deadline, word to systemd, supervised tasks.
 
 SIGTERM or SIGINT asks for a drain: ``Stop.asked`` is set and producers end.  A second signal, or the end of the drain
-time, cancels what is left.  A task that fails ends the whole process with a non-zero code, so that systemd restarts it.
+time, cancels what is left.  A task that fails ends the whole process with a non-zero code, so that systemd restarts it;
+one that hangs is found by :mod:`watchbook.watchdog`.
 """
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 
 from watchbook.logs import get_logger
@@ -17,6 +20,8 @@ from watchbook.units import Seconds
 
 log = get_logger("daemon")
 _GC_THRESHOLD = 50_000
+#: systemd takes a datagram at once; one that does not must not hold up the event loop for long.
+_NOTIFY_S = 1.0
 
 
 class Stop:
@@ -36,7 +41,11 @@ class Stop:
 
 
 def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
-    """Run ``main`` until it returns and return the exit code: 0, or 1 when it failed or did not drain in time."""
+    """Run ``main`` until it returns and return the exit code: 0, or 1 when it failed or did not drain in time.
+
+    SIGABRT, with which systemd's watchdog ends a program that hangs, shows first where each thread is.
+    """
+    faulthandler.enable()
     return asyncio.run(_run(main, drain))
 
 
@@ -97,7 +106,7 @@ def settle_memory() -> None:
 
 
 def notify_systemd(state: str) -> None:
-    """Send one state (``READY=1``, ``STOPPING=1``, ``STATUS=…``) to systemd, if it asked for it (sd_notify(3))."""
+    """Send states, one a line (``READY=1``, ``STOPPING=1`` …), to systemd, if it asked for it (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -105,7 +114,18 @@ def notify_systemd(state: str) -> None:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.settimeout(_NOTIFY_S)
             channel.connect(address)
             channel.sendall(state.encode())
     except OSError as error:
         print(f"watchbook: systemd could not be told {state!r}: {error}", file=sys.stderr)  # noqa: T201
+
+
+def notify_reloading() -> None:
+    """Tell systemd that the configuration is read again; :func:`notify_ready` must follow, also when that failed."""
+    notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+
+def notify_ready() -> None:
+    """Tell systemd that the program is up, or has ended a reload."""
+    notify_systemd("READY=1")

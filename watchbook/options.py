@@ -7,6 +7,13 @@ from typing import Any
 import click
 
 
+def config_only_option() -> Callable[[Any], Any]:
+    """Return the option ``--config-only`` of ``check``: what a unit asks before it has a program reload."""
+    return click.option(
+        "--config-only", is_flag=True, help="Only read the configuration and what it is made of; look at nothing else."
+    )
+
+
 def config_option(program: str, default: Path) -> Callable[[Any], Any]:
     """Return the option ``--config`` of a program's words; it may also be given in the environment."""
     return click.option(

@@ -88,6 +88,10 @@ class Store:
         """How many batches wait for the writer."""
         return self._writer.waiting
 
+    def busy_s(self) -> float:
+        """Return for how many seconds the writer has been at the same commit, 0 when there is none."""
+        return self._writer.steps.busy_s()
+
     @property
     def keys_forgotten(self) -> int:
         """How many Idempotency-Keys were forgotten within their window because there were too many."""

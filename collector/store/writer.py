@@ -17,6 +17,7 @@ from collector.store.head import HeadCheckpoint
 from collector.store.segment import NewBlock, Request, chain_hash
 from watchbook.clock import Clock
 from watchbook.logs import RepeatedFailure, get_logger
+from watchbook.watchdog import Steps
 from watchbook.wire import Batch
 
 log = get_logger("store")
@@ -82,6 +83,7 @@ class Writer:
         self._on_done = on_done
         self._waiting: queue.Queue[Append | None] = queue.Queue(waiting_max)
         self._failure = RepeatedFailure(log.error, "commit")
+        self.steps = Steps()
         # A daemon: an error that ends the program before drain() must end it, not leave it waiting for this thread for
         # ever.  What the thread is cut off from is a commit, as with a kill.
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -116,6 +118,7 @@ class Writer:
 
     def _run(self) -> None:
         while True:
+            self.steps.begin()
             group = self._next_group()
             appends = [append for append in group if append is not None]
             if appends:
@@ -126,10 +129,14 @@ class Writer:
                 return
 
     def _next_group(self) -> list[Append | None]:
+        timeout = None if self._head is None else self._head.wait_s()
+        self.steps.rest()
         try:
-            group = [self._waiting.get(timeout=None if self._head is None else self._head.wait_s())]
+            group = [self._waiting.get(timeout=timeout)]
         except queue.Empty:
             return []
+        finally:
+            self.steps.begin()
         while len(group) < self._group_max and group[-1] is not None:
             try:
                 group.append(self._waiting.get_nowait())

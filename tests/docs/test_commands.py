@@ -87,34 +87,23 @@ def test_a_command_with_a_mistake_is_noticed() -> None:
     assert complaint_about("watchbook collector token create --name a --scope read", complete=True) is None
 
 
-def test_the_install_blocks_copy_files_that_exist_to_where_the_programs_look() -> None:
-    copied = {}
-    for fence in all_fences("install"):
-        for command in commands(fence.body):
-            if found := re.fullmatch(r"install .*?-m \d+ ((?:config|systemd)/\S+) (\S+)", command):
-                copied[found[1]] = found[2]
-    assert {source: target for source, target in copied.items() if not (ROOT / source).is_file()} == {}
-    assert copied["config/agent.yaml"] == str(AGENT_YAML)
-    assert copied["config/collector.yaml"] == str(COLLECTOR_YAML)
-    assert {name for name in copied if name.startswith("systemd/")} == {
-        f"systemd/{path.name}" for path in (ROOT / "systemd").iterdir()
-    }
-
-
 @pytest.mark.parametrize("program", ["agent", "collector"])
-def test_the_install_blocks_make_what_the_unit_and_the_configuration_need(program: str) -> None:
+def test_the_install_blocks_fit_the_unit_the_configuration_and_the_script(program: str) -> None:
     block = "\n".join(fence.body for fence in all_fences("install") if fence.name == program)
+    script = (ROOT / "systemd" / "install.sh").read_text()
     unit = (ROOT / "systemd" / f"watchbook-{program}.service").read_text()
     config = (ROOT / "config" / f"{program}.yaml").read_text()
     (user,) = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
     (state,) = re.findall(r"^StateDirectory=(.+)$", unit, re.MULTILINE)
     (binary,) = re.findall(r"^ExecStart=(\S+) ", unit, re.MULTILINE)
-    (mode,) = re.findall(r"^StateDirectoryMode=(.+)$", unit, re.MULTILINE)
-    assert re.search(rf"^useradd --system .*{user}$", block, re.MULTILINE)
-    assert f"install -d -m {mode} -o {user} -g {user} /var/lib/{state}\n" in block
+    assert f"make install ROLE={program}\n" in block
+    assert f"systemctl enable --now {user}\n" in block
+    assert f"u {user} - " in (ROOT / "systemd" / f"{user}.sysusers").read_text()
     assert f" {'data' if program == 'collector' else 'state'}: /var/lib/{state}\n" in config.replace("\n", "\n ")
-    assert binary.startswith(re.findall(r"-m venv (\S+)", block)[0])
-    assert f"[{program}]" in block or f",{program}]" in block
+    assert f"STATE=/var/lib/{state.partition('/')[0]} " in script
+    assert f"PREFIX:-{binary.removesuffix('/current/bin/watchbook')}" in script
+    assert f"--config {AGENT_YAML if program == 'agent' else COLLECTOR_YAML}\n" in unit
+    assert f"ETC={AGENT_YAML.parent} " in script
     if program == "agent":
         (token,) = re.findall(r"^ +token_file: (.+)$", config, re.MULTILINE)
         assert f"install -m 0600 -o {user} /dev/stdin {token} <<<" in block

@@ -18,7 +18,7 @@ FOLDERS = "agent|collector|watchbook|config|rules|systemd|tests|docs"
 
 #: Names of files and of what else has dots and is none of ours.
 _NO_NAME = re.compile(
-    r".*\.(yaml|yml|md|py|db|json|jsonl|log|toml|token|secret|service|sock|blk|ix|parquet|key|pub|head|csv|ndjson|new|1)|readme.*|.*\.com"
+    r".*\.(yaml|yml|md|py|db|json|jsonl|log|toml|token|secret|service|sock|conf|sh|blk|ix|parquet|key|pub|head|csv|ndjson|new|1)|readme.*|.*\.com"
 )
 
 
