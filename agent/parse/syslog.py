@@ -60,8 +60,8 @@ _ESCAPE: Final = re.compile(r'\\(["\\\]])')
 #: Shapes of structured data that are remembered.
 _SHAPES_MAX: Final = 1024
 
-#: Texts before the values, in order -> the elements: (id, names, from, to).  None: a name comes twice.
-_Shape = tuple[tuple[str, tuple[str, ...], int, int], ...] | None
+#: Texts before the values, in order -> the elements: (id, names, and from where to where in the values).
+_Shape = tuple[tuple[str, tuple[str, ...], int, int], ...]
 _shapes: dict[tuple[str, ...], _Shape] = {}
 
 
@@ -71,7 +71,7 @@ def read(text: str) -> dict[str, Any]:
         parts = text.split(" ", 6)
         names = _HEADS_5424.get(parts[0])
         if names is not None and len(parts) == 7 and (parts[1] == "-" or parts[1][10:11] == "T"):
-            return _read_5424(names, *parts[1:])
+            return _read_5424(names, parts)
     found = _ORDINARY.fullmatch(text)
     if found is None:
         return _read_parts(text)
@@ -90,40 +90,35 @@ def read(text: str) -> dict[str, Any]:
     return values
 
 
-def _read_5424(
-    names: tuple[str, str], stamp: str, host: str, program: str, pid: str, msgid: str, rest: str
-) -> dict[str, Any]:
-    values: dict[str, Any] = {"facility": names[0], "severity": names[1]}
-    if stamp != "-":
-        values["timestamp"] = stamp
-    if host != "-":
-        values["host"] = host
-    if program != "-":
-        values["program"] = program
-    if pid != "-":
+def _read_5424(names: tuple[str, str], parts: list[str]) -> dict[str, Any]:
+    _, stamp, host, program, pid, msgid, rest = parts
+    values: dict[str, Any] = {
+        "facility": names[0], "severity": names[1], "timestamp": stamp, "host": host, "program": program, "pid": pid,
+        "msgid": msgid,
+    }  # fmt: skip
+    if "-" in parts:
+        values = {key: value for key, value in values.items() if value != "-"}
+    if pid.isdecimal():
         values["pid"] = _number_or_text(pid)
-    if msgid != "-":
-        values["msgid"] = msgid
-    _read_data_and_message(rest, values)
-    return values
-
-
-def _read_data_and_message(rest: str, values: dict[str, Any]) -> None:
     if rest[:1] == "[":
-        elements, end = _quick_elements(rest) or _elements(rest)
+        found = _quick_elements(rest)
+        if found is None:
+            found = _elements(rest)
+        elements, end = found
         if elements:
             values["structured_data"] = elements
-        rest = rest[end:] if rest[end : end + 1] != " " else rest[end + 1 :]
+        rest = rest[end + 1 :] if rest[end : end + 1] == " " else rest[end:]
     elif rest[:2] == "- ":
         rest = rest[2:]
     elif rest.rstrip("\r\n") == "-":
-        return
+        return values
     if rest[-1:] in ("\r", "\n"):
         rest = rest.rstrip("\r\n")
     if rest[:1] == "\ufeff":
         rest = rest[1:]
     if rest:
         values["message"] = rest
+    return values
 
 
 def _read_parts(text: str) -> dict[str, Any]:
@@ -200,13 +195,12 @@ def _quick_elements(rest: str) -> tuple[dict[str, Any], int] | None:
     the values are every other piece.
     """
     end = rest.find('"]')
-    while end >= 0 and rest[end + 2 : end + 3] == "[":
+    behind = rest[end + 2 : end + 3]
+    while behind == "[" and end >= 0:
         end = rest.find('"]', end + 2)
-    text = rest[1:end]
-    if end < 0 or "\\" in text:
-        return None
-    pieces = text.split('"')
-    if len(pieces) & 1 or rest[end + 2 : end + 3] not in (" ", ""):
+        behind = rest[end + 2 : end + 3]
+    pieces = rest[1:end].split('"')
+    if end < 0 or len(pieces) & 1 or behind not in (" ", "") or "\\" in rest[:end]:
         return None
     between = tuple(pieces[::2])
     shape = _shapes.get(between)
@@ -215,12 +209,17 @@ def _quick_elements(rest: str) -> tuple[dict[str, Any], int] | None:
         if shape is None:
             return None
     values = pieces[1::2]
+    # zip's strict=True takes as long as all the rest; a shape has as many names as there are values.
     if len(shape) == 1:
-        return {shape[0][0]: dict(zip(shape[0][1], values, strict=True))}, end + 2
-    return {each: dict(zip(names, values[start:stop], strict=True)) for each, names, start, stop in shape}, end + 2
+        element, names, _, _ = shape[0]
+        return {element: dict(zip(names, values))}, end + 2  # noqa: B905
+    return {
+        element: dict(zip(names, values[start:stop]))  # noqa: B905
+        for element, names, start, stop in shape
+    }, end + 2
 
 
-def _learn(between: tuple[str, ...]) -> _Shape:
+def _learn(between: tuple[str, ...]) -> _Shape | None:
     """Return the shape of elements that all have parameters, none of them twice; None for any other."""
     elements: list[tuple[str, list[str], int]] = []
     for place, text in enumerate((f"][{between[0]}", *between[1:])):
