@@ -47,7 +47,7 @@ class SyslogSettings:
     read_bytes: Bytes = setting("Most bytes read from a connection in one go.", Bytes(128 << 10), check=positive)
     read_interval: Seconds = setting(
         "Pause between reads of a UDP socket, for more datagrams to come: CPU against the kernel's buffer.",
-        Seconds(0.002),
+        Seconds(0.005),
     )
     gather_time: Seconds = setting(
         "How long messages of one sender are gathered before they go on: CPU against latency.", Seconds(0.02)

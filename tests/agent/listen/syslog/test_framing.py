@@ -1,6 +1,7 @@
 """Framing: whatever way the bytes come in, the same messages come out, and none is longer than the limit."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -91,7 +92,7 @@ frames = st.one_of(
 
 def cut_up(data: bytes, cuts: Sequence[int]) -> list[bytes]:
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(places)]
 
 
 @given(st.lists(frames), st.lists(st.integers(0, 2000), max_size=12))
