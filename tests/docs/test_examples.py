@@ -26,13 +26,21 @@ from watchbook.configfile import EX_CONFIG, load
 from watchbook.shipped import shipped_folder
 
 SECRET = "whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s="
-SAMPLES = {"app.jsonl": "jsonl", "auth.log": "sshd", "nginx-access.log": "nginx"}
+SAMPLES = {"app.jsonl": "jsonl", "auth.log": "sshd", "nginx-access.log": "nginx", "syslog.log": "syslog"}
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 
 
 def test_the_example_configuration_of_the_agent_is_right() -> None:
     settings, profiles = load_agent(ROOT / "config" / "agent.yaml")
     assert {each.profile for each in settings.inputs} == profiles.keys() == set(SAMPLES.values())
+
+
+def test_what_the_agents_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "agent.yaml").read_text()
+    path = tmp_path / "agent.yaml"
+    path.write_text(re.sub(r"^  # (?=- name:|  )", "  ", text, flags=re.MULTILINE))
+    settings, _ = load_agent(path)
+    assert [each.name for each in settings.inputs if each.received is not None] == ["network"]
 
 
 def test_the_example_configuration_of_the_collector_is_right() -> None:
