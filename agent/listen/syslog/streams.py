@@ -84,7 +84,8 @@ class Streams:
         begun: float | None = None
         while True:
             left = settings.idle_timeout if begun is None else begun + settings.message_timeout - loop.time()
-            if not await self._readiness.of(connection, max(0.0, left)):
+            # Who sends a byte now and then is always ready, and late all the same.
+            if left <= 0 or not await self._readiness.of(connection, left):
                 break
             try:
                 data = connection.recv(settings.read_bytes)
