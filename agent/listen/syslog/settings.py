@@ -37,6 +37,10 @@ class SyslogSettings:
     message_timeout: Seconds = setting(
         "A connection whose sender takes longer than this to finish a message is closed.", Seconds(30.0), check=positive
     )
+    stop_timeout: Seconds = setting(
+        "At a stop connections are read on for what is under way until they end or fall silent, this long at most.",
+        Seconds(1.0),
+    )
     receive_buffer: Bytes = setting(
         "What the kernel may keep of UDP until it is read (SO_RCVBUF); without the right to more it grants no more "
         "than net.core.rmem_max.",

@@ -1,6 +1,7 @@
 """Receiving over connections.  When the inlet is full, nothing is read, and senders feel it."""
 
 import asyncio
+import contextlib
 import socket
 
 from agent.listen.inlet import Inlet, InletClosedError
@@ -14,6 +15,8 @@ from agent.listen.syslog.sockets import Bound
 _ACCEPTED_TOGETHER = 64
 #: Wait after a connection could not be taken (no more open files).
 _ACCEPT_RETRY_S = 0.5
+#: At the stop, a sender from whom nothing comes for this long has said all that it had to say.
+_SILENCE_S = 0.2
 
 
 class Streams:
@@ -105,20 +108,30 @@ class Streams:
         if not self._readiness.stopped:
             self._count("connections_timed_out")
             return False
-        return await self._receive_what_waits(connection, sender, deframer)
+        return await self._receive_what_is_under_way(connection, sender, deframer)
 
-    async def _receive_what_waits(self, connection: socket.socket, sender: str, deframer: Deframer) -> bool:
-        """Receive what the kernel holds at the stop, and not what comes for ever."""
-        left = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        while left > 0:
+    async def _receive_what_is_under_way(self, connection: socket.socket, sender: str, deframer: Deframer) -> bool:
+        """At the stop: tell the sender, and receive until it closes, falls silent, or the time is over.
+
+        Not only what the kernel holds here: what a sender wrote before may wait on its own side for room.
+        """
+        loop, readiness = asyncio.get_running_loop(), Readiness()
+        ends = loop.time() + self._settings.stop_timeout
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        while (left := ends - loop.time()) > 0:
             try:
-                data = connection.recv(min(left, self._settings.read_bytes))
+                data = connection.recv(self._settings.read_bytes)
+            except BlockingIOError:
+                if not await readiness.of(connection, min(left, _SILENCE_S)):
+                    return False
+                continue
             except OSError:
                 return False
             if not data:
                 return True
-            left -= len(data)
             await self._take(data, sender, deframer)
+            await asyncio.sleep(0)
         return False
 
     async def _take(self, data: bytes, sender: str, deframer: Deframer) -> bool:

@@ -8,6 +8,7 @@ import stat
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,20 @@ async def test_what_had_come_before_the_stop_is_not_lost(tmp_path: Path) -> None
     assert taker.truncated == [b"<34>par"]
 
 
+async def test_what_a_sender_has_written_before_the_stop_is_not_lost_for_want_of_room() -> None:
+    address, port = tcp()
+    lines = [b"<34>%d %s" % (number, b"x" * 300) for number in range(5000)]
+    async with listening(address) as taker:
+        with socket.create_connection(("127.0.0.1", port)) as sender:
+            # More than the receiving side takes without being read; the rest waits with the sender, who is gone.
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+            sender.sendall(b"\n".join(lines[:2500]) + b"\n")
+            sender.sendall(b"\n".join(lines[2500:]) + b"\n")
+        taker.listener.stop()
+    assert taker.lines == lines
+    assert taker.truncated == []
+
+
 async def test_messages_of_many_senders_stay_with_their_senders() -> None:
     port = free_port()
     async with listening(f"udp://127.0.0.1:{port}") as taker:
@@ -288,6 +303,10 @@ async def test_ipv4_and_ipv6_come_over_one_socket() -> None:
     assert sorted(chunk.file for chunk in taker.chunks) == ["tcp://127.0.0.1", "tcp://[::1]"]
 
 
+def _has_taken(taker: Taker, line: bytes) -> bool:
+    return taker.lines == [line]
+
+
 async def test_the_socket_of_a_killed_agent_is_taken_over_and_removed_at_the_stop(tmp_path: Path) -> None:
     path = tmp_path / "log"
     for address, kind in ((f"unix://{path}", socket.SOCK_DGRAM), (f"unix+stream://{path}", socket.SOCK_STREAM)):
@@ -299,7 +318,7 @@ async def test_the_socket_of_a_killed_agent_is_taken_over_and_removed_at_the_sto
             with socket.socket(socket.AF_UNIX, kind) as sender:
                 sender.connect(str(path))
                 sender.sendall(b"<34>a")
-            await taker.until(lambda taker=taker: taker.lines == [b"<34>a"])
+            await taker.until(partial(_has_taken, taker, b"<34>a"))
         assert not path.exists()
 
 
