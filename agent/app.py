@@ -3,7 +3,7 @@
 import asyncio
 import os
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -94,7 +94,7 @@ async def run_agent(
                 tasks.create_task(waker.run()),
                 tasks.create_task(_wake_at_stop(stop, waker)),
                 tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, clock)),
+                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, listeners, clock)),
                 tasks.create_task(
                     run_watchdog(
                         {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s},
@@ -104,25 +104,25 @@ async def run_agent(
             ]
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
             notify_ready()
-            listening = [tasks.create_task(listener.run()) for listener in listeners]
+            listening = [tasks.create_task(listener.run()) for listener in listeners.values()]
             await pump.run(stop)
-            await _stop_listening(listeners, listening, pump, stop)
+            await _stop_listening(listeners.values(), listening, pump, stop)
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
             for task in background:
                 task.cancel()
-        status = _status(settings, pump, shipper, redactor, tailer, clock) | {"stopped": True}
+        status = _status(settings, pump, shipper, redactor, tailer, listeners, clock) | {"stopped": True}
         await loop.run_in_executor(worker, write_status, settings.state, status)
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
 
 
-def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> list[Listener]:
+def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> dict[str, Listener]:
     """Return what receives the lines of the inputs that are no files."""
     received = [(each.name, each.received) for each in settings.inputs if each.received is not None]
-    return [make_listener(name, source, inlet, marks.get(name)) for name, source in received]
+    return {name: make_listener(name, source, inlet, marks.get(name)) for name, source in received}
 
 
 async def _stop_listening(
-    listeners: Sequence[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
+    listeners: Collection[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
 ) -> None:
     """Accept nothing new, and commit what is still on its way in: whoever sent it may be waiting for that."""
     for listener in listeners:
@@ -209,6 +209,7 @@ def _status(
     shipper: Shipper,
     redactor: SecretRedactor | NoRedactor,
     tailer: Tailer,
+    listeners: Mapping[str, Listener],
     clock: Clock,
 ) -> dict[str, Any]:
     return {
@@ -221,6 +222,7 @@ def _status(
         "paused": pump.paused,
         "errors": dict(tailer.errors),
         "redacted": dict(redactor.counts),
+        "listeners": {name: dict(listener.state) for name, listener in listeners.items()},
     }
 
 
@@ -230,10 +232,11 @@ async def _report(
     shipper: Shipper,
     redactor: SecretRedactor | NoRedactor,
     tailer: Tailer,
+    listeners: Mapping[str, Listener],
     clock: Clock,
 ) -> None:
     while True:
-        status = _status(settings, pump, shipper, redactor, tailer, clock)
+        status = _status(settings, pump, shipper, redactor, tailer, listeners, clock)
         try:
             await asyncio.to_thread(write_status, settings.state, status)
         except OSError as error:

@@ -4,10 +4,14 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from agent.config import AgentSettings
+from agent.listen import try_addresses
+from agent.status import listening_now
 from agent.tail.listing import expand
+from watchbook.clock import now_us
 
 
 class Finding(NamedTuple):
@@ -21,6 +25,7 @@ def check_host(settings: AgentSettings, *, offline: bool = False) -> Iterator[Fi
     """Yield what is right and wrong with the files, the state folder and, unless ``offline``, the collector."""
     for each in settings.inputs:
         yield from _check_files(each.name, each.files)
+    yield from _check_syslog(settings)
     yield _check_state(settings)
     yield _check_token_file(settings) if offline else _check_collector(settings)
 
@@ -35,6 +40,15 @@ def _check_files(name: str, patterns: tuple[str, ...]) -> Iterator[Finding]:
                 yield Finding(False, f"input {name}: {path} is readable")
             else:
                 yield Finding(True, f"input {name}: {path} is not readable; add the agent's user to the file's group")
+
+
+def _check_syslog(settings: AgentSettings) -> Iterator[Finding]:
+    listening = listening_now(settings.state, now_us())
+    with ExitStack() as stack:
+        for each in settings.inputs:
+            if each.syslog is not None:
+                for wrong, text in try_addresses(each.syslog, listening, stack):
+                    yield Finding(wrong, f"input {each.name}: {text}")
 
 
 def _check_state(settings: AgentSettings) -> Finding:

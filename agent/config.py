@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from agent.batch import BatchSettings
-from agent.listen import ListenSettings
+from agent.listen import ListenSettings, SyslogSettings
 from agent.profile import Definition, load_profiles
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings
@@ -20,7 +20,7 @@ from watchbook.units import Seconds
 
 DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
 #: The options of an input that say where its lines come from; those whose lines are received, and all.
-RECEIVED: Final[tuple[str, ...]] = ()
+RECEIVED: Final[tuple[str, ...]] = ("syslog",)
 SOURCES: Final = ("files", *RECEIVED)
 
 
@@ -31,6 +31,7 @@ class InputSettings:
     name: str = setting("Name of the input, as events and status show it.")
     profile: str = setting("Profile that understands its lines: a shipped one, or one from 'profiles'.")
     files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.", ())
+    syslog: SyslogSettings | None = setting("Receive syslog from other hosts and programs.", None)
     read_from: Literal["beginning", "end"] = setting(
         "Where to begin in files that are there when the input is started for the very first time.", "beginning"
     )
@@ -126,6 +127,8 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
         yield place.problem(f"expected where its lines come from: one of {', '.join(SOURCES)}")
     for extra in given[1:]:
         yield options[extra].problem(f"expected one source, found '{given[0]}' too; make two inputs of it")
+    if each.syslog is not None:
+        yield from each.syslog.problems(options["syslog"])
     for pattern, place in zip(each.files, options["files"].sequence() if each.files else [], strict=True):
         if not pattern.startswith("/"):
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")

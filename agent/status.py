@@ -65,7 +65,17 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     if report["running"] and live.get("paused"):
         problems.append(f"reading is paused: {live['paused']}")
     problems.extend(f"{path}: {reason}" for path, reason in live.get("errors", {}).items())
+    if report["running"]:
+        named = live.get("listeners", {}).items()
+        problems.extend(f"input {name}: {state['error']}" for name, state in named if state.get("error"))
     return report
+
+
+def listening_now(folder: Path, now_us: int) -> frozenset[str]:
+    """Return the addresses that the running agent of a state folder listens on."""
+    live = _live_status(folder)
+    states = live.get("listeners", {}).values() if _is_running(live, now_us) else ()
+    return frozenset(address for state in states for address in state.get("listening", ()))
 
 
 def _live_status(folder: Path) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from typing import Any, Final
 
 from agent.listen.inlet import Inlet
 from agent.listen.listener import Listener
+from agent.listen.syslog import SyslogListener, SyslogSettings
 
 #: By the type of the settings: (name of the input, settings, inlet, its mark or None) -> listener.
-_MAKERS: Final[dict[type, Callable[[str, Any, Inlet, bytes | None], Listener]]] = {}
+_MAKERS: Final[dict[type, Callable[[str, Any, Inlet, bytes | None], Listener]]] = {
+    SyslogSettings: lambda name, source, inlet, _mark: SyslogListener(name, source, inlet),
+}
 
 
 def make_listener(name: str, source: Any, inlet: Inlet, mark: bytes | None) -> Listener:

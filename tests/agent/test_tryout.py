@@ -61,6 +61,7 @@ def test_each_line_shows_its_profile_and_event_or_why_there_is_none(profiles: li
         "    jsonl        is no JSON object: it does not start with '{'",
         "    nginx        is not in the combined log format: expected a quoted request, referer and user agent",
         "    sshd         is not in the syslog format: expected a timestamp such as 'Nov 21 14:05:09' at its start",
+        "    syslog       is not in the syslog format: expected a timestamp such as 'Nov 21 14:05:09' at its start",
         "",
         "4 lines: jsonl 1, nginx 1, blank 1, unparsed 1",
     ]
@@ -72,7 +73,11 @@ def test_json_shows_the_nested_event_a_line_each(profiles: list[CompiledProfile]
     first, second, unparsed, summary = map(json.loads, shown)
     assert first["event"]["actor"] == {"type": "user", "id": "bob"}
     assert (second["line"], second["profile"]) == (2, "nginx")
-    assert (unparsed["line"], unparsed["profile"], set(unparsed["reasons"])) == (4, None, {"jsonl", "nginx", "sshd"})
+    assert (unparsed["line"], unparsed["profile"], set(unparsed["reasons"])) == (
+        4,
+        None,
+        {"jsonl", "nginx", "sshd", "syslog"},
+    )
     assert summary == {"summary": {"jsonl": 1, "nginx": 1, "blank": 1, "unparsed": 1}}
 
 

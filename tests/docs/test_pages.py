@@ -109,6 +109,12 @@ def test_every_counter_of_an_input_is_documented(stand: Stand) -> None:
     assert without_a_word("docs/metrics.md", counted) == []
 
 
+def test_every_counter_of_what_is_received_is_documented() -> None:
+    counted = set(re.findall(r'(?:ounters\[[^\]]+, |_count\()"(\w+)"', sources("agent/listen")))
+    assert {"dropped", "kernel_dropped", "connections_refused"} <= counted
+    assert without_a_word("docs/metrics.md", counted) == []
+
+
 def test_every_part_of_the_agents_status_is_documented(stand: Stand) -> None:
     report = stand.agent_status()
     parts = [report, report["agent"], report["spool"], report["files"][0], report["agent"]["ship"]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.parse import FORMATS
 
-JSON, COMBINED, SYSLOG = FORMATS["json"], FORMATS["combined"], FORMATS["syslog"]
+JSON, COMBINED = FORMATS["json"], FORMATS["combined"]
 
 
 @pytest.mark.parametrize(
@@ -133,43 +133,6 @@ def test_the_common_format_has_no_referer_and_no_user_agent() -> None:
 def test_a_line_of_another_format_is_not_combined(line: str) -> None:
     with pytest.raises(ValueError, match="is not in the combined log format: expected"):
         combined(line)
-
-
-@pytest.mark.parametrize(
-    ("line", "values"),
-    [
-        (
-            b"Nov  1 14:05:09 web01 sshd[12]: Accepted: x",
-            {"timestamp": "Nov  1 14:05:09", "host": "web01", "program": "sshd", "pid": 12, "message": "Accepted: x"},
-        ),
-        (
-            b"<34>2026-11-21T14:05:09.123456+00:00 web01 su: msg\r",
-            {
-                "priority": 34,
-                "timestamp": "2026-11-21T14:05:09.123456+00:00",
-                "host": "web01",
-                "program": "su",
-                "message": "msg",
-            },
-        ),
-        (
-            b"Nov 21 14:05:09 web01 last message repeated 2 times",
-            {"timestamp": "Nov 21 14:05:09", "host": "web01", "message": "last message repeated 2 times"},
-        ),
-        (
-            b"Nov 21 14:05:09 h (sd-pam)[x1]:",
-            {"timestamp": "Nov 21 14:05:09", "host": "h", "program": "(sd-pam)", "pid": "x1", "message": ""},
-        ),
-    ],
-)
-def test_a_syslog_line_is_taken_apart(line: bytes, values: dict[str, Any]) -> None:
-    assert SYSLOG.decode(line) == values
-
-
-@pytest.mark.parametrize("line", [b"hello", b"Nov 21 14:05 h a: b", b"Nov 21 14:05:09 ", b"<x>Nov 21 14:05:09 h a: b"])
-def test_a_line_without_a_stamp_and_a_host_is_no_syslog(line: bytes) -> None:
-    with pytest.raises(ValueError, match="is not in the syslog format: expected a"):
-        SYSLOG.decode(line)
 
 
 @given(st.sampled_from(sorted(FORMATS)), st.binary() | st.text().map(lambda text: text.encode(errors="replace")))

@@ -1,0 +1,18 @@
+"""Receiving syslog over UDP, TCP and unix sockets.
+
+- ``settings``, ``address``: what may be configured, and how an address is written.
+- ``framing``: from the bytes of a connection to messages; no I/O.
+- ``sockets``: opening and closing what is listened on.
+- ``datagrams``, ``streams``: receiving; ``gathering`` joins messages of a sender into arrivals.
+- ``listener``: all addresses of an input.
+- ``trial``: whether addresses can be listened on, for ``watchbook agent check``.
+
+Syslog has no acknowledgement: what a sender has handed over is lost when this process is killed before the lines are in
+the spool.  That is at most what the inlet and the kernel's buffers hold.
+"""
+
+from agent.listen.syslog.listener import SyslogListener
+from agent.listen.syslog.settings import SyslogSettings
+from agent.listen.syslog.trial import try_addresses
+
+__all__ = ["SyslogListener", "SyslogSettings", "try_addresses"]
