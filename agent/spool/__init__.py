@@ -3,7 +3,7 @@
 from agent.spool.backlog import Backlog
 from agent.spool.inspection import Refused, SpoolInspector
 from agent.spool.settings import SpoolSettings
-from agent.spool.spool import FolderInUseError, Group, Mark, Spool, SpoolError, StoredBatch
+from agent.spool.spool import FolderInUseError, Group, Mark, Rejection, Spool, SpoolError, StoredBatch
 
 __all__ = [
     "Backlog",
@@ -11,6 +11,7 @@ __all__ = [
     "Group",
     "Mark",
     "Refused",
+    "Rejection",
     "Spool",
     "SpoolError",
     "SpoolInspector",
