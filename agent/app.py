@@ -6,19 +6,17 @@ import resource
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import asdict
 from typing import Any
-
-import aiohttp
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
+from agent.journal import make_journal
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
-from agent.ship import Journal, Shipper
-from agent.spool import Backlog, Spool
+from agent.ship import Shipper, make_session
+from agent.spool import Backlog, Mark, Spool, SpoolError
 from agent.status import write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
@@ -27,7 +25,6 @@ from watchbook.daemon import Stop, notify_systemd, settle_memory
 from watchbook.logs import get_logger
 
 log = get_logger("agent")
-_BATCH_BYTES_MAX = 256 << 20
 
 
 async def run_agent(
@@ -43,6 +40,7 @@ async def run_agent(
         documents, started, last, sent = await loop.run_in_executor(
             worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())
         )
+        last_used = await loop.run_in_executor(worker, spool.collector)
         redactor = make_redactor(settings.redact)
         # A pattern added to a running set begins with this start, the first patterns with the first start of all.
         since_us = process_start_us() if started else spool.first_start
@@ -74,8 +72,9 @@ async def run_agent(
             spool_bytes_max=settings.spool.bytes_max,
             clock=clock,
         )
-        session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
-        shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
+        session = await stack.enter_async_context(make_session())
+        journal = make_journal(spool, backlog, pump, worker, clock)
+        shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=last_used)
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -91,6 +90,7 @@ async def run_agent(
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
             for task in background:
                 task.cancel()
+        await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
         status = _status(settings, pump, shipper, redactor, tailer, clock) | {"stopped": True}
         await loop.run_in_executor(worker, write_status, settings.state, status)
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
@@ -114,30 +114,6 @@ def _routes(
     return routes
 
 
-def _journal(spool: Spool, backlog: Backlog, pump: Pump, worker: ThreadPoolExecutor) -> Journal:
-    loop = asyncio.get_running_loop()
-
-    async def reject(sequence: int, indexes: tuple[int, ...] | None, reason: str) -> None:
-        await loop.run_in_executor(worker, spool.reject, sequence, indexes, reason, _BATCH_BYTES_MAX)
-        backlog.forget_memory()
-
-    async def renew(reason: str) -> None:
-        backlog.restart(await loop.run_in_executor(worker, spool.renew_stream, backlog.acknowledged))
-        pump.add_event(
-            {
-                "action": "update",
-                "event_type": "agent.stream_renewed",
-                "resource.type": "stream",
-                "resource.id": spool.stream,
-                "outcome": "success",
-                "reason": reason,
-                "message": f"the collector's stream and this agent's did not fit ({reason}); a new stream was begun",
-            }
-        )
-
-    return Journal(next=backlog.next, acknowledge=backlog.acknowledge, reject=reject, renew=renew)
-
-
 async def _wake_at_stop(stop: Stop, waker: Waker) -> None:
     await stop.asked.wait()
     waker.wake()
@@ -150,6 +126,14 @@ async def _send_the_rest(backlog: Backlog, shipper: Shipper, seconds: float) -> 
             await backlog.wait_until_empty(lambda: shipper.state.state in ("paused", "retrying"))
     except TimeoutError:
         log.info("unsent_kept", reason="the drain time is over; the rest is sent after the next start")
+
+
+def _drop_sent(spool: Spool, url: str, acknowledged: Mark) -> None:
+    """Drop what was sent during the stop: with the next start it may go to a collector that does not know it."""
+    try:
+        spool.change_collector(url, acknowledged)
+    except SpoolError as error:
+        log.warning("sent_kept", error=str(error), reason="it is sent again after the next start, and known there")
 
 
 def _status(
@@ -165,8 +149,8 @@ def _status(
         "pid": os.getpid(),
         "time": clock(),
         "name": settings.name,
-        "url": settings.collector.url,
-        "ship": asdict(shipper.state),
+        "url": shipper.url,
+        "ship": shipper.report(),
         "paused": pump.paused,
         "errors": dict(tailer.errors),
         "redacted": dict(redactor.counts),

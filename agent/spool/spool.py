@@ -193,8 +193,8 @@ class Spool:
         the sequence has no hole.
 
         Where it is not known which they are (``indexes`` None, or none of the batch's), the batch is halved: the first
-        half stays in its place, the second becomes the newest batch, so that no other batch changes its number.  A batch
-        of one event is set aside.  Returns None when there is no such batch.
+        half stays in its place, the second becomes the newest batch, so that no other batch changes its number.  One
+        event alone is set aside.  Returns None when there is no such batch.
         """
         execute = self._connection.execute
         row = execute("SELECT created, data FROM batch WHERE sequence = ?", (sequence,)).fetchone()

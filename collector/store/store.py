@@ -111,8 +111,9 @@ class Store:
         """Return once the batch is on disk (or was before).
 
         ``sequence`` None numbers it in the collector's own stream; ``key`` is an Idempotency-Key with the
-        digest of its body; ``elsewhere_from`` begins a hole before it that its sender knows of.  Raises SequenceGapError, SequenceConflictError, KeyReusedError, StoreBusyError or
-        StoreUnavailableError; then nothing of it was kept.
+        digest of its body; ``elsewhere_from`` begins a hole before it that its sender knows of.  Raises
+        SequenceGapError, SequenceConflictError, KeyReusedError, StoreBusyError or StoreUnavailableError; then nothing
+        of it was kept.
         """
         future: asyncio.Future[Appended] = self._loop.create_future()
         self._writer.put(Append(stream, sequence, data, batch, key, partial(_resolve, future), elsewhere_from))

@@ -32,6 +32,8 @@ class Bench:
         self.received: list[tuple[str, str, bytes]] = []
         self.rejected: list[tuple[int, tuple[int, ...] | None]] = []
         self.renewed: list[str] = []
+        self.changes: list[str] = []
+        self.elsewheres: list[tuple[int, int]] = []
         self.done = asyncio.Event()
 
     async def next(self) -> Batch:
@@ -43,13 +45,20 @@ class Bench:
     def acknowledge(self, batch: Batch) -> None:
         assert self.batches.pop(0) == batch
 
-    async def reject(self, sequence: int, indexes: tuple[int, ...] | None, reason: str) -> None:
+    async def reject(self, sequence: int, indexes: tuple[int, ...] | None, reason: str) -> int:
         self.rejected.append((sequence, indexes))
         self.batches[0] = self.batches[0]._replace(data=b"without")
+        return len(indexes or ())
 
     async def renew(self, reason: str) -> None:
         self.renewed.append(reason)
         self.batches = [b._replace(stream="n" * 32, sequence=i) for i, b in enumerate(self.batches, 1)]
+
+    async def change(self, url: str) -> None:
+        self.changes.append(url)
+
+    def elsewhere(self, stream: str, first: int, last: int) -> None:
+        self.elsewheres.append((first, last))
 
     async def run(self, server: AiohttpServer, answer: Answer, **settings: Any) -> Shipper:
         """Send everything to a server that answers with ``answer``, or as a collector does where that gives None."""
@@ -67,7 +76,7 @@ class Bench:
         url = str((await server(app)).make_url("/"))
         values: dict[str, Any] = {"token": "t", "retry_min": Seconds(0.001), "refused_wait": Seconds(0.01), **settings}
         async with aiohttp.ClientSession() as session:
-            journal = Journal(self.next, self.acknowledge, self.reject, self.renew)
+            journal = Journal(self.next, self.acknowledge, self.reject, self.renew, self.change, self.elsewhere)
             shipper = Shipper(ShipSettings(url=url, **values), session, journal, clock=lambda: 0)
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(shipper.run())
