@@ -73,7 +73,7 @@ async def run_agent(
             clock=clock,
         )
         session = await stack.enter_async_context(make_session())
-        journal = make_journal(spool, backlog, pump, worker, clock)
+        journal = make_journal(spool, backlog, worker, pump.add_event, clock)
         shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=last_used)
         settle_memory()
 

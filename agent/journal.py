@@ -1,11 +1,10 @@
 """What the shipper does to the spool: every change is made in the worker, and tried until the disk takes it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from agent.pump import Pump
 from agent.ship import Journal
 from agent.spool import Backlog, Spool, SpoolError
 from watchbook.clock import Clock
@@ -17,8 +16,10 @@ _RETRY_S: Final = 1.0
 ResultT = TypeVar("ResultT")
 
 
-def make_journal(spool: Spool, backlog: Backlog, pump: Pump, worker: Executor, clock: Clock) -> Journal:
-    """Return the shipper's view of the spool."""
+def make_journal(
+    spool: Spool, backlog: Backlog, worker: Executor, add_event: Callable[[Mapping[str, Any]], None], clock: Clock
+) -> Journal:
+    """Return the shipper's view of the spool; ``add_event`` takes events of the agent's own."""
     loop = asyncio.get_running_loop()
     failure = RepeatedFailure(log.error, "spool_change", clock)
 
@@ -44,7 +45,7 @@ def make_journal(spool: Spool, backlog: Backlog, pump: Pump, worker: Executor, c
 
     async def renew(reason: str) -> None:
         backlog.restart(await written(lambda: spool.renew_stream(backlog.acknowledged)))
-        pump.add_event(
+        add_event(
             {
                 "action": "update",
                 "event_type": "agent.stream_renewed",
@@ -60,7 +61,7 @@ def make_journal(spool: Spool, backlog: Backlog, pump: Pump, worker: Executor, c
         await written(lambda: spool.change_collector(url, backlog.acknowledged))
 
     def elsewhere(stream: str, first: int, last: int) -> None:
-        pump.add_event(
+        add_event(
             {
                 "action": "update",
                 "event_type": "agent.batches_elsewhere",

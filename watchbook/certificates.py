@@ -5,6 +5,7 @@ Both programs have them: the agent as a client, the collector as a server.  Ever
 
 import re
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,19 +94,24 @@ class FollowedContext:
     """A TLS context that is built anew when its files change.
 
     ``context`` is the newest that could be built, None before there was one.  ``error`` says why the files as they are
-    now cannot be used: then the context before stays.
+    now cannot be used: then the context before stays.  ``files`` returns those that ``build`` reads.
     """
 
-    def __init__(self, build: Callable[[], ssl.SSLContext], files: Sequence[Path]) -> None:
+    def __init__(self, build: Callable[[], ssl.SSLContext], files: Callable[[], Sequence[Path]]) -> None:
         self._build = build
         self._files = files
+        self._lock = threading.Lock()
         self._seen: list[tuple[int, int, int] | None] | None = None
         self.context: ssl.SSLContext | None = None
         self.error: str | None = None
 
     def follow(self) -> bool:
-        """Look at the files; return whether there is a new context."""
-        seen = [_signature(path) for path in self._files]  # before they are read: what changes meanwhile is seen next
+        """Look at the files; return whether there is a new context.  May be called from several threads."""
+        with self._lock:
+            return self._follow()
+
+    def _follow(self) -> bool:
+        seen = [_signature(path) for path in self._files()]  # before they are read: what changes meanwhile is seen next
         if seen == self._seen:
             return False
         self._seen = seen

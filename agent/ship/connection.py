@@ -6,12 +6,13 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 from aiohttp.connector import Connection as HttpConnection
 
-from agent.ship.failure import describe, is_of_tls
+from agent.ship.failure import ClosedAtOnceError, describe, is_of_tls
 from agent.ship.proxy import proxy_for, without_password
 from agent.ship.settings import ShipSettings
 from agent.ship.tls import expiry_problems, followed_context
@@ -23,6 +24,8 @@ from watchbook.logs import get_logger
 
 log = get_logger("ship")
 _ANSWER_BYTES_MAX: Final = 1 << 20
+#: How long a server is listened to that ended a connection without saying why.
+_ALERT_WAIT_S: Final = 1.0
 _NOT_OURS: Final = "the answer is not from a Watchbook collector; check 'collector.url'"
 
 
@@ -199,9 +202,9 @@ class Connection:
                     self._expires[url] = expiry_of_peer(not_after)
                 return answer.status, answer.headers, _decoded(await answer.content.read(_ANSWER_BYTES_MAX))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if is_of_tls(error):
-                await self.follow_files()
-            reason = describe(error, self._settings, proxy)
+            cause = await self._cause(error, url) if _is_https(url) and proxy is None else error
+            reason = describe(cause, self._settings, proxy)
+            await self.follow_files()  # newer ones may help
             raise _NoAnswerError(without_password(proxy)(reason)) from error
 
     async def _context(self, url: str) -> ssl.SSLContext | bool:
@@ -212,6 +215,29 @@ class Connection:
         if self._tls.context is None:
             raise _NoAnswerError(f"TLS: {self._tls.error}")
         return self._tls.context
+
+    async def _cause(self, error: BaseException, url: str) -> BaseException:
+        """Return why a connection ended.  A server that wants another certificate than it got ends it without a word,
+        or with one that gets lost when it comes while a request is sent (TLS 1.3): so one is opened to listen."""
+        if not isinstance(error, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError) or is_of_tls(error):
+            return error
+        if isinstance(error, aiohttp.ClientConnectorError) or self._tls is None or self._tls.context is None:
+            return error
+        parts = urlsplit(url)
+        name = self._settings.tls.server_name or parts.hostname
+        try:
+            async with asyncio.timeout(_ALERT_WAIT_S):
+                reader, writer = await asyncio.open_connection(
+                    parts.hostname, parts.port or 443, ssl=self._tls.context, server_hostname=name
+                )
+                with contextlib.closing(writer):
+                    return error if await reader.read(1) else ClosedAtOnceError()
+        except ssl.SSLError as alert:
+            return alert
+        except ConnectionResetError:
+            return ClosedAtOnceError()
+        except (OSError, TimeoutError):
+            return error
 
     def _read_token(self, place: int) -> str:
         settings = self._settings

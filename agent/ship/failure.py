@@ -18,6 +18,10 @@ _REFUSED_ALERTS: Final = (
 )  # fmt: skip
 
 
+class ClosedAtOnceError(OSError):
+    """A TLS connection was ended by the other side before anything was asked of it."""
+
+
 def is_of_tls(error: BaseException) -> bool:
     """Whether TLS failed: newer files may help at once."""
     return isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or "SSL" in str(error)
@@ -34,6 +38,11 @@ def describe(error: BaseException, settings: ShipSettings, proxy: str | None) ->
         return f"the proxy {shown(proxy or '')} answers {error.status} {error.message}; {hint}check 'collector.proxy'"
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"the proxy {shown(proxy or '')} cannot be reached: {error.os_error}; check 'collector.proxy'"
+    if isinstance(error, ClosedAtOnceError):
+        step = "check" if settings.tls.cert_file else "set"
+        return (
+            f"the collector ends TLS connections at once; if it asks for certificates, {step} 'collector.tls.cert_file'"
+        )
     if is_of_tls(error):
         return _tls(error, settings)
     if isinstance(error, aiohttp.ConnectionTimeoutError):

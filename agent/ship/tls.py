@@ -18,9 +18,14 @@ from watchbook.certificates import (
 
 def followed_context(settings: TlsSettings) -> FollowedContext:
     """Return the context that the settings ask for; nothing is read before it is told to follow."""
-    system = ssl.get_default_verify_paths().cafile if settings.ca_file is None else None
-    files = [settings.ca_file, settings.cert_file, settings.key_file, Path(system) if system else None]
-    return FollowedContext(lambda: _context(settings), [path for path in files if path is not None])
+    return FollowedContext(lambda: _context(settings), lambda: _files(settings))
+
+
+def _files(settings: TlsSettings) -> list[Path]:
+    files = [settings.ca_file, settings.cert_file, settings.key_file]
+    if settings.ca_file is None and (system := ssl.get_default_verify_paths().cafile):
+        files.append(Path(system))
+    return [path for path in files if path is not None]
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext:

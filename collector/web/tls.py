@@ -82,7 +82,7 @@ class ServerTls:
 def followed_context(settings: ServerTlsSettings) -> FollowedContext:
     """Return the context that the settings ask for; nothing is read before it is told to follow."""
     files = [settings.cert_file, settings.key_file, settings.client_ca_file]
-    return FollowedContext(lambda: _context(settings), [path for path in files if path is not None])
+    return FollowedContext(lambda: _context(settings), lambda: [path for path in files if path is not None])
 
 
 def _context(settings: ServerTlsSettings) -> ssl.SSLContext:
