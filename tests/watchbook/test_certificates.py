@@ -78,15 +78,13 @@ def test_a_context_follows_its_files_and_survives_broken_ones(tmp_path: Path) ->
     good = key.read_bytes()
     replace(key, authority.issue("other")[1].read_bytes())
     assert not followed.follow()
-    assert followed.error == f"{cert} with the key {key}: the key is not the certificate's"
-    assert followed.context is first
+    assert (followed.error, followed.context) == (f"{cert} with the key {key}: the key is not the certificate's", first)
     key.unlink()
     assert not followed.follow()
-    assert followed.error == f"{key}: cannot be read: No such file or directory"
+    assert (followed.error, followed.context) == (f"{key}: cannot be read: No such file or directory", first)
     replace(key, good)
     assert followed.follow()
-    assert followed.error is None
-    assert followed.context is not first
+    assert (followed.error, followed.context is first) == (None, False)
 
 
 def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:

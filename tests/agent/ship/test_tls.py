@@ -66,7 +66,8 @@ async def test_a_certificate_of_a_known_authority_is_accepted(tmp_path: Path, co
 async def test_an_unknown_authority_is_refused(tmp_path: Path, collector: Receiving) -> None:
     await serve(collector, Authority(tmp_path, "theirs").issue("server"))
     ours = Authority(tmp_path, "ours").file
-    for tls in ({"ca_file": ours}, {}):
+    trusted: list[dict[str, Any]] = [{"ca_file": ours}, {}]
+    for tls in trusted:
         reason = await refusal(agent_of(tmp_path, collector, **tls))
         assert "certificate is not trusted" in reason
         assert "check 'collector.tls.ca_file'" in reason
@@ -180,7 +181,12 @@ async def test_a_broken_new_file_leaves_the_old_one_in_use_and_says_so(tmp_path:
     await serve(collector, authority.issue("server"), authority.file)
     cert, key = authority.issue("agent", "agent.example")
     good = cert.read_bytes()
-    tls = {"ca_file": authority.file, "cert_file": cert, "key_file": key, "reload_interval": Seconds(0.01)}
+    tls: dict[str, Any] = {
+        "ca_file": authority.file,
+        "cert_file": cert,
+        "key_file": key,
+        "reload_interval": Seconds(0.01),
+    }
     agent = agent_of(tmp_path, collector, **tls)
     async with agent.running():
         await agent.store("a")
@@ -215,7 +221,7 @@ async def test_certificates_that_end_soon_are_shown(tmp_path: Path, collector: R
     authority = Authority(tmp_path)
     await serve(collector, authority.issue("server", days=5.5), authority.file)
     cert, key = authority.issue("agent", "agent.example", days=9.5)
-    tls = {"ca_file": authority.file, "cert_file": cert, "key_file": key}
+    tls: dict[str, Any] = {"ca_file": authority.file, "cert_file": cert, "key_file": key}
     agent = agent_of(tmp_path, collector, **tls)
     agent.clock = agent.wall_clock
     client, server = await deliver(agent)
