@@ -35,6 +35,17 @@ def test_the_example_configuration_of_the_agent_is_right() -> None:
     assert {each.profile for each in settings.inputs} == profiles.keys() == set(SAMPLES.values())
 
 
+def test_what_the_agents_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "agent.yaml").read_text()
+    opened = re.sub(r"^  # (?=(?:urls|token_files|tls|proxy):|  )", "  ", text, flags=re.MULTILINE)
+    opened = re.sub(r"^  (url|token_file): .*\n", "", opened, flags=re.MULTILINE)
+    path = tmp_path / "agent.yaml"
+    path.write_text(opened)
+    ship = load_agent(path)[0].collector
+    assert (len(ship.addresses), len(ship.token_files), ship.proxy is None) == (2, 2, False)
+    assert None not in (ship.tls.ca_file, ship.tls.cert_file, ship.tls.key_file)
+
+
 def test_the_example_configuration_of_the_collector_is_right() -> None:
     settings = load_collector(ROOT / "config" / "collector.yaml")
     assert settings.listen == CollectorSettings(data=settings.data).listen
@@ -42,7 +53,7 @@ def test_the_example_configuration_of_the_collector_is_right() -> None:
 
 def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
     text = (ROOT / "config" / "collector.yaml").read_text()
-    sections = ("rules", "notify", "retention", "checkpoints", "processes", "index")
+    sections = ("web", "rules", "notify", "retention", "checkpoints", "processes", "index")
     opened = re.sub(rf"^# (?=(?:{'|'.join(sections)}):|  )", "", text, flags=re.MULTILINE)
     assert set(re.findall(r"^(\w+):", opened, re.MULTILINE)) == {"listen", "data", *sections}
     path = tmp_path / "collector.yaml"
@@ -52,6 +63,8 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     settings = load_collector(path)
     assert [channel.name for channel in settings.notify] == ["on-call"]
     assert settings.rules == (tmp_path / "rules",)
+    assert settings.web.tls is not None
+    assert settings.web.tls.client_ca_file == tmp_path / "clients.pem"
     plain = CollectorSettings(data=settings.data)
     assert (settings.retention.keep, settings.processes, settings.index) == (
         plain.retention.keep, plain.processes, plain.index
