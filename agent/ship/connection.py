@@ -132,6 +132,8 @@ class Connection:
             return Probe(True, "answers and takes the token")
         if 300 <= status < 400:
             return Probe(False, f"answers {moved(status, answered)}")
+        if is_ours(body):
+            return Probe(False, f"answers {status}: {body.get('detail') or body.get('title')}")
         return Probe(False, f"answers {status}; is it a Watchbook collector?")
 
     async def is_ready(self, place: int) -> Probe:

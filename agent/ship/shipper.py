@@ -67,6 +67,7 @@ class Shipper:
         self._attempt = 0
         self._last_used = last_used
         self._hole: int | None = None
+        self._sending = asyncio.Lock()
         self._first_is_back = asyncio.Event()
         self.state = ShipState(collectors=[CollectorState(url) for url in addresses])
         self._collector.in_use = True
@@ -102,9 +103,8 @@ class Shipper:
             while True:
                 self.state.state = self.state.state if self.state.state in ("retrying", "paused") else "idle"
                 batch = await self._journal.next()
-                if self._first_is_back.is_set():
-                    await self._use(0, "it is back")
-                await self._send(batch)
+                async with self._sending:
+                    await self._send(batch)
 
     async def _follow_files(self) -> None:
         while True:
@@ -112,23 +112,25 @@ class Shipper:
             await asyncio.sleep(self._settings.tls.reload_interval)
 
     async def _look_for_the_first(self) -> None:
-        """Ask the preferred collector whether it is back, beside the sending; it is used from the next batch on."""
+        """Ask the preferred collector whether it is back, beside the sending; use it once no batch is in flight."""
         while True:
             await asyncio.sleep(self._settings.return_interval)
-            if self._rota.current == 0 or self._first_is_back.is_set():
+            if self._rota.current == 0:
                 continue
             self._connection.forget_token(0)
             probe = await self._connection.is_ready(0)
-            if self._rota.current == 0:
-                continue
-            if probe.usable:
-                self._first_is_back.set()
-            else:
+            if not probe.usable:
                 self._note_error(self.state.collectors[0], probe.text)
+                continue
+            self._first_is_back.set()
+            async with self._sending:
+                self._first_is_back.clear()
+                if self._rota.current != 0:
+                    await self._use(0, "it is back")
 
     async def _use(self, place: int, reason: str) -> None:
         """Go on with another collector."""
-        before, self._first_is_back = self.url, asyncio.Event()
+        before = self.url
         await self._journal.change(self._connection.addresses[place])
         self._collector.in_use = False
         self._rota.use(place)

@@ -84,7 +84,10 @@ async def test_files_that_cannot_be_used_are_named(tmp_path: Path, collectors: l
 
 
 async def test_a_page_that_is_no_collector_is_not_taken_for_one(tmp_path: Path, collectors: list[Receiving]) -> None:
-    collectors[0].status = 404
-    await collectors[0].start()
-    done = await check(tmp_path, f"url: '{collectors[0].url()}', token: t")
-    assert f"WRONG  collector: {collectors[0].url()}: answers 404; is it a Watchbook collector?" in done.output
+    for collector, ours in zip(collectors, (True, False), strict=False):
+        collector.status, collector.ours = 404, ours
+        await collector.start()
+    urls = ", ".join(f"'{each.url()}'" for each in collectors[:2])
+    done = await check(tmp_path, f"urls: [{urls}], token: t")
+    assert f"WRONG  collector: {collectors[0].url()}: answers 404: test" in done.output
+    assert f"WRONG  collector: {collectors[1].url()}: answers 404; is it a Watchbook collector?" in done.output

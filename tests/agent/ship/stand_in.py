@@ -25,7 +25,7 @@ _OURS = "urn:watchbook:problem:"
 
 
 class Receiving:
-    """Takes batches as a collector does.  ``status`` refuses all with it; ``lose_answers``: commits, then hangs up.
+    """Takes batches as a collector does.  ``status`` refuses all with it (as a page where not ``ours``); ``lose_answers``: commits, then hangs up.
 
     ``knows_holes`` False is a collector from before there were several.  ``bad`` is an actor that makes a batch
     invalid; which event it is, is never said.
@@ -38,6 +38,7 @@ class Receiving:
         self.requests = 0
         self.token = token
         self.status: int | None = None
+        self.ours = True
         self.lose_answers = False
         self.knows_holes = True
         self.bad: str | None = None
@@ -70,7 +71,7 @@ class Receiving:
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         if self.status is not None:
-            return _problem(self.status, "test")
+            return _problem(self.status, "test") if self.ours else web.Response(status=self.status, text="<html>")
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _problem(401, "token")
         if wire.STREAM_HEADER not in request.headers:

@@ -73,7 +73,7 @@ async def test_a_collector_that_answers_only_errors_has_failed(
         await agent.store("a")
         await agent.sent()
     assert second.actors == ["a"]
-    assert str(agent.shipper.state.collectors[0].last_error).startswith(str(status))
+    assert str(status) in str(agent.shipper.state.collectors[0].last_error)
 
 
 async def test_the_first_is_used_again_when_it_is_back(tmp_path: Path, first: Receiving, second: Receiving) -> None:
@@ -85,7 +85,7 @@ async def test_the_first_is_used_again_when_it_is_back(tmp_path: Path, first: Re
         await agent.store("b", "c")
         await agent.sent()
         first.status = None
-        await agent.until(agent.shipper._first_is_back.is_set)
+        await agent.until(lambda: in_use(agent)[0])
         await agent.store("d", "e")
         await agent.sent()
         assert in_use(agent) == [True, False]
@@ -137,7 +137,7 @@ async def test_after_a_crash_the_collector_that_took_the_last_batches_is_asked_f
     async with again.running():
         await again.store("c")
         await again.sent()
-        await again.until(again.shipper._first_is_back.is_set)
+        await again.until(lambda: in_use(again)[0])
         await again.store("d")
         await again.sent()
     assert again.shipper.state.repeats == 2
@@ -154,11 +154,10 @@ async def test_what_a_stand_in_took_is_off_the_spool_before_the_first_is_used_ag
         await agent.store("a", "b")
         await agent.sent()
         first.status = None
-        await agent.until(agent.shipper._first_is_back.is_set)
-        await agent.store("c")
-        await agent.sent()
+        await agent.until(lambda: in_use(agent)[0])
     again = sending(tmp_path, first, second)
     async with again.running():
+        await again.store("c")
         await again.sent()
     assert (first.actors, second.actors) == (["c"], ["a", "b"])
 
