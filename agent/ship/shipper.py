@@ -66,6 +66,8 @@ class Shipper:
         self._failure = RepeatedFailure(log.warning, "ship", clock)
         self._attempt = 0
         self._last_used = last_used
+        # After a kill what is unsent may begin with batches that the one in use has: they are confirmed there first.
+        self._confirmed = place == 0
         self._hole: int | None = None
         self._sending = asyncio.Lock()
         self._first_is_back = asyncio.Event()
@@ -115,7 +117,7 @@ class Shipper:
         """Ask the preferred collector whether it is back, beside the sending; use it once no batch is in flight."""
         while True:
             await asyncio.sleep(self._settings.return_interval)
-            if self._rota.current == 0:
+            if self._rota.current == 0 or not self._confirmed:
                 continue
             self._connection.forget_token(0)
             probe = await self._connection.is_ready(0)
@@ -135,7 +137,7 @@ class Shipper:
         self._collector.in_use = False
         self._rota.use(place)
         self._collector.in_use = True
-        self._hole, self._attempt = None, 0
+        self._hole, self._attempt, self._confirmed = None, 0, True
         self.state.changes += 1
         log.warning("collector_changed", url=self.url, before=before, reason=reason)
 
@@ -145,6 +147,7 @@ class Shipper:
         verdict, repeat = await self._connection.post(self._rota.current, batch, self._hole)
         if verdict.kind is Kind.ACCEPTED:
             self.state.repeats += repeat
+            self._confirmed = self._confirmed or not repeat
             self._accepted(batch)
         elif verdict.kind is Kind.POISON and batch.n:
             await self._reject(batch, verdict)

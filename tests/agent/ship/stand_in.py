@@ -25,10 +25,11 @@ _OURS = "urn:watchbook:problem:"
 
 
 class Receiving:
-    """Takes batches as a collector does.  ``status`` refuses all with it (as a page where not ``ours``); ``lose_answers``: commits, then hangs up.
+    """Takes batches as a collector does.
 
-    ``knows_holes`` False is a collector from before there were several.  ``bad`` is an actor that makes a batch
-    invalid; which event it is, is never said.
+    ``status`` refuses all with it (as a page where not ``ours``); ``lose_answers``: commits, then hangs up;
+    ``knows_holes`` False is a collector from before there were several; ``bad`` is an actor that makes a batch invalid,
+    and which event it is, is never said.
     """
 
     def __init__(self, *, token: str = "t") -> None:
