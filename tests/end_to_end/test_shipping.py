@@ -81,6 +81,34 @@ def test_lost_answers_and_kills_lose_and_double_nothing(stand: Stand) -> None:
         cutter.close()
 
 
+def test_the_one_event_that_is_too_large_is_found_and_all_others_are_stored(tmp_path: Path) -> None:
+    """The collector says that a batch is too large, and cannot say which event of it is."""
+    stand = Stand(tmp_path / "a", collector_extra="receive: {batch_bytes_max: 20000}\n")
+    try:
+        collector = f"  url: {stand.url}\n  token_file: {stand.folder}/agent.token\n"
+        configure(stand, collector, batch="{events_max: 64, group_events_max: 64}")
+        write(stand, range(30))
+        with (stand.logs / "app.log").open("a") as log:
+            log.write(json.dumps({"actor": "bob", "action": "read", "seq": 30, "what": "x" * 30_000}) + "\n")
+        write(stand, range(31, 60))
+        stand.collector.start()
+        stand.wait_until_up()
+        stand.agent.start()
+        assert stand.wait_until_stored(59, 60), stand.evidence()
+        assert sorted(stand.stored_numbers().elements()) == [*range(30), *range(31, 60)]
+        wait_for("the status", lambda: stand.agent_status().get("spool", {}).get("events") == 0, 60, stand.evidence)
+        status = stand.agent_status()
+        assert (status["spool"]["rejected"], status["agent"]["ship"]["rejected"]) == (1, 1)
+        assert status["agent"]["ship"]["renewals"] == 0
+        refused = subprocess.run(
+            [sys.executable, "-m", "watchbook", "agent", "spool", "show", "--config", str(stand.agent_yaml), "--refused"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "the limit is 20000" in refused.stdout, refused.stdout + refused.stderr
+    finally:
+        stand.close()
+
+
 def test_a_stand_in_takes_over_and_gives_back_and_what_is_in_both_stores_has_one_id(stand: Stand, other: Stand) -> None:
     """The first collector's answers get lost and it is killed; both stores together hold every line."""
     for each in (stand, other):
