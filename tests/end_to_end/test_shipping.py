@@ -100,10 +100,10 @@ def test_the_one_event_that_is_too_large_is_found_and_all_others_are_stored(tmp_
         status = stand.agent_status()
         assert (status["spool"]["rejected"], status["agent"]["ship"]["rejected"]) == (1, 1)
         assert status["agent"]["ship"]["renewals"] == 0
+        command = [sys.executable, "-m", "watchbook", "agent", "spool", "show", "--refused"]
         refused = subprocess.run(
-            [sys.executable, "-m", "watchbook", "agent", "spool", "show", "--config", str(stand.agent_yaml), "--refused"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [*command, "--config", str(stand.agent_yaml)], capture_output=True, text=True, check=False
+        )
         assert "the limit is 20000" in refused.stdout, refused.stdout + refused.stderr
     finally:
         stand.close()
