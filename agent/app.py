@@ -6,20 +6,18 @@ import resource
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import asdict
 from typing import Any
-
-import aiohttp
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
+from agent.journal import make_journal, salvage_event
 from agent.listen import Inlet, Listener, make_listener
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
-from agent.ship import Journal, Shipper
-from agent.spool import Backlog, Salvaged, Spool, open_spool
+from agent.ship import Shipper, make_session
+from agent.spool import Backlog, Mark, Spool, SpoolError, open_spool
 from agent.status import summary, write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
@@ -29,7 +27,6 @@ from watchbook.logs import get_logger
 from watchbook.watchdog import Answers, run_watchdog
 
 log = get_logger("agent")
-_BATCH_BYTES_MAX = 256 << 20
 _FINISH_S = 0.02
 
 
@@ -48,6 +45,7 @@ async def run_agent(
         documents, started, last, sent = await loop.run_in_executor(
             worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())
         )
+        last_used = await loop.run_in_executor(worker, spool.collector)
         redactor = make_redactor(settings.redact)
         # A pattern added to a running set begins with this start, the first patterns with the first start of all.
         since_us = process_start_us() if started else spool.first_start
@@ -84,9 +82,10 @@ async def run_agent(
             clock=clock,
         )
         if salvaged is not None:
-            pump.add_event(_salvage_event(salvaged))
-        session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
-        shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
+            pump.add_event(salvage_event(salvaged))
+        session = await stack.enter_async_context(make_session())
+        journal = make_journal(spool, backlog, worker, pump.add_event, clock)
+        shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=last_used)
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -98,7 +97,7 @@ async def run_agent(
                 tasks.create_task(
                     run_watchdog(
                         {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s},
-                        lambda: summary(asdict(shipper.state), spool.batches, pump.paused),
+                        lambda: summary(shipper.report(), spool.batches, pump.paused),
                     )
                 ),
             ]
@@ -110,6 +109,7 @@ async def run_agent(
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
             for task in background:
                 task.cancel()
+        await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
         status = _status(settings, pump, shipper, redactor, tailer, listeners, clock) | {"stopped": True}
         await loop.run_in_executor(worker, write_status, settings.state, status)
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
@@ -152,43 +152,6 @@ def _routes(
     return routes
 
 
-def _salvage_event(salvaged: Salvaged) -> dict[str, Any]:
-    return {
-        "action": "restore",
-        "event_type": "agent.spool_damaged",
-        "resource.type": "spool",
-        "resource.id": str(salvaged.folder),
-        "outcome": "failure" if salvaged.batches_lost else "success",
-        "measures": {"batches": salvaged.batches, "batches_lost": salvaged.batches_lost},
-        "message": f"the spool was damaged and set aside in {salvaged.folder}; of the unsent batches "
-        f"{salvaged.batches} were taken over and {salvaged.batches_lost} could not be read",
-    }
-
-
-def _journal(spool: Spool, backlog: Backlog, pump: Pump, worker: ThreadPoolExecutor) -> Journal:
-    loop = asyncio.get_running_loop()
-
-    async def reject(sequence: int, indexes: tuple[int, ...] | None, reason: str) -> None:
-        await loop.run_in_executor(worker, spool.reject, sequence, indexes, reason, _BATCH_BYTES_MAX)
-        backlog.forget_memory()
-
-    async def renew(reason: str) -> None:
-        backlog.restart(await loop.run_in_executor(worker, spool.renew_stream, backlog.acknowledged))
-        pump.add_event(
-            {
-                "action": "update",
-                "event_type": "agent.stream_renewed",
-                "resource.type": "stream",
-                "resource.id": spool.stream,
-                "outcome": "success",
-                "reason": reason,
-                "message": f"the collector's stream and this agent's did not fit ({reason}); a new stream was begun",
-            }
-        )
-
-    return Journal(next=backlog.next, acknowledge=backlog.acknowledge, reject=reject, renew=renew)
-
-
 async def _wake_at_stop(stop: Stop, waker: Waker) -> None:
     await stop.asked.wait()
     waker.wake()
@@ -201,6 +164,14 @@ async def _send_the_rest(backlog: Backlog, shipper: Shipper, seconds: float) -> 
             await backlog.wait_until_empty(lambda: shipper.state.state in ("paused", "retrying"))
     except TimeoutError:
         log.info("unsent_kept", reason="the drain time is over; the rest is sent after the next start")
+
+
+def _drop_sent(spool: Spool, url: str, acknowledged: Mark) -> None:
+    """Drop what was sent during the stop: with the next start it may go to a collector that does not know it."""
+    try:
+        spool.change_collector(url, acknowledged)
+    except SpoolError as error:
+        log.warning("sent_kept", error=str(error), reason="it is sent again after the next start, and known there")
 
 
 def _status(
@@ -217,8 +188,8 @@ def _status(
         "pid": os.getpid(),
         "time": clock(),
         "name": settings.name,
-        "url": settings.collector.url,
-        "ship": asdict(shipper.state),
+        "url": shipper.url,
+        "ship": shipper.report(),
         "paused": pump.paused,
         "errors": dict(tailer.errors),
         "redacted": dict(redactor.counts),

@@ -1,14 +1,14 @@
 """``watchbook agent check``: everything that can be found wrong before the agent is started."""
 
+import asyncio
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
 from agent.config import AgentSettings
 from agent.listen import try_addresses
+from agent.ship import Connection, ShipSettings, make_session
 from agent.status import listening_now
 from agent.tail.listing import expand
 from watchbook.clock import now_us
@@ -22,12 +22,12 @@ class Finding(NamedTuple):
 
 
 def check_host(settings: AgentSettings, *, offline: bool = False) -> Iterator[Finding]:
-    """Yield what is right and wrong with the files, the state folder and, unless ``offline``, the collector."""
+    """Yield what is right and wrong with the files, the state folder and, unless ``offline``, the collectors."""
     for each in settings.inputs:
         yield from _check_files(each.name, each.files)
     yield from _check_syslog(settings)
     yield _check_state(settings)
-    yield _check_token_file(settings) if offline else _check_collector(settings)
+    yield from _check_token_files(settings) if offline else _check_collectors(settings)
 
 
 def _check_files(name: str, patterns: tuple[str, ...]) -> Iterator[Finding]:
@@ -60,34 +60,28 @@ def _check_state(settings: AgentSettings) -> Finding:
     return Finding(True, f"state: {folder} is not writable; give it to the agent's user")
 
 
-def _check_token_file(settings: AgentSettings) -> Finding:
-    path = settings.collector.token_file
-    if path is not None and not os.access(path, os.R_OK):
-        return Finding(True, f"collector: the token file {path} cannot be read by the agent's user")
-    return Finding(False, f"collector: there is a token for {settings.collector.url}, which was not asked")
-
-
-def _check_collector(settings: AgentSettings) -> Finding:
-    """A batch request without a batch: a collector that knows the token answers 400, one that does not 401."""
+def _check_token_files(settings: AgentSettings) -> Iterator[Finding]:
     ship = settings.collector
-    token = ship.token
-    if ship.token_file is not None:
-        try:
-            token = ship.token_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            return Finding(True, f"collector: the token file {ship.token_file} cannot be read: {error.strerror}")
-    request = urllib.request.Request(  # noqa: S310  # the configuration allows only http and https
-        f"{ship.url.rstrip('/')}/v1/batches", data=b"", headers={"Authorization": f"Bearer {token}"}, method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=ship.connect_timeout) as answer:  # noqa: S310
-            status = answer.status
-    except urllib.error.HTTPError as error:
-        status = error.code
-    except OSError as error:
-        return Finding(True, f"collector: {ship.url} does not answer: {error}")
-    if status in (401, 403):
-        return Finding(True, f"collector: {ship.url} refuses the token ({status}); it needs the scope 'ingest'")
-    if status in (400, 415):
-        return Finding(False, f"collector: {ship.url} answers and takes the token")
-    return Finding(True, f"collector: {ship.url} answers {status}; is it a Watchbook collector?")
+    for path in ship.token_files or (ship.token_file,):
+        if path is not None and not os.access(path, os.R_OK):
+            yield Finding(True, f"collector: the token file {path} cannot be read by the agent's user")
+            return
+    yield Finding(False, f"collector: there is a token for {', '.join(ship.addresses)}; nobody was asked")
+
+
+def _check_collectors(settings: AgentSettings) -> Iterator[Finding]:
+    """Ask every collector the way batches go, and look at the certificates."""
+    yield from asyncio.run(_ask_collectors(settings.collector))
+
+
+async def _ask_collectors(settings: ShipSettings) -> list[Finding]:
+    async with make_session() as session:
+        connection = Connection(settings, session, now_us)
+        await connection.follow_files()
+        places = range(len(connection.addresses))
+        probes = await asyncio.gather(*map(connection.probe, places))
+        found = [
+            Finding(not probe.usable, f"collector: {url}{' ' if probe.usable else ': '}{probe.text}")
+            for url, probe in zip(connection.addresses, probes, strict=True)
+        ]
+        return [*found, *(Finding(True, f"collector: {problem}") for problem in connection.problems())]

@@ -10,7 +10,7 @@ from agent.batch import BatchSettings
 from agent.listen import ListenSettings, SyslogSettings
 from agent.profile import Definition, load_profiles
 from agent.redact import RedactSettings
-from agent.ship import ShipSettings
+from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
 from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
@@ -106,10 +106,7 @@ def _problems(node: Node, settings: AgentSettings, profiles: Mapping[str, Defini
     options = node.mapping()
     if not settings.inputs:
         yield options["inputs"].problem("expected at least one input, found none")
-    if settings.collector.token_file is None and settings.collector.token is None:
-        yield options["collector"].problem(
-            "expected 'token_file' or 'token'; make one: watchbook collector token create"
-        )
+    yield from ship_problems(settings.collector, options["collector"])
     names: set[str] = set()
     for each, where in zip(settings.inputs, options["inputs"].sequence(), strict=True):
         yield from _input_problems(each, where, profiles)

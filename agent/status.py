@@ -62,6 +62,8 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     ship = live.get("ship", {})
     if report["running"] and ship.get("state") in ("paused", "retrying"):
         problems.append(f"sending is {ship['state']}: {ship.get('last_error')}")
+    if report["running"]:
+        problems.extend(ship.get("problems", ()))
     if report["running"] and live.get("paused"):
         problems.append(f"reading is paused: {live['paused']}")
     problems.extend(f"{path}: {reason}" for path, reason in live.get("errors", {}).items())
@@ -157,6 +159,9 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
     if ship := live.get("ship"):
         sent = f"{ship['events']} events in {ship['batches']} batches since the start, {ship['repeats']} known there"
         output(f"collector   {live['url']}: {ship['state']}; {sent}")
+        for each in ship.get("collectors", ()) if len(ship.get("collectors", ())) > 1 else ():
+            use = "in use" if each["in_use"] else "not in use"
+            output(f"            {each['url']}: {use}; last error: {each['last_error'] or 'none'}")
     if spool := report.get("spool"):
         age = "" if spool["oldest_age_s"] is None else f", oldest {format_duration(round(spool['oldest_age_s']))} old"
         output(

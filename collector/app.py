@@ -40,7 +40,7 @@ from collector.store import (
     StoreUnavailableError,
 )
 from collector.watch import Watch
-from collector.web import add_routes, make_application, runner_options
+from collector.web import ServerTls, add_routes, make_application, runner_options
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.event import parse_event_id
@@ -78,10 +78,12 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
         rooms = await _build(stack, settings, rules, registry, clock)
+        tls = ServerTls(settings.web.tls, registry)
+        await tls.load()
         runner = web.AppRunner(_face(settings, rooms, registry, clock), **runner_options(settings.web))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await _run(stack, settings, rooms, runner, stop)
+        await _run(stack, settings, rooms, runner, tls, stop)
 
 
 def raise_file_limit() -> None:
@@ -203,7 +205,12 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
 
 
 async def _run(
-    stack: AsyncExitStack, settings: CollectorSettings, rooms: _Rooms, runner: web.AppRunner, stop: Stop
+    stack: AsyncExitStack,
+    settings: CollectorSettings,
+    rooms: _Rooms,
+    runner: web.AppRunner,
+    tls: ServerTls,
+    stop: Stop,
 ) -> None:
     """Serve until the stop; then end one room after the other, those that others need last."""
     store, watch, pool, index = rooms.store, rooms.watch, rooms.pool, rooms.index
@@ -216,7 +223,8 @@ async def _run(
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
         host, port = split_address(settings.listen)
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=tls.context).start()
+        tasks.create_task(tls.run(stop))
         log.info("collector_started", listen=settings.listen, rules=rooms.rules, events=store.last_number)
         settle_memory()
         notify_ready()

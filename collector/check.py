@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from collector.config import CollectorSettings, split_address
 from collector.detect import RuleSet
 from collector.store.files import free_bytes
+from collector.web import tls_findings
+from watchbook.clock import now_us
 from watchbook.units import format_size
 
 #: What a process takes before it has done anything, measured, and what it keeps for connections, logs and the like.
@@ -31,6 +33,7 @@ def check_host(settings: CollectorSettings, rules: RuleSet) -> Iterator[Finding]
     yield from _check_key(settings.checkpoint_key)
     yield from _check_destinations(settings)
     yield _check_address(settings.listen)
+    yield from _check_tls(settings)
     yield _check_memory(settings)
     yield _check_files(settings)
 
@@ -60,6 +63,12 @@ def _check_address(listen: str) -> Finding:
         except OSError as error:
             return Finding(True, f"listen: {listen} cannot be used: {error.strerror}; is a collector running already?")
     return Finding(False, f"listen: {listen} is free")
+
+
+def _check_tls(settings: CollectorSettings) -> Iterator[Finding]:
+    if settings.web.tls is not None:
+        for wrong, text in tls_findings(settings.web.tls, now_us()):
+            yield Finding(wrong, f"web.tls: {text}")
 
 
 def _check_key(path: Path) -> Iterator[Finding]:

@@ -17,7 +17,9 @@ from collector.lifecycle.cli import retention_commands
 from collector.segments_cli import segment_commands
 from collector.state import COMPATIBILITY, open_state
 from collector.store import FolderInUseError, KeyUnusableError
+from watchbook.certificates import TlsFileError
 from watchbook.clock import SECOND_US
+from watchbook.configfile import EX_CONFIG
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_only_option, config_option
 from watchbook.shipped import shipped_folder
@@ -47,6 +49,9 @@ def run(path: Path) -> None:
         except FolderUnusableError as error:
             click.echo(f"watchbook collector: {error}", err=True)
             code = EX_DATA
+        except TlsFileError as error:
+            click.echo(f"watchbook collector: {error}", err=True)
+            code = EX_CONFIG
     sys.exit(code)
 
 

@@ -41,6 +41,8 @@ VERSION: Final = 2
 CONTENT_TYPE: Final = "application/vnd.watchbook.batch.v1+zstd"
 STREAM_HEADER: Final = "Watchbook-Stream"
 SEQUENCE_HEADER: Final = "Watchbook-Sequence"
+#: The first of the sequences before this one that another collector has taken (docs/decisions/010-fail-over.md).
+ELSEWHERE_HEADER: Final = "Watchbook-Elsewhere-From"
 EVENTS_MAX: Final = 4096
 ZSTD_LEVEL: Final = 1
 

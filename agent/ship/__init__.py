@@ -1,6 +1,19 @@
 """Shipping: batches to the collector over HTTP, in order, retried for ever, nothing dropped."""
 
-from agent.ship.settings import ShipSettings
-from agent.ship.shipper import Journal, Shipper, ShipState
+from agent.ship.connection import Connection, Probe, make_session
+from agent.ship.settings import ShipSettings, ship_problems
+from agent.ship.shipper import Journal, Shipper
+from agent.ship.state import ShipState
+from agent.ship.tls import expiry_problems
 
-__all__ = ["Journal", "ShipSettings", "ShipState", "Shipper"]
+__all__ = [
+    "Connection",
+    "Journal",
+    "Probe",
+    "ShipSettings",
+    "ShipState",
+    "Shipper",
+    "expiry_problems",
+    "make_session",
+    "ship_problems",
+]

@@ -4,7 +4,7 @@ from agent.spool.backlog import Backlog
 from agent.spool.inspection import Refused, SpoolInspector
 from agent.spool.salvage import Salvaged, SpoolDamagedError, asides, is_damage, open_spool
 from agent.spool.settings import SpoolSettings
-from agent.spool.spool import FolderInUseError, Group, Mark, Spool, SpoolError, StoredBatch
+from agent.spool.spool import FolderInUseError, Group, Mark, Rejection, Spool, SpoolError, StoredBatch
 
 __all__ = [
     "Backlog",
@@ -12,6 +12,7 @@ __all__ = [
     "Group",
     "Mark",
     "Refused",
+    "Rejection",
     "Salvaged",
     "Spool",
     "SpoolDamagedError",

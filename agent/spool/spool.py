@@ -10,7 +10,8 @@ SQLite, WAL, ``synchronous=FULL``:
   collector has of them for sure.
 - ``counter(input, name, value)``: totals since the spool was made, moved in the transaction of the lines they count.
 - ``rejected(id, created, reason, document)``: events that the collector refused.
-- ``meta``: ``stream`` (uuid), ``started`` (JSON), ``first_start`` (microseconds since the epoch).
+- ``meta``: ``stream`` (uuid), ``started`` (JSON), ``first_start`` (microseconds since the epoch), ``collector`` (the
+  address of the one in use; missing while there was never another).
 """
 
 import fcntl
@@ -73,6 +74,15 @@ class StoredBatch(NamedTuple):
     created: int
     n: int
     data: bytes
+
+
+class Rejection(NamedTuple):
+    """What became of a refused batch: how many events were set aside, what goes out in its place, and the half of it
+    that became the newest batch."""
+
+    aside: int
+    replacement: StoredBatch
+    moved: StoredBatch | None
 
 
 class Group(NamedTuple):
@@ -227,27 +237,29 @@ class Spool:
         )
         return [StoredBatch(self.stream, *row) for row in rows]
 
-    def reject(self, sequence: int, indexes: Iterable[int] | None, reason: str, bytes_max: int) -> StoredBatch | None:
-        """Set events of a batch aside with the reason, and return the batch that goes out in its place.
+    def reject(self, sequence: int, indexes: Iterable[int] | None, reason: str, bytes_max: int) -> Rejection | None:
+        """Set the events of a batch that the collector refuses aside; what goes out in its place may be empty, so that
+        the sequence has no hole.
 
-        ``indexes`` None sets all of them aside; the batch that is left is empty, so that the sequence has no hole.
-        Returns None when there is no such batch.
+        Where it is not known which they are (``indexes`` None, or none of the batch's), the batch is halved: the first
+        half stays in its place, the second becomes the newest batch, so that no other batch changes its number.  One
+        event alone is set aside.  Returns None when there is no such batch.
         """
         execute = self._connection.execute
-        row = execute("SELECT created, n, data FROM batch WHERE sequence = ?", (sequence,)).fetchone()
+        row = execute("SELECT created, data FROM batch WHERE sequence = ?", (sequence,)).fetchone()
         if row is None:
             return None
-        created, _, data = row
+        created, data = row
         kept: list[dict[str, Any]] = []
+        later: list[dict[str, Any]] = []
         try:
             batch = wire.decode_batch(data, bytes_max=bytes_max)
         except wire.WireError as error:  # damaged in the spool: it is set aside as it is
             aside, reason = [{"damaged_batch_hex": data.hex()}], f"{reason}; here: {error}"
         else:
-            bad = set(range(batch.n)) if indexes is None else set(indexes)
-            kept = [batch.event(index) for index in range(batch.n) if index not in bad]
-            aside = [batch.event(index) for index in range(batch.n) if index in bad]
-        replacement = wire.encode_batch(len(kept), wire.columns_of(kept))
+            events = [batch.event(index) for index in range(batch.n)]
+            kept, aside, later = _divided(events, set(indexes or ()))
+        replacement, moved = _encoded(kept), _encoded(later) if later else None
         now = self._clock()
         with self._transaction():
             self._connection.executemany(
@@ -255,8 +267,26 @@ class Spool:
                 [(now, reason, json.dumps(event, ensure_ascii=False)) for event in aside],
             )
             execute("UPDATE batch SET n = ?, data = ? WHERE sequence = ?", (len(kept), replacement, sequence))
-        self.bytes += len(replacement) - len(data)
-        return StoredBatch(self.stream, sequence, created, len(kept), replacement)
+            newest = None if moved is None else self._insert(created, len(later), moved)
+        self.bytes += len(replacement) + len(moved or b"") - len(data)
+        self.batches += newest is not None
+        return Rejection(len(aside), StoredBatch(self.stream, sequence, created, len(kept), replacement), newest)
+
+    def collector(self) -> str | None:
+        """Return the address of the collector that what is unsent was last sent to, None before any change of it."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'collector'").fetchone()
+        return str(row[0]) if row else None
+
+    def change_collector(self, url: str, acknowledged: Mark) -> None:
+        """Note where batches go from now on, and drop what the collector before has acknowledged, in one transaction.
+
+        Without it a batch that one collector has taken could be sent to another after a crash.
+        """
+        with self._transaction():
+            freed = self._drop(acknowledged)
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('collector', ?)", (url,))
+        self.bytes -= freed[0]
+        self.batches -= freed[1]
 
     def renew_stream(self, acknowledged: Mark) -> Mark:
         """Begin a new stream and number what is unsent in it from 1; return the place of its last batch."""
@@ -283,6 +313,19 @@ class Spool:
         """Close the file and give the folder free."""
         self._connection.close()
         os.close(self._lock)
+
+
+def _divided(events: list[dict[str, Any]], bad: set[int]) -> tuple[list[dict[str, Any]], ...]:
+    """Return what is kept, what is set aside, and what goes out later, of the events of a refused batch."""
+    n = len(events)
+    if not bad.intersection(range(n)):
+        return ([], events, []) if n == 1 else (events[: n // 2], [], events[n // 2 :])
+    kept = [event for index, event in enumerate(events) if index not in bad]
+    return kept, [event for index, event in enumerate(events) if index in bad], []
+
+
+def _encoded(events: list[dict[str, Any]]) -> bytes:
+    return wire.encode_batch(len(events), wire.columns_of(events))
 
 
 class SpoolView(NamedTuple):

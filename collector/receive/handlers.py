@@ -48,7 +48,14 @@ class Append(Protocol):
     """The store's append: returns when the batch is on disk."""
 
     def __call__(
-        self, stream: str, sequence: int | None, data: bytes, batch: wire.Batch, *, key: tuple[str, bytes] | None = None
+        self,
+        stream: str,
+        sequence: int | None,
+        data: bytes,
+        batch: wire.Batch,
+        *,
+        key: tuple[str, bytes] | None = None,
+        elsewhere_from: int | None = None,
     ) -> Awaitable[Appended]:
         """Append a batch."""
         ...
@@ -104,6 +111,7 @@ class Receiver:
         """Take one batch of an agent's stream."""
         self._authorise(request)
         stream, sequence = self._stream_and_sequence(request)
+        elsewhere_from = self._elsewhere_from(request)
         if request.content_type != wire.CONTENT_TYPE:
             raise self._refused(415, "media-type", f"expected Content-Type {wire.CONTENT_TYPE}")
         await self._room()
@@ -112,7 +120,7 @@ class Receiver:
             batch = wire.decode_batch(body, bytes_max=self._settings.batch_bytes_max)
         except wire.WireError as error:
             raise self._wire_problem(error) from error
-        appended = await self._store(stream, sequence, body, batch, None)
+        appended = await self._store(stream, sequence, body, batch, None, elsewhere_from)
         return _answer({"duplicate": appended.repeat, "sequence": appended.sequence, "events": appended.n})
 
     async def post_events(self, request: web.Request) -> web.Response:
@@ -173,6 +181,14 @@ class Receiver:
             raise self._refused(400, "sequence", f"expected a number from 1 in the header {wire.SEQUENCE_HEADER}")
         return stream, int(sequence)
 
+    def _elsewhere_from(self, request: web.Request) -> int | None:
+        text = request.headers.get(wire.ELSEWHERE_HEADER)
+        if text is None:
+            return None
+        if not (text.isdecimal() and text.isascii() and 0 < len(text) < 19 and int(text)):
+            raise self._refused(400, "sequence", f"expected a number from 1 in the header {wire.ELSEWHERE_HEADER}")
+        return int(text)
+
     async def _body(self, request: web.Request) -> bytes:
         limit = self._settings.body_bytes_max
         try:
@@ -184,10 +200,16 @@ class Receiver:
         return body
 
     async def _store(
-        self, stream: str, sequence: int | None, data: bytes, batch: wire.Batch, key: tuple[str, bytes] | None
+        self,
+        stream: str,
+        sequence: int | None,
+        data: bytes,
+        batch: wire.Batch,
+        key: tuple[str, bytes] | None,
+        elsewhere_from: int | None = None,
     ) -> Appended:
         try:
-            appended = await self._append(stream, sequence, data, batch, key=key)
+            appended = await self._append(stream, sequence, data, batch, key=key, elsewhere_from=elsewhere_from)
         except Exception as error:  # translated or raised again: nothing is swallowed
             problem = self._translate(error)
             if problem is None:

@@ -1,7 +1,8 @@
 """The stream/sequence guard: decides whether a batch is new, a repeat, or does not fit.  Pure; no I/O.
 
 A stream numbers its batches 1, 2, 3 …  The collector commits the last number together with the events, so a batch that
-is sent again after a lost answer is known as a repeat, and one that would leave a hole is refused.
+is sent again after a lost answer is known as a repeat, and one that would leave a hole is refused: unless the sender
+says that it knows of just this hole, because another collector has taken what belongs there.
 """
 
 from enum import Enum
@@ -30,10 +31,13 @@ class SequenceConflictError(Exception):
     """The sequence was committed before with other content: two senders share one stream (a copied spool)."""
 
 
-def judge(last: int, sequence: int) -> Verdict:
-    """Return whether ``sequence`` is new after ``last`` or a repeat; raises SequenceGapError when it is neither."""
+def judge(last: int, sequence: int, elsewhere_from: int | None = None) -> Verdict:
+    """Return whether ``sequence`` is new after ``last`` or a repeat; raises SequenceGapError when it is neither.
+
+    ``elsewhere_from``: the first sequence of the hole that the sender knows of; it must be the one that is missing.
+    """
     if sequence <= last:
         return Verdict.REPEAT
-    if sequence > last + 1:
+    if sequence > last + 1 and elsewhere_from != last + 1:
         raise SequenceGapError(last + 1, sequence)
     return Verdict.NEW

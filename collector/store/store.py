@@ -103,16 +103,24 @@ class Store:
         return self._writer.failing
 
     async def append(
-        self, stream: str, sequence: int | None, data: bytes, batch: Batch, *, key: tuple[str, bytes] | None = None
+        self,
+        stream: str,
+        sequence: int | None,
+        data: bytes,
+        batch: Batch,
+        *,
+        key: tuple[str, bytes] | None = None,
+        elsewhere_from: int | None = None,
     ) -> Appended:
         """Return once the batch is on disk (or was before).
 
         ``sequence`` None numbers it in the collector's own stream; ``key`` is an Idempotency-Key with the
-        digest of its body.  Raises SequenceGapError, SequenceConflictError, KeyReusedError, StoreBusyError or
-        StoreUnavailableError; then nothing of it was kept.
+        digest of its body; ``elsewhere_from`` begins a hole before it that its sender knows of.  Raises
+        SequenceGapError, SequenceConflictError, KeyReusedError, StoreBusyError or StoreUnavailableError; then nothing
+        of it was kept.
         """
         future: asyncio.Future[Appended] = self._loop.create_future()
-        self._writer.put(Append(stream, sequence, data, batch, key, partial(_resolve, future)))
+        self._writer.put(Append(stream, sequence, data, batch, key, partial(_resolve, future), elsewhere_from))
         return await future
 
     async def close(self) -> None:

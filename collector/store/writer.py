@@ -44,6 +44,7 @@ class Appended(NamedTuple):
 class Append:
     """A batch that waits for the writer.  ``sequence`` None: the collector's own stream, the writer numbers it.
 
+    ``elsewhere_from``: the first sequence of a hole before it that its sender knows of, None when there is none.
     ``answer`` is for those whom the writer tells; it does not call it itself.
     """
 
@@ -53,6 +54,7 @@ class Append:
     batch: Batch
     key: tuple[str, bytes] | None
     answer: Callable[[Appended | Exception], None]
+    elsewhere_from: int | None = None
 
 
 Answers = Sequence[tuple[Append, Appended | Exception]]
@@ -199,7 +201,7 @@ class _Group:
             return Appended(append.stream, known.sequence, known.n, repeat=True)
         last = self.moved.get(append.stream) or self._files.heads.sequences.get(append.stream, 0)
         sequence = last + 1 if append.sequence is None else append.sequence
-        if judge(last, sequence) is Verdict.REPEAT:
+        if judge(last, sequence, append.elsewhere_from) is Verdict.REPEAT:
             self._refuse_other_content(append, sequence)
             return Appended(append.stream, sequence, append.batch.n, repeat=True)
         self._add_block(append, sequence)

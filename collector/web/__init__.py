@@ -5,6 +5,7 @@
   ``ports``, and the query processes through :class:`collector.block.Answerer`.
 - ``vocabulary`` declares query parameters once, for reading them (``parameters``, ``asking``) and for the description.
 - ``representation`` and ``coding``: entity tags and compression; ``stream``: the frames of a tail.
+- ``tls`` follows the files of the certificate.
 - ``openapi``, ``operations`` and ``schemas`` are the description (OpenAPI 3.1), tested against the handlers.
 
 Invariants: every error is a problem (RFC 9457); a parameter that is not known is refused and never ignored; handlers
@@ -15,6 +16,7 @@ from collector.web.application import add_routes, make_application, runner_optio
 from collector.web.openapi import openapi_document
 from collector.web.ports import AlertReader, Authorise, Caller, FilterKeeper, News, ReadinessCheck, RunAlone
 from collector.web.settings import WebSettings
+from collector.web.tls import ServerTls, tls_findings
 
 __all__ = [
     "AlertReader",
@@ -24,9 +26,11 @@ __all__ = [
     "News",
     "ReadinessCheck",
     "RunAlone",
+    "ServerTls",
     "WebSettings",
     "add_routes",
     "make_application",
     "openapi_document",
     "runner_options",
+    "tls_findings",
 ]

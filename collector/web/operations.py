@@ -108,6 +108,12 @@ def _post_batch() -> Operation:
                 {"type": "integer", "minimum": 1},
                 required=True,
             ),
+            header(
+                wire.ELSEWHERE_HEADER,
+                "The sequence that a 409 expected: from there up to this batch, another collector has taken them.",
+                {"type": "integer", "minimum": 1},
+                required=False,
+            ),
         ],
         errors=(400, 401, 403, 409, 413, 415, 422, 429, 503),
     )

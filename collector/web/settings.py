@@ -1,6 +1,7 @@
 """Settings of the HTTP face."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from watchbook.configfile import positive, setting
 from watchbook.units import Bytes, Seconds
@@ -15,9 +16,25 @@ def _page_events(value: int) -> str | None:
 
 
 @dataclass(frozen=True)
+class ServerTlsSettings:
+    """TLS of the HTTP face.  Files that change are taken anew without a restart."""
+
+    cert_file: Path = setting("PEM file of the collector's certificate, followed by those that lead to its authority.")
+    key_file: Path | None = setting("PEM file of its key; without it the key stands in 'cert_file'.", None)
+    client_ca_file: Path | None = setting(
+        "PEM file of authorities: every client must then show a certificate of theirs, besides its token.", None
+    )
+    reload_interval: Seconds = setting("How often the files are looked at for changes.", Seconds(60.0), check=positive)
+    expiry_warning: Seconds = setting(
+        "How long before the end of the certificate 'check' calls it a problem.", Seconds(14 * 86_400.0), check=positive
+    )
+
+
+@dataclass(frozen=True)
 class WebSettings:
     """What the HTTP face shows without a token, and what requests, tails and exports may take."""
 
+    tls: ServerTlsSettings | None = setting("TLS; without it the face speaks plain HTTP.", None)
     open_metrics: bool = setting("Whether /metrics needs no token; if not, it needs one with the scope 'read'.", True)
     request_line_bytes_max: Bytes = setting(
         "Longest request line and header; a long query needs room here.", Bytes(32 << 10), check=_line_bytes

@@ -39,10 +39,15 @@ def test_the_example_configuration_of_the_agent_is_right() -> None:
 
 def test_what_the_agents_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
     text = (ROOT / "config" / "agent.yaml").read_text()
+    opened = re.sub(r"^  # (?=(?:urls|token_files|tls|proxy):|- name:|  )", "  ", text, flags=re.MULTILINE)
+    opened = re.sub(r"^  (url|token_file): .*\n", "", opened, flags=re.MULTILINE)
     path = tmp_path / "agent.yaml"
-    path.write_text(re.sub(r"^  # (?=- name:|  )", "  ", text, flags=re.MULTILINE))
+    path.write_text(opened)
     settings, _ = load_agent(path)
     assert [each.name for each in settings.inputs if each.received is not None] == ["network"]
+    ship = settings.collector
+    assert (len(ship.addresses), len(ship.token_files), ship.proxy is None) == (2, 2, False)
+    assert None not in (ship.tls.ca_file, ship.tls.cert_file, ship.tls.key_file)
 
 
 def test_the_example_configuration_of_the_collector_is_right() -> None:
@@ -52,7 +57,7 @@ def test_the_example_configuration_of_the_collector_is_right() -> None:
 
 def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
     text = (ROOT / "config" / "collector.yaml").read_text()
-    sections = ("rules", "notify", "retention", "checkpoints", "processes", "index")
+    sections = ("web", "rules", "notify", "retention", "checkpoints", "processes", "index")
     opened = re.sub(rf"^# (?=(?:{'|'.join(sections)}):|  )", "", text, flags=re.MULTILINE)
     assert set(re.findall(r"^(\w+):", opened, re.MULTILINE)) == {"listen", "data", *sections}
     path = tmp_path / "collector.yaml"
@@ -62,6 +67,8 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     settings = load_collector(path)
     assert [channel.name for channel in settings.notify] == ["on-call"]
     assert settings.rules == (tmp_path / "rules",)
+    assert settings.web.tls is not None
+    assert settings.web.tls.client_ca_file == tmp_path / "clients.pem"
     plain = CollectorSettings(data=settings.data)
     assert (settings.retention.keep, settings.processes, settings.index) == (
         plain.retention.keep, plain.processes, plain.index

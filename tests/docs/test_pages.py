@@ -12,7 +12,7 @@ from agent.config import AgentSettings
 from agent.parse import FORMATS
 from agent.profile.casts import CASTS, VERB
 from agent.profile.times import TIME_FORMATS
-from agent.ship.shipper import ShipState
+from agent.ship import ShipState
 from collector.config import CollectorSettings
 from collector.detect.counting import RuleCounters
 from collector.export.columns import SEED_COLUMNS

@@ -6,7 +6,12 @@ from collector.store import segment, writer
 from collector.store.guard import Verdict
 from watchbook.cli import main
 
-writer.judge = lambda last, sequence: Verdict.NEW  # type: ignore[attr-defined]
+
+def _new(last: int, sequence: int, elsewhere_from: int | None = None) -> Verdict:
+    return Verdict.NEW
+
+
+writer.judge = _new  # type: ignore[attr-defined]
 segment._SCHEMA = segment._SCHEMA.replace("CREATE UNIQUE INDEX", "CREATE INDEX")  # type: ignore[misc]
 
 if __name__ == "__main__":

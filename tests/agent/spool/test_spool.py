@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.spool import FolderInUseError, Group, Mark, Spool
+from agent.spool import FolderInUseError, Group, Mark, Spool, StoredBatch
 from agent.spool.spool import look_into
 from watchbook import wire
 from watchbook.database import NewerDatabaseError, connect
@@ -55,23 +55,70 @@ def test_a_group_that_cannot_be_stored_leaves_everything_as_it_was(tmp_path: Pat
     assert stored.sequence == 2
 
 
+def texts_of(batch: StoredBatch) -> list[str]:
+    decoded = wire.decode_batch(batch.data, bytes_max=1 << 20)
+    return [decoded.value("actor.id", index) for index in range(decoded.n)]
+
+
+def rejected_in(folder: Path) -> list[tuple[str, str]]:
+    connection = connect(folder / "spool.db", compatibility=1)
+    rows = connection.execute("SELECT reason, document FROM rejected").fetchall()
+    connection.close()
+    return [(reason, json.loads(text)["actor.id"]) for reason, text in rows]
+
+
 def test_a_rejected_event_is_kept_and_the_rest_goes_out_under_the_same_number(tmp_path: Path, spool: Spool) -> None:
     spool.commit(group("a", "bad", "c"), NOTHING)
-    replaced = spool.reject(1, [1], "422 no good", 1 << 20)
-    assert replaced is not None
-    batch = wire.decode_batch(replaced.data, bytes_max=1 << 20)
-    assert [batch.value("actor.id", index) for index in range(batch.n)] == ["a", "c"]
-    spool.reject(1, None, "413 too large", 1 << 20)
+    rejection = spool.reject(1, [1], "422 no good", 1 << 20)
+    assert rejection is not None
+    assert (rejection.aside, texts_of(rejection.replacement), rejection.moved) == (1, ["a", "c"], None)
+    spool.reject(1, [0, 1], "413 too large", 1 << 20)
     (left,) = spool.after(0, 10)
     assert (left.sequence, left.n) == (1, 0)
-    connection = connect(tmp_path / "spool.db", compatibility=1)
-    kept = [
-        (reason, json.loads(text)["actor.id"])
-        for reason, text in connection.execute("SELECT reason, document FROM rejected")
-    ]
-    connection.close()
-    assert kept == [("422 no good", "bad"), ("413 too large", "a"), ("413 too large", "c")]
+    assert rejected_in(tmp_path) == [("422 no good", "bad"), ("413 too large", "a"), ("413 too large", "c")]
     assert spool.bytes == len(left.data)
+
+
+@pytest.mark.parametrize("indexes", [None, (), (7,), (-1, 5)])
+def test_a_batch_whose_bad_event_is_not_named_is_halved_and_no_other_changes_its_number(
+    spool: Spool, indexes: tuple[int, ...] | None
+) -> None:
+    spool.commit(group(*"abcde"), NOTHING)
+    spool.commit(group("next"), NOTHING)
+    rejection = spool.reject(1, indexes, "422", 1 << 20)
+    assert rejection is not None
+    assert rejection.aside == 0
+    assert [(b.sequence, b.n, texts_of(b)) for b in spool.after(0, 10)] == [
+        (1, 2, ["a", "b"]),
+        (2, 1, ["next"]),
+        (3, 3, ["c", "d", "e"]),
+    ]
+    assert rejection.moved == spool.after(2, 1)[0]
+    assert (spool.batches, spool.bytes) == (3, sum(len(b.data) for b in spool.after(0, 10)))
+    (stored,) = spool.commit(group("later"), NOTHING)
+    assert stored.sequence == 4
+
+
+def test_a_single_event_that_is_refused_is_set_aside(tmp_path: Path, spool: Spool) -> None:
+    spool.commit(group("a"), NOTHING)
+    rejection = spool.reject(1, None, "413 too large", 1 << 20)
+    assert rejection is not None
+    assert (rejection.aside, rejection.replacement.n, rejection.moved) == (1, 0, None)
+    assert rejected_in(tmp_path) == [("413 too large", "a")]
+    assert spool.reject(9, None, "413 too large", 1 << 20) is None
+
+
+def test_a_change_of_collector_drops_what_the_one_before_has_taken(tmp_path: Path, spool: Spool) -> None:
+    for text in "abc":
+        spool.commit(group(text), NOTHING)
+    assert spool.collector() is None
+    spool.change_collector("http://b", Mark(spool.stream, 2))
+    assert spool.batches == 1
+    spool.close()
+    again = Spool(tmp_path, lambda: 7)
+    assert (again.collector(), again.acknowledged()) == ("http://b", Mark(again.stream, 2))
+    again.change_collector("http://a", Mark("another stream", 3))
+    assert (again.collector(), again.batches) == ("http://a", 1)
 
 
 def test_a_renewed_stream_numbers_what_is_unsent_from_one(spool: Spool) -> None:
@@ -108,7 +155,7 @@ def test_two_agents_cannot_share_a_folder(tmp_path: Path, spool: Spool) -> None:
 def test_a_batch_damaged_in_the_spool_is_set_aside_as_it_is(tmp_path: Path, spool: Spool) -> None:
     spool.commit(group("a"), NOTHING)
     spool._connection.execute("UPDATE batch SET data = x'00ff'")
-    replaced = spool.reject(1, None, "422", 1 << 20)
-    assert replaced is not None
-    assert (replaced.sequence, replaced.n, spool.rejected()) == (1, 0, 1)
-    assert wire.decode_batch(replaced.data, bytes_max=1000).n == 0
+    rejection = spool.reject(1, None, "422", 1 << 20)
+    assert rejection is not None
+    assert (rejection.replacement.sequence, rejection.replacement.n, spool.rejected()) == (1, 0, 1)
+    assert wire.decode_batch(rejection.replacement.data, bytes_max=1000).n == 0

@@ -107,6 +107,31 @@ async def test_a_gap_is_answered_with_the_sequence_expected(client: Client) -> N
     assert problem["type"] == "urn:watchbook:problem:sequence-gap"
 
 
+async def test_a_hole_that_the_sender_knows_of_is_taken_and_no_other(client: Client, store: Store) -> None:
+    assert (await post_batch(client, 1, batch_of("a")[0]))[0] == 200
+    later, _ = batch_of("e")
+    for wrong in ("1", "3", "5"):
+        status, problem = await post_batch(client, 5, later, **{wire.ELSEWHERE_HEADER: wrong})
+        assert (status, problem["expected"]) == (409, 2), wrong
+    status, problem = await post_batch(client, 5, later, **{wire.ELSEWHERE_HEADER: "0x2"})
+    assert (status, problem["type"]) == (400, "urn:watchbook:problem:sequence")
+    known = {wire.ELSEWHERE_HEADER: "2"}
+    assert await post_batch(client, 5, later, **known) == (200, {"duplicate": False, "sequence": 5, "events": 1})
+    assert await post_batch(client, 5, later, **known) == (200, {"duplicate": True, "sequence": 5, "events": 1})
+    assert (await post_batch(client, 6, batch_of("f")[0]))[0] == 200
+    assert [event["actor.id"] for event in await stored(store)] == ["a", "e", "f"]
+
+
+async def test_a_hole_does_not_make_a_batch_that_was_stored_new(client: Client, store: Store) -> None:
+    data, _ = batch_of("a")
+    assert (await post_batch(client, 3, data, **{wire.ELSEWHERE_HEADER: "1"}))[0] == 200
+    status, receipt = await post_batch(client, 3, data, **{wire.ELSEWHERE_HEADER: "4"})
+    assert (status, receipt["duplicate"]) == (200, True)
+    status, problem = await post_batch(client, 3, batch_of("other")[0], **{wire.ELSEWHERE_HEADER: "4"})
+    assert (status, problem["type"]) == (409, "urn:watchbook:problem:sequence-conflict")
+    assert [event["actor.id"] for event in await stored(store)] == ["a"]
+
+
 async def test_a_wrong_token_stores_nothing(client: Client, store: Store) -> None:
     status, problem = await post_batch(client, 1, batch_of("a")[0], Authorization="Bearer wrong")
     assert (status, problem["status"]) == (401, 401)
