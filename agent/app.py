@@ -3,7 +3,7 @@
 import asyncio
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -13,16 +13,17 @@ import aiohttp
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
+from agent.heartbeat import Heartbeat, describe_agent
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.ship import Journal, Shipper
 from agent.spool import Backlog, Spool
-from agent.status import write_status
+from agent.status import read_status, write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
-from watchbook.clock import Clock, now_us, process_start_us
+from watchbook.clock import Clock, format_rfc3339, now_us, process_start_us
 from watchbook.daemon import Stop, notify_systemd, settle_memory
 from watchbook.logs import get_logger
 
@@ -76,6 +77,17 @@ async def run_agent(
         )
         session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
+
+        def status() -> dict[str, Any]:
+            found = _status(settings, pump, shipper, redactor, tailer, clock)
+            return found | {"heartbeat": asdict(heartbeat.state)}
+
+        began = format_rfc3339(clock())
+        heartbeat = Heartbeat(
+            settings.heartbeat_interval,
+            lambda: describe_agent(status(), settings.host, began, lambda: read_status(settings.state, clock())),
+            shipper.tell,
+        )
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -83,7 +95,8 @@ async def run_agent(
                 tasks.create_task(waker.run()),
                 tasks.create_task(_wake_at_stop(stop, waker)),
                 tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, clock)),
+                tasks.create_task(_report(settings, status)),
+                tasks.create_task(heartbeat.run()),
             ]
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
             notify_systemd("READY=1")
@@ -91,8 +104,8 @@ async def run_agent(
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
             for task in background:
                 task.cancel()
-        status = _status(settings, pump, shipper, redactor, tailer, clock) | {"stopped": True}
-        await loop.run_in_executor(worker, write_status, settings.state, status)
+        await heartbeat.say_goodbye(settings.drain_timeout / 4)
+        await loop.run_in_executor(worker, write_status, settings.state, status() | {"stopped": True})
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
 
 
@@ -173,18 +186,10 @@ def _status(
     }
 
 
-async def _report(
-    settings: AgentSettings,
-    pump: Pump,
-    shipper: Shipper,
-    redactor: SecretRedactor | NoRedactor,
-    tailer: Tailer,
-    clock: Clock,
-) -> None:
+async def _report(settings: AgentSettings, status: Callable[[], Mapping[str, Any]]) -> None:
     while True:
-        status = _status(settings, pump, shipper, redactor, tailer, clock)
         try:
-            await asyncio.to_thread(write_status, settings.state, status)
+            await asyncio.to_thread(write_status, settings.state, status())
         except OSError as error:
             log.warning("status_unwritten", error=str(error))
         await asyncio.sleep(settings.status_interval)

@@ -92,6 +92,21 @@ class Shipper:
         self._token: str | None = None
         self.state = ShipState()
 
+    async def tell(self, path: str, document: bytes) -> str | None:
+        """Post a JSON document beside the batches, once, with the same session and token; return why it failed."""
+        url = self._settings.url.rstrip("/") + path
+        headers = {"Content-Type": "application/json", **await self._authorisation()}
+        try:
+            async with self._session.post(
+                url, data=document, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as answer:
+                verdict = self._judge(answer, await answer.content.read(_ANSWER_BYTES_MAX), "enrolled")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if verdict.kind is Kind.REFUSED:
+            self._token = None  # it may have been mended in its file meanwhile
+        return None if verdict.kind is Kind.ACCEPTED else verdict.reason
+
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
@@ -140,26 +155,29 @@ class Shipper:
             "Content-Type": wire.CONTENT_TYPE,
             wire.STREAM_HEADER: batch.stream,
             wire.SEQUENCE_HEADER: str(batch.sequence),
+            **await self._authorisation(),
         }
-        if self._token is None:
-            self._token = await asyncio.to_thread(self._read_token)
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
         try:
             async with self._session.post(
                 self._url, data=batch.data, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as answer:
                 body = await answer.content.read(_ANSWER_BYTES_MAX)
-                return self._judge(answer, body)
+                return self._judge(answer, body, "sequence")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Verdict(Kind.RETRY, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
-    def _judge(self, answer: aiohttp.ClientResponse, body: bytes) -> Verdict:
+    async def _authorisation(self) -> dict[str, str]:
+        if self._token is None:
+            self._token = await asyncio.to_thread(self._read_token)
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def _judge(self, answer: aiohttp.ClientResponse, body: bytes, member: str) -> Verdict:
+        """Return what an answer means; a 200 of a Watchbook collector has ``member``."""
         decoded = None
         with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
             decoded = msgspec.json.decode(body)
         if answer.status == 200:
-            if not isinstance(decoded, dict) or "sequence" not in decoded:
+            if not isinstance(decoded, dict) or member not in decoded:
                 return Verdict(Kind.RETRY, "the answer is not from a Watchbook collector; check 'collector.url'")
             self.state.repeats += bool(decoded.get("duplicate"))
         return judge(answer.status, answer.headers, decoded)
