@@ -198,7 +198,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         registry=registry,
         room=lambda: _room(rooms),
         senders=rooms.agents,
-        is_stored=store.reader.is_stored,
+        stored_event=partial(_stored_event, store),
     )
     receiver.add_routes(app)
     AgentDoor(
@@ -274,7 +274,11 @@ def _start_bells(settings: CollectorSettings, rooms: _Rooms) -> AsyncIOScheduler
 
 def _flat_event(store: Store, identifier: str) -> Mapping[str, Any] | None:
     """Return one event in flat form; blocks, for the rules' thread."""
-    found = store.reader.event(*parse_event_id(identifier))
+    return _stored_event(store, *parse_event_id(identifier))
+
+
+def _stored_event(store: Store, stream: str, sequence: int, index: int) -> Mapping[str, Any] | None:
+    found = store.reader.event(stream, sequence, index)
     return None if found is None else found[0].batch.event(found[1])
 
 

@@ -129,7 +129,10 @@ def _decoded(body: bytes, kind: Any) -> Any:
         if place:
             entry["field"] = place.rstrip("`")
         raise ApiProblem(
-            422, "invalid-document", f"the body is not as it should be: {error}", errors=[entry]
+            422,
+            "invalid-document",
+            f"the body is not the JSON that /v1/openapi.json describes: {error}",
+            errors=[entry],
         ) from error
 
 

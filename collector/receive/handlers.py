@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import orjson
@@ -16,9 +17,11 @@ from collector.receive.provenance import (
     AnySender,
     Sender,
     Senders,
+    StoredEvent,
     claim_of,
     is_perhaps_stored,
     marked,
+    was_stored,
     wrong_claims,
 )
 from collector.receive.quick import quick_batch
@@ -54,7 +57,7 @@ async def _no_wait() -> None:
     """There is always room."""
 
 
-def _unknown(*_: object) -> None:
+def _nothing(*_: object) -> None:
     """Nothing is known of what was stored before."""
 
 
@@ -74,7 +77,7 @@ class Receiver:
     ``translate`` turns an error of the store into the problem that answers it (None: it is none of the store's).
     ``authorise(request)`` returns whose token it is, or raises the problem that answers it.
     ``room()`` returns when it is time to take more; until then a sender waits.  ``senders`` knows who may send what.
-    ``is_stored(stream, sequence, data)`` says whether these bytes were stored so, None: it cannot say; it may block.
+    ``stored_event(stream, sequence, index)`` returns a stored event in flat form, None: there is none; it may block.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Receiver:
         registry: CollectorRegistry,
         room: Callable[[], Awaitable[None]] = _no_wait,
         senders: Senders | None = None,
-        is_stored: Callable[[str, int, bytes], bool | None] = _unknown,
+        stored_event: StoredEvent = _nothing,
     ) -> None:
         self._settings = settings
         self._append = append
@@ -99,7 +102,7 @@ class Receiver:
         self._clock = clock
         self._room = room
         self._senders = senders or AnySender()
-        self._is_stored = is_stored
+        self._stored_event = stored_event
         self._events = Counter("watchbook_receive_events", "Events that were stored.", ["route"], registry=registry)
         self._batches = Counter(
             "watchbook_receive_batches", "Requests whose events were stored.", ["route"], registry=registry
@@ -142,7 +145,9 @@ class Receiver:
             data = body if checked is batch else wire.encode_batch(checked.n, checked.columns)
             appended = await self._store(stream, sequence, data, checked, None)
         except ApiProblem as problem:
-            if not (is_perhaps_stored(problem) and await self._was_stored(stream, sequence, body, batch)):
+            if not is_perhaps_stored(problem):
+                raise
+            if not await asyncio.to_thread(was_stored, self._stored_event, stream, sequence, batch):
                 raise
             self._repeats.labels("batches").inc()
             return _answer({"duplicate": True, "sequence": sequence, "events": batch.n})
@@ -164,7 +169,8 @@ class Receiver:
         if not batch.n:
             return _answer({"accepted": 0, "ids": [], "duplicate": False})
         if claim_of(batch) is not None:
-            self._senders.check_posted(sender)
+            with self._counting_refusals():
+                self._senders.check_posted(sender)
         stream = self._own_stream()
         identity = (f"{sender.name}\0{key}", hashlib.sha256(body).digest()) if key else None
         checked = self._marked_batch(sender, batch, all_of_them=False)
@@ -176,8 +182,13 @@ class Receiver:
         return _answer({"accepted": appended.n, "ids": ids, "duplicate": appended.repeat})
 
     async def _admit(self, sender: Sender, stream: str, batch: wire.Batch) -> None:
-        try:
+        with self._counting_refusals():
             await self._senders.admit(sender, stream, claim_of(batch) if sender.agent is None else None)
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
         except ApiProblem as problem:
             self._refusals.labels(problem.kind).inc()
             raise
@@ -200,19 +211,6 @@ class Receiver:
             after, before = (_flagged(each, flag) for each in (checked, batch))
             if after > before:
                 self._marked.labels(flag).inc(after - before)
-
-    async def _was_stored(self, stream: str, sequence: int, body: bytes, batch: wire.Batch) -> bool:
-        """Return whether the batch was stored before, when its sender was known by other names or not at all.
-
-        What is stored may have flags that it would not get today, or lack some: a repeat must be known all the same, or
-        the agent would begin a new stream and send it a second time.
-        """
-        everything = range(batch.n)
-        forms = [marked(batch, flag, everything) for flag in (FLAG_MISMATCH, FLAG_UNVERIFIED)]
-        for data in (body, *(wire.encode_batch(form.n, form.columns) for form in forms)):
-            if await asyncio.to_thread(self._is_stored, stream, sequence, data):
-                return True
-        return False
 
     def _posted(self, body: bytes, content_type: str) -> wire.Batch:
         settings, lines = self._settings, content_type == NDJSON

@@ -4,14 +4,16 @@ The agent writes its own name into ``origin.agent``.  Where that is none of the 
 came under, the events get a flag; only then is a batch encoded anew.
 """
 
-from collections.abc import Awaitable, Collection, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from collector.problem import ApiProblem
 from watchbook.coded import Coded
 from watchbook.columns import Batch, Column, Columns
+from watchbook.event import FLAG_MISMATCH, FLAG_UNVERIFIED
 
-_CLAIM = "origin.agent"
+_CLAIM: Final = "origin.agent"
+_OURS: Final = frozenset({FLAG_MISMATCH, FLAG_UNVERIFIED})
 
 
 class Sender(Protocol):
@@ -63,13 +65,35 @@ class AnySender:
         return None, frozenset()
 
 
-#: Refusals after which a batch may yet turn out to be one that was stored before, in a form of its own.
-PERHAPS_STORED = ("sequence-conflict", "stream-owner")
+#: Given stream, sequence and index: the stored event in flat form, None when there is none.
+StoredEvent = Callable[[str, int, int], Mapping[str, Any] | None]
+
+#: Refusals after which a batch may yet turn out to be one that was stored before, with other flags.
+_PERHAPS_STORED: Final = ("sequence-conflict", "stream-owner")
 
 
 def is_perhaps_stored(problem: ApiProblem) -> bool:
     """Return whether a refused batch may have been stored before."""
-    return problem.kind in PERHAPS_STORED
+    return problem.kind in _PERHAPS_STORED
+
+
+def was_stored(stored_event: StoredEvent, stream: str, sequence: int, batch: Batch) -> bool:
+    """Return whether a batch was stored before, but for the flags that the collector itself sets.
+
+    What is stored may have flags that it would not get today, or lack some, for names change: a repeat must be known
+    all the same, or the agent would begin a new stream and send it a second time.  Blocks; a few milliseconds where the
+    content is another, more where it is the same.
+    """
+    for index in range(batch.n):
+        stored = stored_event(stream, sequence, index)
+        if stored is None or _unmarked(stored) != _unmarked(batch.event(index)):
+            return False
+    return batch.n > 0 and stored_event(stream, sequence, batch.n) is None
+
+
+def _unmarked(event: Mapping[str, Any]) -> dict[str, Any]:
+    flags = [flag for flag in event.get("flags", ()) if flag not in _OURS]
+    return {**event, "flags": flags}
 
 
 def claim_of(batch: Batch) -> str | None:

@@ -60,9 +60,7 @@ def admin(stand: Stand, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def listed(stand: Stand) -> dict[str, dict[str, Any]]:
-    done = admin(stand, "--json")
-    assert done.returncode == 0, done.stderr
-    return {agent["name"]: agent for agent in map(json.loads, done.stdout.splitlines())}
+    return {agent["name"]: agent for agent in stand.get("/v1/agents")["agents"]}
 
 
 def own_events(stand: Stand, event_type: str) -> list[dict[str, Any]]:
@@ -101,6 +99,8 @@ def test_the_life_of_an_agent(stand: Stand) -> None:
     wait_for("the events", lambda: stand.get("/v1/events?q=origin.agent:web01")["events"], 60, stand.evidence)
     wait_for("a heartbeat", lambda: listed(stand)["web01"].get("backlog"), 60, stand.evidence)
     web01 = listed(stand)["web01"]
+    (line,) = admin(stand).stdout.splitlines()
+    assert json.loads(line)["id"] == web01["id"]
     assert (web01["state"], web01["enrolled"], web01["host"]) == ("ok", True, socket.gethostname())
     assert stand.get("/v1/events?q=flags:agent_mismatch")["events"] == []
     shown = json.loads(admin(stand, "show", "web01", "--json").stdout)

@@ -209,15 +209,15 @@ async def test_a_renamed_agent_may_carry_its_old_name_until_another_has_it(desk:
     one = await desk.enrol("web01")
     assert one.agent
     assert (await desk.registry.rename(one.agent, "web02", "me"))["former_names"] == ["web01"]
-    assert desk.registry.mark_of(one) == (FLAG_MISMATCH, {"web01", "web02"})
+    assert desk.registry.mark_of(one) == (FLAG_MISMATCH, frozenset({"web01", "web02"}))
     two = await desk.enrol("web01")
-    assert desk.registry.mark_of(one) == (FLAG_MISMATCH, {"web02"})
-    assert desk.registry.mark_of(two) == (FLAG_MISMATCH, {"web01"})
+    assert desk.registry.mark_of(one) == (FLAG_MISMATCH, frozenset({"web02"}))
+    assert desk.registry.mark_of(two) == (FLAG_MISMATCH, frozenset({"web01"}))
     with pytest.raises(ApiProblem, match="choose another name"):
         await desk.registry.rename(one.agent, "web01", "me")
     assert desk.registry.get(one.agent)["name"] == "web02"
     await desk.start()
-    assert desk.registry.mark_of(one) == (FLAG_MISMATCH, {"web02"})
+    assert desk.registry.mark_of(one) == (FLAG_MISMATCH, frozenset({"web02"}))
     assert (await desk.round())[-2:] == ["enrolment.created", "agent.enrolled"]
 
 
@@ -290,12 +290,10 @@ async def test_who_is_not_enrolled_can_be_marked_or_refused(desk: Desk) -> None:
     await registry.admit(PLAIN, STREAM, "old")
     assert registry.mark_of(PLAIN)[0] == FLAG_UNVERIFIED
     registry = await desk.start(unenrolled="refuse")
-    for refused in (
-        lambda: registry.heartbeat(PLAIN, beat("old")),
-        lambda: registry.check_posted(PLAIN),
-    ):
-        with pytest.raises(ApiProblem, match="agents must be enrolled here"):
-            refused()
+    with pytest.raises(ApiProblem, match="agents must be enrolled here"):
+        registry.heartbeat(PLAIN, beat("old"))
+    with pytest.raises(ApiProblem, match="agents must be enrolled here"):
+        registry.check_posted(PLAIN)
     with pytest.raises(ApiProblem, match="'plain' is a plain token"):
         await registry.admit(PLAIN, STREAM, "old")
     await registry.admit(await desk.enrol("web01"), STREAM, None)
