@@ -128,12 +128,8 @@ def _decoded(body: bytes, kind: Any) -> Any:
         entry = ErrorEntry(message=text)
         if place:
             entry["field"] = place.rstrip("`")
-        raise ApiProblem(
-            422,
-            "invalid-document",
-            f"the body is not the JSON that /v1/openapi.json describes: {error}",
-            errors=[entry],
-        ) from error
+        detail = f"the body is not the JSON that /v1/openapi.json describes: {error}"
+        raise ApiProblem(422, "invalid-document", detail, errors=[entry]) from error
 
 
 def _answer(document: dict[str, Any], status: int = 200) -> web.Response:

@@ -81,12 +81,8 @@ class Desk:
         async with self.client.request(method, path, headers=headers, **keywords) as answer:
             document = None if answer.status == 204 else await answer.json(content_type=None)
             if document is not None:
-                _check(
-                    document,
-                    method,
-                    "/v1/agents/{id}" if path.count("/") > 2 else path.partition("?")[0],
-                    answer.status,
-                )
+                route = "/v1/agents/{id}" if path.count("/") > 2 else path.partition("?")[0]
+                _check(document, method, route, answer.status)
             return answer.status, document
 
     async def enrolled(self, name: str = "web01") -> tuple[str, str]:
@@ -133,11 +129,11 @@ async def test_an_enrolled_agent_may_send_and_nothing_else(desk: Desk) -> None:
 async def test_the_list_and_the_page_show_what_the_heartbeat_said(desk: Desk) -> None:
     identifier, token = await desk.enrolled()
     await desk.ask("POST", "/v1/heartbeat", token, HEARTBEAT)
-    status, found = await desk.ask("GET", "/v1/agents", desk.reader)
+    _, found = await desk.ask("GET", "/v1/agents", desk.reader)
     (agent,) = found["agents"]
     assert (agent["state"], agent["unparsed"], agent["lost_bytes"], agent["backlog"]["events"]) == ("ok", 3, 3, 7)
     assert agent["backlog"]["oldest_age_s"] >= 2.5
-    status, page = await desk.ask("GET", f"/v1/agents/{identifier}", desk.reader)
+    _, page = await desk.ask("GET", f"/v1/agents/{identifier}", desk.reader)
     assert page["counters"] == HEARTBEAT["counters"]  # also the one that nobody here knows
     assert page["lag"] == HEARTBEAT["lag"]
     assert (await desk.ask("GET", "/v1/agents?state=silent", desk.reader))[1] == {"agents": []}
