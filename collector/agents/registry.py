@@ -103,19 +103,12 @@ class AgentRegistry:
 
     async def admit(self, sender: Sender, stream: str, claimed: str | None) -> None:
         """Let a batch of a stream in, and note that its agent was heard of; raises ApiProblem 403 and 409."""
-        owner = self._streams.get(stream)
-        if sender.agent is None:
-            self._refuse_unenrolled(sender)
-        if owner is None or owner != sender.agent:
-            await self._take_stream(sender, stream, owner)
+        self.check_agent(sender)
+        if sender.agent is None or self._streams.get(stream) != sender.agent:
+            await self._take_stream(sender, stream)
         agent = self._agent_of(sender, claimed)
         if agent is not None:
             self._heard(agent)
-
-    def check_posted(self, sender: Sender) -> None:
-        """Let posted events in that name an agent; raises ApiProblem 403."""
-        if sender.agent is None:
-            self._refuse_unenrolled(sender)
 
     def mark_of(self, sender: Sender) -> tuple[str | None, frozenset[str]]:
         """Return how events of this sender are marked, and which claims of ``origin.agent`` they may carry unmarked.
@@ -128,8 +121,7 @@ class AgentRegistry:
 
     def heartbeat(self, sender: Sender, heartbeat: Heartbeat) -> Agent | None:
         """Take a heartbeat in; return whose it is, None when it is not listed.  Raises ApiProblem 403."""
-        if sender.agent is None:
-            self._refuse_unenrolled(sender)
+        self.check_agent(sender)
         agent = self._agent_of(sender, heartbeat.name)
         if agent is not None:
             agent.heartbeat, agent.heartbeat_at = heartbeat, self._clock()
@@ -137,25 +129,33 @@ class AgentRegistry:
             self._heard(agent)
         return agent
 
-    def _refuse_unenrolled(self, sender: Sender) -> None:
-        if self._settings.unenrolled == "refuse":
+    def check_agent(self, sender: Sender) -> None:
+        """Let somebody in who sends as an agent; raises ApiProblem 403."""
+        if sender.agent is None and self._settings.unenrolled == "refuse":
             detail = (
                 f"agents must be enrolled here ('agents.unenrolled: refuse'), {sender.name!r} is a plain token; "
                 "enrol this agent: 'watchbook collector enrolment create'"
             )
             raise ApiProblem(403, "agent-unenrolled", detail)
 
-    async def _take_stream(self, sender: Sender, stream: str, owner: str | None) -> None:
+    async def _take_stream(self, sender: Sender, stream: str) -> None:
         """Make a stream the sender's, or refuse; a revoked owner's stream goes to whoever has its spool now."""
         if stream == self._own_stream():
             raise ApiProblem(409, "stream-owner", f"the stream {stream} is the collector's own; begin a new one")
-        other = None if owner is None else self._agents.get(owner)
+        if sender.agent is None:
+            self._refuse_anothers(stream)
+            return
+        async with self._changing:  # of two that come at once, one is the first
+            if self._streams.get(stream) != sender.agent:
+                self._refuse_anothers(stream)
+                await asyncio.to_thread(self._store.bind, stream, sender.agent)
+                self._streams[stream] = sender.agent
+
+    def _refuse_anothers(self, stream: str) -> None:
+        other = self._agents.get(self._streams.get(stream, ""))
         if other is not None and other.revoked is None:
             detail = f"the stream {stream} belongs to the agent {other.name!r} ({other.id}), which used it first"
             raise ApiProblem(409, "stream-owner", f"{detail}; begin a new one")
-        if sender.agent is not None:
-            await asyncio.to_thread(self._store.bind, stream, sender.agent)
-            self._streams[stream] = sender.agent
 
     def _agent_of(self, sender: Sender, claimed: str | None) -> Agent | None:
         if sender.agent is not None:

@@ -130,6 +130,8 @@ class Receiver:
     async def post_batch(self, request: web.Request) -> web.Response:
         """Take one batch of an agent's stream."""
         sender = self._authorise(request)
+        with self._counting_refusals():
+            self._senders.check_agent(sender)
         stream, sequence = self._stream_and_sequence(request)
         if request.content_type != wire.CONTENT_TYPE:
             raise self._refused(415, "media-type", f"expected Content-Type {wire.CONTENT_TYPE}")
@@ -170,7 +172,7 @@ class Receiver:
             return _answer({"accepted": 0, "ids": [], "duplicate": False})
         if claim_of(batch) is not None:
             with self._counting_refusals():
-                self._senders.check_posted(sender)
+                self._senders.check_agent(sender)
         stream = self._own_stream()
         identity = (f"{sender.name}\0{key}", hashlib.sha256(body).digest()) if key else None
         checked = self._marked_batch(sender, batch, all_of_them=False)

@@ -42,8 +42,8 @@ class Senders(Protocol):
         """Let a batch of a stream in; raises ApiProblem 403, and 409 of the kind ``stream-owner``."""
         ...
 
-    def check_posted(self, sender: Sender) -> None:
-        """Let posted events in that name an agent; raises ApiProblem 403."""
+    def check_agent(self, sender: Sender) -> None:
+        """Let somebody in who sends as an agent; raises ApiProblem 403."""
         ...
 
     def mark_of(self, sender: Sender) -> tuple[str | None, frozenset[str]]:
@@ -57,7 +57,7 @@ class AnySender:
     async def admit(self, sender: Sender, stream: str, claimed: str | None) -> None:
         """Let it in."""
 
-    def check_posted(self, sender: Sender) -> None:
+    def check_agent(self, sender: Sender) -> None:
         """Let it in."""
 
     def mark_of(self, sender: Sender) -> tuple[str | None, frozenset[str]]:  # noqa: ARG002 - whoever it is

@@ -250,6 +250,14 @@ async def test_a_stream_is_its_first_agents_and_a_revoked_ones_goes_to_who_has_i
     assert desk.registry.get(two.agent)["streams"] == [STREAM]
 
 
+async def test_of_two_agents_that_come_at_once_one_is_the_first(desk: Desk) -> None:
+    senders = [await desk.enrol(f"web{number}") for number in range(4)]
+    results = await asyncio.gather(
+        *(desk.registry.admit(sender, STREAM, None) for sender in senders), return_exceptions=True
+    )
+    assert sum(isinstance(result, ApiProblem) for result in results) == 3
+
+
 async def test_the_collectors_own_stream_is_nobody_elses(desk: Desk) -> None:
     desk.registry._own_stream = lambda: STREAM
     with pytest.raises(ApiProblem, match="the collector's own"):
@@ -293,7 +301,7 @@ async def test_who_is_not_enrolled_can_be_marked_or_refused(desk: Desk) -> None:
     with pytest.raises(ApiProblem, match="agents must be enrolled here"):
         registry.heartbeat(PLAIN, beat("old"))
     with pytest.raises(ApiProblem, match="agents must be enrolled here"):
-        registry.check_posted(PLAIN)
+        registry.check_agent(PLAIN)
     with pytest.raises(ApiProblem, match="'plain' is a plain token"):
         await registry.admit(PLAIN, STREAM, "old")
     await registry.admit(await desk.enrol("web01"), STREAM, None)

@@ -41,8 +41,8 @@ class Known:
         if self.refusal:
             raise self.refusal
 
-    def check_posted(self, sender: Sender) -> None:
-        if self.refusal:
+    def check_agent(self, sender: Sender) -> None:
+        if self.refusal and self.refusal.status == 403:
             raise self.refusal
 
     def mark_of(self, sender: Sender) -> tuple[str | None, frozenset[str]]:
