@@ -85,7 +85,7 @@ class AgentDoor:
                 Asked(asked.token, asked.name, asked.host, asked.version, request.remote)
             )
         except ApiProblem as problem:
-            if not wait_s:
+            if not wait_s and problem.status < 500:
                 self._failed.failed(address)
             if problem.kind in _FAILURES:
                 self._enrolments.labels(problem.kind).inc()

@@ -10,7 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from collector.agents.decisions import (
     STATES,
@@ -37,6 +37,9 @@ _AWAY_ROUNDS: Final = 3
 _AWAY_S_MIN: Final = 5.0
 #: Streams that an agent's page names: the newest.
 _STREAMS_SHOWN: Final = 20
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 #: Stores events of the collector's own, once for each key; returns why it could not, None when it did.
 Tell = Callable[[Sequence[Mapping[str, Any]], str], Awaitable[str | None]]
@@ -148,7 +151,7 @@ class AgentRegistry:
         async with self._changing:  # of two that come at once, one is the first
             if self._streams.get(stream) != sender.agent:
                 self._refuse_anothers(stream)
-                await asyncio.to_thread(self._store.bind, stream, sender.agent)
+                await _written(self._store.bind, stream, sender.agent)
                 self._streams[stream] = sender.agent
 
     def _refuse_anothers(self, stream: str) -> None:
@@ -206,7 +209,7 @@ class AgentRegistry:
     async def enrol(self, asked: Asked) -> tuple[Agent, str]:
         """Let an agent in: return it and its own token.  Raises ApiProblem 401, 403, 409 and 422."""
         async with self._changing:
-            agent, token, replaced = await asyncio.to_thread(self._store.enrol, asked, self._was_heard_of)
+            agent, token, replaced = await _written(self._store.enrol, asked, self._was_heard_of)
             if replaced is not None and replaced.id in self._agents:
                 self._agents[replaced.id].revoked = agent.enrolled
             self._agents[agent.id] = agent
@@ -219,7 +222,7 @@ class AgentRegistry:
         async with self._changing:
             agent = self._enrolled(agent_id, "rename")
             if agent.name != name:
-                renamed = await asyncio.to_thread(self._store.rename, replace(agent), name, caller)
+                renamed = await _written(self._store.rename, replace(agent), name, caller)
                 agent.name, agent.former = renamed.name, renamed.former
                 await self._changed()
         return self.get(agent_id)
@@ -228,7 +231,7 @@ class AgentRegistry:
         """End an agent: its token is refused from now on.  Raises ApiProblem 404 and 409."""
         async with self._changing:
             agent = self._enrolled(agent_id, "revoke")
-            agent.revoked = await asyncio.to_thread(self._store.revoke, replace(agent), caller)
+            agent.revoked = await _written(self._store.revoke, replace(agent), caller)
             agent.silent_since = None
             await self._changed()
         log.info("agent_revoked", agent=agent.name, id=agent.id, by=caller)
@@ -322,3 +325,12 @@ class AgentRegistry:
             self._telling.failed(str(error))
         else:
             self._telling.succeeded()
+
+
+async def _written(call: Callable[_P, _T], *arguments: _P.args, **keywords: _P.kwargs) -> _T:
+    """Return what a change of the database returns; raises ApiProblem 503 while it cannot be written."""
+    try:
+        return await asyncio.to_thread(call, *arguments, **keywords)
+    except sqlite3.Error as error:
+        detail = f"the registry cannot be written: {error}; free space or repair the disk, then try again"
+        raise ApiProblem(503, "registry-unavailable", detail, headers={"Retry-After": "5"}) from error

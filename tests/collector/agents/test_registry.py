@@ -197,10 +197,15 @@ async def test_what_cannot_be_written_is_written_later(desk: Desk) -> None:
     await asyncio.to_thread(
         break_it, "broken", "CREATE TRIGGER {} BEFORE INSERT ON agent BEGIN SELECT RAISE(FAIL, 'disk'); END"
     )
+    token = await desk.one_time_token()
+    with pytest.raises(ApiProblem, match="cannot be written") as caught:
+        await desk.registry.enrol(asked(token, "web02"))
+    assert caught.value.status == 503
     desk.registry.heartbeat(sender, beat("web01", version="2.0"))
     assert not await desk.registry.write()
     await asyncio.to_thread(break_it, "broken", "DROP TRIGGER {}")
     assert await desk.registry.write()
+    assert (await desk.registry.enrol(asked(token, "web02")))[0].name == "web02"
     await desk.start()
     assert desk.registry.listed()[0]["version"] == "2.0"
 
