@@ -15,6 +15,8 @@ NAME_CHARS_MAX: Final = 100
 _NAME: Final = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+#: A total: whichever sign a counter of a later version may have.
+Total = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 Text = Annotated[str, msgspec.Meta(max_length=255)]
 Sentence = Annotated[str, msgspec.Meta(max_length=1000)]
 Age = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -51,12 +53,13 @@ class Heartbeat(msgspec.Struct, omit_defaults=True):
     stopping: bool = False
     backlog: Backlog = msgspec.field(default_factory=Backlog)
     lag: Lag = msgspec.field(default_factory=Lag)
-    counters: dict[str, dict[str, Count]] = msgspec.field(default_factory=dict)
+    counters: dict[str, dict[str, Total]] = msgspec.field(default_factory=dict)
     problems: Annotated[list[Sentence], msgspec.Meta(max_length=50)] = msgspec.field(default_factory=list)
 
     def total(self, counter: str) -> int:
-        """Return a counter's sum over the inputs."""
-        return sum(counters.get(counter, 0) for counters in self.counters.values())
+        """Return a counter's sum over the inputs, as far as JSON can write it."""
+        found = sum(counters.get(counter, 0) for counters in self.counters.values())
+        return min(max(found, 0), 2**62)
 
 
 @dataclass

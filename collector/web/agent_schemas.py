@@ -27,7 +27,7 @@ _LAG: Final[dict[str, Schema]] = {
 _COUNTERS: Final[Schema] = {
     "type": "object",
     "description": "Totals by input: lines, events, unparsed, bytes_lost …",
-    "additionalProperties": {"type": "object", "additionalProperties": _COUNT},
+    "additionalProperties": {"type": "object", "additionalProperties": {**_COUNT, "minimum": -(2**62)}},
 }
 _SUMMARY: Final[dict[str, Schema]] = {
     "id": {"type": "string"},

@@ -168,7 +168,7 @@ async def test_a_one_time_token_opens_nothing_else(desk: Desk) -> None:
         ({}, 422, "name"),
         ({**HEARTBEAT, "name": "x" * 101}, 422, "name"),
         ({**HEARTBEAT, "name": ""}, 422, "name"),
-        ({**HEARTBEAT, "counters": {"app": {"lines": -1}}}, 422, "counters"),
+        ({**HEARTBEAT, "counters": {"app": {"lines": "5"}}}, 422, "counters"),
         ({**HEARTBEAT, "counters": {"app": {"lines": 2**63}}}, 422, "counters"),
         ({**HEARTBEAT, "interval_s": 1e9}, 422, "interval_s"),
         ({**HEARTBEAT, "problems": ["x"] * 51}, 422, "problems"),
@@ -184,6 +184,16 @@ async def test_a_heartbeat_that_is_not_as_it_should_be_is_refused(
     assert named in str(problem)
     assert (await desk.ask("GET", "/v1/agents", desk.reader))[1] == {"agents": []}
     assert desk.metrics.get_sample_value("watchbook_agent_heartbeats_total", {"result": "refused"}) == 1
+
+
+async def test_no_heartbeat_can_make_the_list_unreadable(desk: Desk) -> None:
+    _, token = await desk.enrolled()
+    counters = {f"input{number}": {"unparsed": 2**62, "bytes_lost": -(2**62)} for number in range(20)}
+    huge = {"batches": 2**62, "events": 2**62, "bytes": 2**62, "oldest_age_s": 1e12}
+    body = {"name": "\x1b[2J", "counters": counters, "backlog": huge, "lag": {"bytes": 2**62}}
+    assert (await desk.ask("POST", "/v1/heartbeat", token, body))[0] == 200
+    _, found = await desk.ask("GET", "/v1/agents", desk.reader)
+    assert (found["agents"][0]["unparsed"], found["agents"][0]["lost_bytes"]) == (2**62, 0)
 
 
 async def test_a_revoked_agent_is_refused_at_once_and_told_why(desk: Desk) -> None:
