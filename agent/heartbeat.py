@@ -6,6 +6,7 @@ total}}`` and problems (texts).  Ages are counted here, for the clocks of two ho
 """
 
 import asyncio
+import json
 import random
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,8 @@ from typing import Any, Final
 import msgspec
 
 PATH: Final = "/v1/heartbeat"
+#: Below what a collector takes unless it is told otherwise.
+_BYTES_MAX: Final = 60 << 10
 _PROBLEMS_MAX: Final = 20
 _PROBLEM_CHARS_MAX: Final = 500
 #: Inputs whose counters are sent; a host has a few, and the collector takes no document without end.
@@ -63,12 +66,23 @@ class Heartbeat:
 
     async def _send(self, *, stopping: bool) -> None:
         document = {**await asyncio.to_thread(self._describe), "interval_s": self._interval_s, "stopping": stopping}
-        failure = await self._tell(PATH, msgspec.json.encode(document))
+        failure = await self._tell(PATH, _encoded(document))
         self.state.last_error = failure
         if failure is None:
             self.state.sent += 1
         else:
             self.state.failed += 1
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    """Return a document as JSON that the collector takes: without what is long when it is too large."""
+    for left_out in ((), ("counters",), ("counters", "problems")):
+        kept = {name: value for name, value in document.items() if name not in left_out}
+        # A path may hold bytes that are no UTF-8, which Python shows as surrogates and JSON cannot.
+        data = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        if len(data) <= _BYTES_MAX:
+            break
+    return data
 
 
 def describe_agent(status: Mapping[str, Any], host: str, started: str, read: Callable[[], Mapping[str, Any]]) -> Any:
@@ -83,7 +97,7 @@ def describe_agent(status: Mapping[str, Any], host: str, started: str, read: Cal
     }
     try:
         report = read()
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, msgspec.MsgspecError, OSError) as error:
         return {**said, "problems": [_cut(f"the spool cannot be read: {error}")]}
     spool = report.get("spool", {})
     backlog = {name: spool[name] for name in ("batches", "events", "bytes", "oldest_age_s") if name in spool}

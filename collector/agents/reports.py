@@ -63,12 +63,13 @@ def silent(now: int, agent: Agent) -> Report:
     quiet_s = round((now - agent.last_seen) / SECOND_US)
     last = format_rfc3339(agent.last_seen)
     stopped = agent.heartbeat is not None and agent.heartbeat.stopping
-    reason = "it had said that it was being stopped" if stopped else "no heartbeat and no batch came"
+    reason = f"no heartbeat and no batch came for {format_duration(quiet_s)}"
+    reason += "; its last word was that it was being stopped" if stopped else ""
     return _of_agent(
         now, "stop", "agent.silent", agent, f"nothing was heard of the agent {agent.name} since {last}"
     ) | {
         "outcome": "failure",
-        "reason": f"{reason} for {format_duration(quiet_s)}",
+        "reason": reason,
         "details": {"last_seen": last, "host": agent.host, "enrolled": agent.enrolled is not None, "stopped": stopped},
     }
 

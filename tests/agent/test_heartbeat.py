@@ -126,6 +126,20 @@ async def test_it_is_sent_by_the_shippers_session_and_counted(aiohttp_server: Ai
     assert shipper.state.state == "starting"  # a heartbeat is no batch
 
 
+async def test_what_is_no_text_or_too_long_does_not_stop_it(aiohttp_server: AiohttpServer, bench: Bench) -> None:
+    document: dict[str, Any] = {"name": "web01", "lag": {"worst_file": "/var/log/caf\udce9"}, "problems": ["a"]}
+    async with aiohttp.ClientSession() as session:
+        shipper = await shipper_of(session, aiohttp_server, bench)
+        heartbeat = Heartbeat(30, lambda: document, shipper.tell)
+        await heartbeat.say_goodbye(5)
+        document["counters"] = {"x" * 70_000: {"lines": 1}}
+        await heartbeat.say_goodbye(5)
+    assert heartbeat.state.failed == 0
+    assert [each["lag"] for each in bench.got] == [{"worst_file": "/var/log/caf?"}] * 2
+    assert "counters" not in bench.got[1]
+    assert bench.got[1]["problems"] == ["a"]
+
+
 async def test_one_that_fails_is_counted_and_a_new_token_is_taken(
     aiohttp_server: AiohttpServer, bench: Bench, tmp_path: Path
 ) -> None:

@@ -143,6 +143,18 @@ async def test_a_silence_is_told_once_and_so_is_its_end(desk: Desk) -> None:
     assert desk.registry.states()["ok"] == 1
 
 
+async def test_a_silence_says_whether_the_agent_had_said_that_it_was_being_stopped(desk: Desk) -> None:
+    one, two = await desk.enrol("web01"), await desk.enrol("web02")
+    desk.registry.heartbeat(one, beat("web01", stopping=True))
+    desk.registry.heartbeat(two, beat("web02"))
+    assert (await desk.round(11))[-2:] == ["agent.silent", "agent.silent"]
+    reasons = {event["resource.name"]: event["reason"] for event in desk.told[-2:]}
+    assert reasons == {
+        "web01": "no heartbeat and no batch came for 11s; its last word was that it was being stopped",
+        "web02": "no heartbeat and no batch came for 11s",
+    }
+
+
 async def test_a_collector_that_was_away_gives_everybody_their_time_and_repeats_no_silence(desk: Desk) -> None:
     one, two = await desk.enrol("web01"), await desk.enrol("web02")
     for sender in (one, two):
