@@ -3,13 +3,15 @@
 import asyncio
 import os
 import resource
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from typing import Any
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
+from agent.heartbeat import Heartbeat, describe_agent
 from agent.journal import make_journal, salvage_event
 from agent.listen import Inlet, Listener, make_listener
 from agent.parse import FORMATS
@@ -18,10 +20,10 @@ from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.ship import Shipper, make_session
 from agent.spool import Backlog, Mark, Spool, SpoolError, open_spool
-from agent.status import summary, write_status
+from agent.status import read_status, summary, write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
-from watchbook.clock import Clock, now_us, process_start_us
+from watchbook.clock import Clock, format_rfc3339, now_us, process_start_us
 from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.logs import get_logger
 from watchbook.watchdog import Answers, run_watchdog
@@ -86,6 +88,17 @@ async def run_agent(
         session = await stack.enter_async_context(make_session())
         journal = make_journal(spool, backlog, worker, pump.add_event, clock)
         shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=last_used)
+
+        def status() -> dict[str, Any]:
+            found = _status(settings, pump, shipper, redactor, tailer, listeners, clock)
+            return found | {"heartbeat": asdict(heartbeat.state)}
+
+        began = format_rfc3339(clock())
+        heartbeat = Heartbeat(
+            settings.heartbeat_interval,
+            lambda: describe_agent(status(), settings.host, began, lambda: read_status(settings.state, clock())),
+            shipper.tell,
+        )
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -93,7 +106,8 @@ async def run_agent(
                 tasks.create_task(waker.run()),
                 tasks.create_task(_wake_at_stop(stop, waker)),
                 tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, listeners, clock)),
+                tasks.create_task(_report(settings, status)),
+                tasks.create_task(heartbeat.run()),
                 tasks.create_task(
                     run_watchdog(
                         {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s},
@@ -110,8 +124,8 @@ async def run_agent(
             for task in background:
                 task.cancel()
         await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
-        status = _status(settings, pump, shipper, redactor, tailer, listeners, clock) | {"stopped": True}
-        await loop.run_in_executor(worker, write_status, settings.state, status)
+        await heartbeat.say_goodbye(settings.drain_timeout / 4)
+        await loop.run_in_executor(worker, write_status, settings.state, status() | {"stopped": True})
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
 
 
@@ -197,19 +211,10 @@ def _status(
     }
 
 
-async def _report(
-    settings: AgentSettings,
-    pump: Pump,
-    shipper: Shipper,
-    redactor: SecretRedactor | NoRedactor,
-    tailer: Tailer,
-    listeners: Mapping[str, Listener],
-    clock: Clock,
-) -> None:
+async def _report(settings: AgentSettings, status: Callable[[], Mapping[str, Any]]) -> None:
     while True:
-        status = _status(settings, pump, shipper, redactor, tailer, listeners, clock)
         try:
-            await asyncio.to_thread(write_status, settings.state, status)
+            await asyncio.to_thread(write_status, settings.state, status())
         except OSError as error:
             log.warning("status_unwritten", error=str(error))
         await asyncio.sleep(settings.status_interval)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.config import DEFAULT_PATH, load_settings
+from agent.config import DEFAULT_PATH, DEFAULT_STATE, load_settings
 from agent.spool import FolderInUseError, SpoolDamagedError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
@@ -58,6 +58,46 @@ def check(path: Path, config_only: bool, offline: bool) -> None:
     for finding in findings:
         click.echo(f"{'WRONG ' if finding.wrong else 'ok    '} {finding.text}")
     sys.exit(1 if any(finding.wrong for finding in findings) else 0)
+
+
+@agent.command()
+@_config_option
+@click.option("--url", help="Address of the collector; by default that of the configuration.")
+@click.option(
+    "--token",
+    "token",
+    required=True,
+    envvar="WATCHBOOK_ENROLMENT_TOKEN",
+    show_envvar=True,
+    help="The one-time token: 'watchbook collector enrolment create'. '-' reads it from standard input.",
+)
+@click.option("--name", help="Name of this agent; by default the configuration's, else the token's, else the host's.")
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Certificates that the collector's is checked with, instead of the system's.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_STATE,
+    show_default=True,
+    help="Folder of the spool, for a configuration that is not there yet.",
+)
+def enroll(path: Path, url: str | None, token: str, name: str | None, ca_file: Path | None, state: Path) -> None:
+    """Get this agent a token of its own for a one-time token, and write it where the configuration says.
+
+    Run it as root, or as the agent's user. Without a configuration file yet, a small one is written.
+    """
+    from agent.enroll import EnrolError, enrol_host
+
+    given = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 - a dash is no token
+    try:
+        done = enrol_host(path, url=url, token=given, name=name, ca_file=ca_file, state=state)
+    except EnrolError as error:
+        raise click.ClickException(str(error)) from error
+    for line in done:
+        click.echo(line)
 
 
 @agent.command("try")

@@ -22,6 +22,7 @@ DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
 #: The options of an input that say where its lines come from; those whose lines are received, and all.
 RECEIVED: Final[tuple[str, ...]] = ("syslog",)
 SOURCES: Final = ("files", *RECEIVED)
+DEFAULT_STATE = Path("/var/lib/watchbook/agent")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class AgentSettings:
     log_level: Literal["debug", "info", "warning", "error"] = setting("What the agent's own log shows.", "info")
     drain_timeout: Seconds = setting(
         "How long a stop may take; what is unsent by then stays in the spool.", Seconds(10.0), check=positive
+    )
+    heartbeat_interval: Seconds = setting(
+        "How often the agent tells the collector how it is; jittered by a tenth.", Seconds(30.0), check=positive
     )
     status_interval: Seconds = setting(
         "How often the agent writes what 'watchbook agent status' shows.", Seconds(2.0), check=positive

@@ -64,6 +64,9 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
         problems.append(f"sending is {ship['state']}: {ship.get('last_error')}")
     if report["running"]:
         problems.extend(ship.get("problems", ()))
+    refused = live.get("heartbeat", {}).get("last_error") or ""
+    if report["running"] and ship.get("state") != "paused" and refused.startswith(("401", "403")):
+        problems.append(f"the collector refuses this agent: {refused}")
     if report["running"] and live.get("paused"):
         problems.append(f"reading is paused: {live['paused']}")
     problems.extend(f"{path}: {reason}" for path, reason in live.get("errors", {}).items())

@@ -5,6 +5,7 @@ import resource
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -12,13 +13,15 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry
 
-from collector.access import Gate, TokenStore
+from collector.access import Gate, TokenStore, digest_of, issue_agent_token, withdraw_agent_tokens
+from collector.agents import AgentDoor, AgentRegistry, AgentStore, AgentTokens
 from collector.alert import AlertSettings, AlertStore, Sender
 from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.destinations import CheckpointSender
 from collector.detect import Engine, RuleSet
 from collector.exposition import (
+    add_agent_metrics,
     add_destination_metrics,
     add_lag_metric,
     add_process_metrics,
@@ -27,7 +30,7 @@ from collector.exposition import (
 )
 from collector.filters import FilterStore
 from collector.news import News
-from collector.offsite import read_checkpoints, send_checkpoints
+from collector.offsite import append_events, read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
 from collector.refusals import problem_of
@@ -69,6 +72,7 @@ class _Rooms:
     pool: QueryPool
     index: IndexProcess
     checkpoints: CheckpointSender
+    agents: AgentRegistry
     rules: int
 
 
@@ -124,6 +128,19 @@ async def _build(
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)
     await gate.refresh()
+    agents = AgentRegistry(
+        AgentStore(
+            settings.state_db,
+            COMPATIBILITY,
+            AgentTokens(digest_of, issue_agent_token, withdraw_agent_tokens),
+            clock,
+        ),
+        settings.agents,
+        own_stream=lambda: store.own_stream,
+        tokens_changed=gate.refresh,
+        clock=clock,
+    )
+    await agents.load()
     await watch.start()
     checkpoints = await _open_checkpoints(settings, session, clock)
     roster = Roster()
@@ -143,7 +160,8 @@ async def _build(
     add_rule_metrics(registry, store, watch, engine, alerts, sender)
     add_process_metrics(registry, store, pool, index)
     add_destination_metrics(registry, checkpoints)
-    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, len(rules.rules))
+    add_agent_metrics(registry, agents)
+    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, agents, len(rules.rules))
 
 
 async def _open_checkpoints(
@@ -177,13 +195,22 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         settings.receive,
         append=store.append,
         own_stream=lambda: store.own_stream,
-        authorise=lambda request: rooms.gate.authorise(request, "ingest").name,
+        authorise=lambda request: rooms.gate.authorise(request, "ingest"),
         translate=problem_of,
         clock=clock,
         registry=registry,
         room=lambda: _room(rooms),
+        senders=rooms.agents,
+        stored_event=partial(_stored_event, store),
     )
     receiver.add_routes(app)
+    AgentDoor(
+        rooms.agents,
+        settings.agents,
+        authorise=lambda request: rooms.gate.authorise(request, "ingest"),
+        clock=clock,
+        registry=registry,
+    ).add_routes(app)
     add_routes(
         app,
         settings.web,
@@ -193,6 +220,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         scratch=settings.data / "exports",
         filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
         alerts=rooms.alerts,
+        agents=rooms.agents,
         authorise=rooms.gate.authorise,
         registry=registry,
         readiness={
@@ -219,6 +247,7 @@ async def _run(
         tasks.create_task(rooms.gate.run(stop))
         sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
+        registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
@@ -233,6 +262,7 @@ async def _run(
         )
         await stop.asked.wait()
         await runner.cleanup()
+        await registering
         pool.close()
         index.close()
         await indexing
@@ -257,8 +287,21 @@ def _start_bells(settings: CollectorSettings, rooms: _Rooms) -> AsyncIOScheduler
 
 def _flat_event(store: Store, identifier: str) -> Mapping[str, Any] | None:
     """Return one event in flat form; blocks, for the rules' thread."""
-    found = store.reader.event(*parse_event_id(identifier))
+    return _stored_event(store, *parse_event_id(identifier))
+
+
+def _stored_event(store: Store, stream: str, sequence: int, index: int) -> Mapping[str, Any] | None:
+    found = store.reader.event(stream, sequence, index)
     return None if found is None else found[0].batch.event(found[1])
+
+
+async def _tell(store: Store, events: Sequence[Mapping[str, Any]], key: str) -> str | None:
+    """Store events of the collector's own; return why that cannot be done now."""
+    try:
+        await append_events(store, events, key)
+    except (StoreBusyError, StoreUnavailableError) as error:
+        return str(error)
+    return None
 
 
 async def _serve_index(store: Store, frame: Frame) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from collector.access import SCOPES, TokenError, TokenStore
+from collector.access import ENROLMENT_PREFIX, SCOPES, TokenError, TokenStore, digest_of, new_token
+from collector.agents import EnrolmentStore, TokenMaker, enrolment_commands
 from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
 from collector.detect import RuleSet, load_rules
 from collector.lifecycle import LifecycleSettings
@@ -119,14 +120,28 @@ def revoke(path: Path, name: str) -> None:
     """End the token NAME: the collector refuses it within a second."""
     settings = load_settings(path)
     with _tokens(settings) as tokens:
-        if not tokens.revoke(name):
-            raise click.ClickException(f"there is no valid token named {name!r}")
+        try:
+            if not tokens.revoke(name):
+                raise click.ClickException(f"there is no valid token named {name!r}")
+        except TokenError as error:
+            raise click.ClickException(str(error)) from error
 
 
 def _retention(path: Path) -> tuple[LifecycleSettings, Path]:
     settings = load_settings(path)
     return settings.retention, settings.retention_db
 
+
+@contextmanager
+def _enrolments(path: Path) -> Iterator[EnrolmentStore]:
+    settings = load_settings(path)
+    with _refusing(settings):
+        open_state(settings.state_db).close()
+        maker = TokenMaker(lambda: new_token(ENROLMENT_PREFIX), digest_of)
+        yield EnrolmentStore(settings.state_db, COMPATIBILITY, maker)
+
+
+collector.add_command(enrolment_commands(_enrolments, _config_option))
 
 for _command in (*retention_commands(_retention, _config_option), *segment_commands(_config_option)):
     collector.add_command(_command)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from collector.access import AccessSettings
+from collector.agents import AgentsSettings
 from collector.alert import AlertLimits, ChannelSettings, channel_problems
 from collector.archive import ArchiveSettings
 from collector.destinations import CheckpointSettings, destination_problems
@@ -71,6 +72,7 @@ class CollectorSettings:
     filters: FilterSettings = setting("Limits of saved filters.", default_factory=FilterSettings)
     web: WebSettings = setting("The HTTP face.", default_factory=WebSettings)
     access: AccessSettings = setting("Tokens.", default_factory=AccessSettings)
+    agents: AgentsSettings = setting("The registry of agents.", default_factory=AgentsSettings)
 
     @property
     def segments(self) -> Path:

@@ -6,11 +6,12 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from collector.agents import AgentRegistry
 from collector.alert import AlertStore, Sender
 from collector.block import DecodedBlock
 from collector.destinations import CheckpointSender
 from collector.detect import Engine
-from collector.metrics import add_counters, add_gauge
+from collector.metrics import add_counters, add_gauge, add_gauges
 from collector.processes import IndexProcess, QueryPool
 from collector.store import Store
 from collector.watch import Watch
@@ -134,6 +135,18 @@ def add_process_metrics(registry: CollectorRegistry, store: Store, pool: QueryPo
         "Requests of senders that waited because too much was not indexed yet ('processes.index_behind_max').",
         (),
         lambda: [((), index.waited)],
+    )
+
+
+def add_agent_metrics(registry: CollectorRegistry, agents: AgentRegistry) -> None:
+    """Add how many agents are in which state."""
+    add_gauges(registry, "watchbook_agents", "Agents by state.", "state", agents.states)
+    add_counters(
+        registry,
+        "watchbook_agents_unlisted",
+        "Heartbeats and batches of agents under plain tokens that are not listed ('agents.unenrolled_max').",
+        (),
+        lambda: [((), agents.unlisted)],
     )
 
 

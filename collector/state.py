@@ -1,4 +1,4 @@
-"""The file ``state.db``: tokens, saved filters, alerts, the outbox.  Each room brings its own migrations."""
+"""The file ``state.db``: tokens, agents, saved filters, alerts, the outbox.  Each room brings its own migrations."""
 
 import sqlite3
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Final
 from sqlite_utils import Database
 
 from collector.access import MIGRATIONS as ACCESS_MIGRATIONS
+from collector.agents import MIGRATIONS as AGENT_MIGRATIONS
 from collector.alert import MIGRATIONS as ALERT_MIGRATIONS
 from collector.filters import MIGRATIONS as FILTER_MIGRATIONS
 from watchbook.database import connect
@@ -21,7 +22,7 @@ def open_state(path: Path) -> sqlite3.Connection:
     connection = connect(path, compatibility=COMPATIBILITY)
     try:
         database = Database(connection)
-        for migrations in (ACCESS_MIGRATIONS, ALERT_MIGRATIONS, FILTER_MIGRATIONS):
+        for migrations in (ACCESS_MIGRATIONS, AGENT_MIGRATIONS, ALERT_MIGRATIONS, FILTER_MIGRATIONS):
             migrations.apply(database)
         connection.execute(f"PRAGMA user_version={COMPATIBILITY}")
     except BaseException:

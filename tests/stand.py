@@ -196,7 +196,8 @@ class Stand:
                 after = infos[-1].number
                 for info in infos:
                     column = reader.read(info).batch.column("details") or []
-                    numbers.update(msgspec.json.decode(raw)[field] for raw in column if raw is not None)
+                    details = [msgspec.json.decode(raw) for raw in column if raw is not None]
+                    numbers.update(each[field] for each in details if field in each)  # the collector's own have none
         finally:
             reader.close()
         return numbers

@@ -35,6 +35,11 @@ FLAG_TRUNCATED: Final = "truncated"
 #: Set when bytes that are not UTF-8 were replaced.
 FLAG_REPLACED: Final = "encoding_replaced"
 
+#: Set by the collector: the event names another agent than the one whose token it came under.
+FLAG_MISMATCH: Final = "agent_mismatch"
+#: Set by the collector where it is told to: the event came under a token that is no enrolled agent's.
+FLAG_UNVERIFIED: Final = "agent_unverified"
+
 
 class Field(NamedTuple):
     """One field of the event: dotted name, kind of value, what it means, and the values allowed (if they are few)."""

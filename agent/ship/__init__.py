@@ -1,10 +1,10 @@
 """Shipping: batches to the collector over HTTP, in order, retried for ever, nothing dropped."""
 
 from agent.ship.connection import Connection, Probe, make_session
-from agent.ship.settings import ShipSettings, ship_problems
+from agent.ship.settings import ShipSettings, TlsSettings, ship_problems
 from agent.ship.shipper import Journal, Shipper
 from agent.ship.state import ShipState
-from agent.ship.tls import expiry_problems
+from agent.ship.tls import expiry_problems, followed_context
 
 __all__ = [
     "Connection",
@@ -13,7 +13,9 @@ __all__ = [
     "ShipSettings",
     "ShipState",
     "Shipper",
+    "TlsSettings",
     "expiry_problems",
+    "followed_context",
     "make_session",
     "ship_problems",
 ]

@@ -120,6 +120,20 @@ class Connection:
             return Verdict(Kind.RETRY, _NOT_OURS), False
         return judge(status, answered, body, self._clock()), status == 200 and bool(body.get("duplicate"))
 
+    async def tell(self, place: int, path: str, document: bytes, member: str) -> str | None:
+        """Post a JSON document beside the batches, once; return why it failed.  A collector answers with ``member``."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            status, answered, body = await self._ask(place, "POST", path, headers, document)
+        except (TokenError, _NoAnswerError) as error:
+            return str(error)
+        if status == 200 and not (isinstance(body, dict) and member in body):
+            return _NOT_OURS
+        verdict = judge(status, answered, body, self._clock())
+        if verdict.kind is Kind.REFUSED:
+            self.forget_token(place)
+        return None if verdict.kind is Kind.ACCEPTED else verdict.reason
+
     async def probe(self, place: int) -> Probe:
         """Ask with a batch request without a batch: a collector that takes the token answers 400, another 401."""
         try:

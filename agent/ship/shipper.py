@@ -94,6 +94,10 @@ class Shipper:
         first = self.state.collectors[0]
         return [f"{self.url} stands in for {first.url}: {first.last_error or 'it had failed before the start'}"]
 
+    async def tell(self, path: str, document: bytes) -> str | None:
+        """Post a JSON document to the collector in use, beside the batches and once; return why it failed."""
+        return await self._connection.tell(self._rota.current, path, document, "enrolled")
+
     async def run(self) -> None:
         """Send until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -12,7 +12,29 @@ process created works with the first request that carries it; a revoked one stop
 from collector.access.gate import Gate
 from collector.access.migrations import MIGRATIONS
 from collector.access.settings import AccessSettings
-from collector.access.token_store import TokenStore
-from collector.access.tokens import SCOPES, Principal, Token, TokenError
+from collector.access.token_store import TokenStore, issue_agent_token, withdraw_agent_tokens
+from collector.access.tokens import (
+    ENROLMENT_PREFIX,
+    SCOPES,
+    Principal,
+    Token,
+    TokenError,
+    digest_of,
+    new_token,
+)
 
-__all__ = ["MIGRATIONS", "SCOPES", "AccessSettings", "Gate", "Principal", "Token", "TokenError", "TokenStore"]
+__all__ = [
+    "ENROLMENT_PREFIX",
+    "MIGRATIONS",
+    "SCOPES",
+    "AccessSettings",
+    "Gate",
+    "Principal",
+    "Token",
+    "TokenError",
+    "TokenStore",
+    "digest_of",
+    "issue_agent_token",
+    "new_token",
+    "withdraw_agent_tokens",
+]

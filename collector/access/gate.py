@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from collector.access.settings import AccessSettings
 from collector.access.token_store import TokenStore
-from collector.access.tokens import Principal, TokenBook
+from collector.access.tokens import ENROLMENT_PREFIX, Principal, TokenBook
 from collector.problem import ApiProblem
 from watchbook.clock import SECOND_US, Clock, now_us
 from watchbook.daemon import Stop
@@ -37,7 +37,7 @@ class Gate:
         self._failures = RepeatedFailure(log.error, "tokens_refresh", clock)
         self._refused = Counter(
             "watchbook_access_refused",
-            "Requests refused for their token: missing, unknown, scope.",
+            "Requests refused for their token: missing, unknown, revoked, enrolment (a one-time token), scope.",
             ["reason"],
             registry=registry,
         )
@@ -59,10 +59,7 @@ class Gate:
             )  # fmt: skip
         principal = self.authenticate(token)
         if principal is None:
-            raise self._refusal(
-                "unknown", 401, "this token is unknown or was revoked; 'watchbook collector token list' shows the "
-                "valid ones", f'{_REALM}, error="invalid_token"',
-            )  # fmt: skip
+            raise self._unknown(token)
         if not principal.may(scope):
             raise self._refusal(
                 "scope", 403, f"the token {principal.name!r} may {' and '.join(sorted(principal.scopes))}, this needs "
@@ -131,6 +128,28 @@ class Gate:
         except sqlite3.Error as error:
             self._uses = {**uses, **self._uses}
             self._failures.failed(str(error))
+
+    def _unknown(self, text: str) -> ApiProblem:
+        invalid = f'{_REALM}, error="invalid_token"'
+        revoked = self._book.revoked(text)
+        if revoked is not None and revoked.agent is not None:
+            return self._refusal(
+                "revoked", 401, f"the agent {revoked.agent} that this token was for was revoked; to let it in again, "
+                "enrol it: 'watchbook collector enrolment create'", invalid,
+            )  # fmt: skip
+        if revoked is not None:
+            return self._refusal(
+                "revoked", 401, f"this token, named {revoked.name!r}, was revoked; 'watchbook collector token list' "
+                "shows the valid ones", invalid,
+            )  # fmt: skip
+        if text.startswith(ENROLMENT_PREFIX):
+            return self._refusal(
+                "enrolment", 401, "this one-time token is for enrolling an agent, which gives the agent a token of "
+                "its own: run 'watchbook agent enroll' on its host", invalid,
+            )  # fmt: skip
+        return self._refusal(
+            "unknown", 401, "this token is unknown; 'watchbook collector token list' shows the valid ones", invalid
+        )
 
     def _refusal(self, reason: str, status: int, detail: str, challenge: str) -> ApiProblem:
         self._refused.labels(reason).inc()

@@ -5,10 +5,29 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from collector.access.tokens import Token, TokenError, check_name, check_scopes, digest_of, new_token
 from watchbook.clock import Clock, now_us
 from watchbook.database import connect, connect_readonly
+
+#: What the names of the tokens of enrolled agents begin with; the agent's id follows.
+AGENT_NAME: Final = "agent:"
+
+
+def issue_agent_token(connection: sqlite3.Connection, agent: str, now: int) -> str:
+    """Make an agent's own token in the transaction under way and return it; it may send, and nothing else."""
+    token = new_token()
+    connection.execute(
+        "INSERT INTO token (name, scopes, hash, created, agent) VALUES (?, 'ingest', ?, ?, ?)",
+        (f"{AGENT_NAME}{agent}", digest_of(token), now, agent),
+    )
+    return token
+
+
+def withdraw_agent_tokens(connection: sqlite3.Connection, agent: str, now: int) -> None:
+    """End an agent's tokens in the transaction under way."""
+    connection.execute("UPDATE token SET revoked = ? WHERE agent = ? AND revoked IS NULL", (now, agent))
 
 
 class TokenStore:
@@ -28,6 +47,8 @@ class TokenStore:
     def create(self, name: str, scopes: Iterable[str]) -> str:
         """Make a token and return it: the only time that it can be read.  Raises TokenError."""
         check_name(name)
+        if name.startswith(AGENT_NAME):
+            raise TokenError(f"names that begin with {AGENT_NAME!r} are those of enrolled agents; choose another")
         checked = check_scopes(scopes)
         token = new_token()
         row = (name, " ".join(checked), digest_of(token), self._clock())
@@ -39,7 +60,10 @@ class TokenStore:
         return token
 
     def revoke(self, name: str) -> bool:
-        """End a token; return whether there was one of that name."""
+        """End a token; return whether there was one of that name.  Raises TokenError for an enrolled agent's."""
+        if name.startswith(AGENT_NAME):
+            agent = name.removeprefix(AGENT_NAME)
+            raise TokenError(f"{name!r} is an enrolled agent's; end both with: watchbook agents revoke {agent}")
         with self._writing() as connection:
             return (
                 connection.execute(
@@ -81,7 +105,7 @@ class TokenStore:
 
     def _read(self) -> list[Token]:
         rows = self._connection().execute(
-            "SELECT id, name, scopes, hash, created, last_used, revoked FROM token ORDER BY id"
+            "SELECT id, name, scopes, hash, created, last_used, revoked, agent FROM token ORDER BY id"
         )
         return [Token(row[0], row[1], tuple(row[2].split()), *row[3:]) for row in rows]
 

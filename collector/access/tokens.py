@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 PREFIX: Final = "wb_"
+#: What a one-time token for enrolling an agent begins with: it opens nothing else.
+ENROLMENT_PREFIX: Final = "wbe_"
 TOKEN_CHARS_MAX: Final = 128
 #: ``admin`` includes the others.
 SCOPES: Final = ("ingest", "read", "admin")
@@ -25,7 +27,7 @@ class TokenError(ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """A token as it is remembered; times are microseconds since the epoch."""
+    """A token as it is remembered; times are microseconds since the epoch, ``agent`` is whose it is, if an agent's."""
 
     id: int
     name: str
@@ -34,23 +36,25 @@ class Token:
     created: int
     last_used: int | None
     revoked: int | None
+    agent: str | None = None
 
 
 class Principal(NamedTuple):
-    """Who sent a request."""
+    """Who sent a request; ``agent`` is the id of the enrolled agent whose token it is."""
 
     token_id: int
     name: str
     scopes: frozenset[str]
+    agent: str | None = None
 
     def may(self, scope: str) -> bool:
         """Return whether the scope is theirs."""
         return scope in self.scopes or "admin" in self.scopes
 
 
-def new_token() -> str:
+def new_token(prefix: str = PREFIX) -> str:
     """Return a fresh token."""
-    return PREFIX + secrets.token_urlsafe(32)
+    return prefix + secrets.token_urlsafe(32)
 
 
 def digest_of(token: str) -> bytes:
@@ -75,18 +79,27 @@ def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 class TokenBook:
-    """The tokens that are valid, found by what is stored of them."""
+    """The tokens that are valid, and those that were, found by what is stored of them."""
 
     def __init__(self, tokens: Iterable[Token] = ()) -> None:
-        self._by_digest: Mapping[bytes, Token] = {token.digest: token for token in tokens if token.revoked is None}
+        self._by_digest: Mapping[bytes, Token] = {token.digest: token for token in tokens}
 
     def find(self, text: str) -> Principal | None:
-        """Return whose token the text is, None when it is nobody's."""
+        """Return whose token the text is, None when it is nobody's (any more)."""
+        token = self._found(text)
+        if token is None or token.revoked is not None:
+            return None
+        return Principal(token.id, token.name, frozenset(token.scopes), token.agent)
+
+    def revoked(self, text: str) -> Token | None:
+        """Return the token that the text was until it was revoked."""
+        token = self._found(text)
+        return None if token is None or token.revoked is None else token
+
+    def _found(self, text: str) -> Token | None:
         if not text.startswith(PREFIX) or len(text) > TOKEN_CHARS_MAX:
             return None
         digest = digest_of(text)
         token = self._by_digest.get(digest)
         # The look-up says nothing about the token: digests cannot be chosen.  Compared once more in constant time.
-        if token is None or not hmac.compare_digest(token.digest, digest):
-            return None
-        return Principal(token.id, token.name, frozenset(token.scopes))
+        return token if token is not None and hmac.compare_digest(token.digest, digest) else None

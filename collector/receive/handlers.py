@@ -1,8 +1,10 @@
 """``POST /v1/batches`` and ``POST /v1/events``."""
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import orjson
@@ -11,11 +13,22 @@ from prometheus_client import CollectorRegistry, Counter
 
 from collector.problem import ApiProblem, ErrorEntry
 from collector.receive.posted import NDJSON, PostedError, flat_event, split_body
+from collector.receive.provenance import (
+    AnySender,
+    Sender,
+    Senders,
+    StoredEvent,
+    claim_of,
+    is_perhaps_stored,
+    marked,
+    was_stored,
+    wrong_claims,
+)
 from collector.receive.quick import quick_batch
 from collector.receive.settings import ReceiveSettings
 from watchbook import wire
 from watchbook.clock import Clock
-from watchbook.event import event_id
+from watchbook.event import FLAG_MISMATCH, FLAG_UNVERIFIED, event_id
 
 _STREAM = re.compile(r"[0-9a-f]{32}")
 _INDICES = tuple(map(str, range(wire.EVENTS_MAX)))
@@ -44,6 +57,10 @@ async def _no_wait() -> None:
     """There is always room."""
 
 
+def _nothing(*_: object) -> None:
+    """Nothing is known of what was stored before."""
+
+
 class Append(Protocol):
     """The store's append: returns when the batch is on disk."""
 
@@ -65,8 +82,9 @@ class Receiver:
     """Handlers of what comes in.
 
     ``translate`` turns an error of the store into the problem that answers it (None: it is none of the store's).
-    ``authorise(request)`` returns the name of the token's holder, or raises the problem that answers it.
-    ``room()`` returns when it is time to take more; until then a sender waits.
+    ``authorise(request)`` returns whose token it is, or raises the problem that answers it.
+    ``room()`` returns when it is time to take more; until then a sender waits.  ``senders`` knows who may send what.
+    ``stored_event(stream, sequence, index)`` returns a stored event in flat form, None: there is none; it may block.
     """
 
     def __init__(
@@ -75,11 +93,13 @@ class Receiver:
         *,
         append: Append,
         own_stream: Callable[[], str],
-        authorise: Callable[[web.Request], str],
+        authorise: Callable[[web.Request], Sender],
         translate: Callable[[Exception], ApiProblem | None],
         clock: Clock,
         registry: CollectorRegistry,
         room: Callable[[], Awaitable[None]] = _no_wait,
+        senders: Senders | None = None,
+        stored_event: StoredEvent = _nothing,
     ) -> None:
         self._settings = settings
         self._append = append
@@ -88,6 +108,8 @@ class Receiver:
         self._translate = translate
         self._clock = clock
         self._room = room
+        self._senders = senders or AnySender()
+        self._stored_event = stored_event
         self._events = Counter("watchbook_receive_events", "Events that were stored.", ["route"], registry=registry)
         self._batches = Counter(
             "watchbook_receive_batches", "Requests whose events were stored.", ["route"], registry=registry
@@ -101,6 +123,11 @@ class Receiver:
         self._refusals = Counter(
             "watchbook_receive_refused", "Requests refused, by the kind of the problem.", ["kind"], registry=registry
         )
+        self._marked = Counter(
+            "watchbook_receive_marked", "Events that were given a flag on arrival.", ["flag"], registry=registry
+        )
+        for flag in (FLAG_MISMATCH, FLAG_UNVERIFIED):
+            self._marked.labels(flag)
 
     def add_routes(self, app: web.Application) -> None:
         """Add the two routes."""
@@ -109,7 +136,9 @@ class Receiver:
 
     async def post_batch(self, request: web.Request) -> web.Response:
         """Take one batch of an agent's stream."""
-        self._authorise(request)
+        sender = self._authorise(request)
+        with self._counting_refusals():
+            self._senders.check_agent(sender)
         stream, sequence = self._stream_and_sequence(request)
         elsewhere_from = self._elsewhere_from(request)
         if request.content_type != wire.CONTENT_TYPE:
@@ -120,12 +149,25 @@ class Receiver:
             batch = wire.decode_batch(body, bytes_max=self._settings.batch_bytes_max)
         except wire.WireError as error:
             raise self._wire_problem(error) from error
-        appended = await self._store(stream, sequence, body, batch, None, elsewhere_from)
+        try:
+            await self._admit(sender, stream, batch)
+            checked = self._marked_batch(sender, batch, all_of_them=True)
+            data = body if checked is batch else wire.encode_batch(checked.n, checked.columns)
+            appended = await self._store(stream, sequence, data, checked, None, elsewhere_from)
+        except ApiProblem as problem:
+            if not is_perhaps_stored(problem):
+                raise
+            if not await asyncio.to_thread(was_stored, self._stored_event, stream, sequence, batch):
+                raise
+            self._repeats.labels("batches").inc()
+            return _answer({"duplicate": True, "sequence": sequence, "events": batch.n})
+        if checked is not batch and not appended.repeat:
+            self._count_marked(checked, batch)
         return _answer({"duplicate": appended.repeat, "sequence": appended.sequence, "events": appended.n})
 
     async def post_events(self, request: web.Request) -> web.Response:
         """Take events as JSON: one object, an array, or NDJSON."""
-        holder = self._authorise(request)
+        sender = self._authorise(request)
         if request.content_type not in ("application/json", NDJSON):
             raise self._refused(415, "media-type", "expected Content-Type application/json or application/x-ndjson")
         key = request.headers.get("Idempotency-Key")
@@ -136,12 +178,49 @@ class Receiver:
         batch = self._posted(body, request.content_type)
         if not batch.n:
             return _answer({"accepted": 0, "ids": [], "duplicate": False})
+        if claim_of(batch) is not None:
+            with self._counting_refusals():
+                self._senders.check_agent(sender)
         stream = self._own_stream()
-        identity = (f"{holder}\0{key}", hashlib.sha256(body).digest()) if key else None
-        appended = await self._store(stream, None, self._encoded(batch), batch, identity)
+        identity = (f"{sender.name}\0{key}", hashlib.sha256(body).digest()) if key else None
+        checked = self._marked_batch(sender, batch, all_of_them=False)
+        appended = await self._store(stream, None, self._encoded(checked), checked, identity)
+        if checked is not batch and not appended.repeat:
+            self._count_marked(checked, batch)
         stem = event_id(stream, appended.sequence, 0).removesuffix("0")
         ids = [stem + index for index in _INDICES[: appended.n]]
         return _answer({"accepted": appended.n, "ids": ids, "duplicate": appended.repeat})
+
+    async def _admit(self, sender: Sender, stream: str, batch: wire.Batch) -> None:
+        with self._counting_refusals():
+            await self._senders.admit(sender, stream, claim_of(batch) if sender.agent is None else None)
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiProblem as problem:
+            self._refusals.labels(problem.kind).inc()
+            raise
+
+    def _marked_batch(self, sender: Sender, batch: wire.Batch, *, all_of_them: bool) -> wire.Batch:
+        """Return the batch with a flag at what is not known to come from whom it says; the batch itself if all is.
+
+        ``all_of_them``: of a sender who is not known, events that name no agent are marked too.
+        """
+        flag, right = self._senders.mark_of(sender)
+        if flag is None:
+            return batch
+        if all_of_them and flag == FLAG_UNVERIFIED:
+            return marked(batch, flag, range(batch.n))
+        wrong = wrong_claims(batch, right)
+        return marked(batch, flag, wrong) if wrong else batch
+
+    def _count_marked(self, checked: wire.Batch, batch: wire.Batch) -> None:
+        for flag in (FLAG_MISMATCH, FLAG_UNVERIFIED):
+            after, before = (_flagged(each, flag) for each in (checked, batch))
+            if after > before:
+                self._marked.labels(flag).inc(after - before)
 
     def _posted(self, body: bytes, content_type: str) -> wire.Batch:
         settings, lines = self._settings, content_type == NDJSON
@@ -237,6 +316,10 @@ class Receiver:
     def _refused(self, status: int, kind: str, detail: str, *, errors: Sequence[ErrorEntry] = ()) -> ApiProblem:
         self._refusals.labels(kind).inc()
         return ApiProblem(status, kind, detail, errors=errors)
+
+
+def _flagged(batch: wire.Batch, flag: str) -> int:
+    return sum(flag in flags for flags in batch.column("flags") or () if flags is not None)
 
 
 def _answer(document: Mapping[str, Any]) -> web.Response:

@@ -1,8 +1,8 @@
 """The HTTP face: routes, parameters, errors, the description of them all.
 
 - ``application`` makes the aiohttp application and adds the routes; ``middleware`` is what every request goes through.
-- ``events``, ``tail``, ``export``, ``filters``, ``alerts`` and ``health`` hold the handlers; they ask the rooms behind
-  ``ports``, and the query processes through :class:`collector.block.Answerer`.
+- ``events``, ``tail``, ``export``, ``filters``, ``alerts``, ``agents`` and ``health`` hold the handlers; they ask the
+  rooms behind ``ports``, and the query processes through :class:`collector.block.Answerer`.
 - ``vocabulary`` declares query parameters once, for reading them (``parameters``, ``asking``) and for the description.
 - ``representation`` and ``coding``: entity tags and compression; ``stream``: the frames of a tail.
 - ``tls`` follows the files of the certificate.
@@ -14,11 +14,21 @@ never block the loop; an answer that cannot be finished is broken off and never 
 
 from collector.web.application import add_routes, make_application, runner_options
 from collector.web.openapi import openapi_document
-from collector.web.ports import AlertReader, Authorise, Caller, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.ports import (
+    AgentKeeper,
+    AlertReader,
+    Authorise,
+    Caller,
+    FilterKeeper,
+    News,
+    ReadinessCheck,
+    RunAlone,
+)
 from collector.web.settings import WebSettings
 from collector.web.tls import ServerTls, tls_findings
 
 __all__ = [
+    "AgentKeeper",
     "AlertReader",
     "Authorise",
     "Caller",

@@ -9,13 +9,14 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 
 from collector.block import Answerer
+from collector.web.agents import AgentHandlers
 from collector.web.alerts import AlertHandlers
 from collector.web.events import EventHandlers
 from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
-from collector.web.ports import AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.ports import AgentKeeper, AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
 from collector.web.representation import representing
 from collector.web.settings import WebSettings
 from collector.web.tail import TailHandlers
@@ -48,6 +49,7 @@ def add_routes(
     scratch: Path,
     filters: FilterKeeper,
     alerts: AlertReader,
+    agents: AgentKeeper,
     authorise: Authorise,
     registry: CollectorRegistry,
     readiness: Mapping[str, ReadinessCheck],
@@ -69,6 +71,11 @@ def add_routes(
         ExportHandlers(answerer, run_alone, scratch, authorise, settings, registry),
     )
     _add_filters(app, FilterHandlers(filters, answerer, authorise))
+    agent_handlers = AgentHandlers(agents, authorise)
+    app.router.add_get("/v1/agents", agent_handlers.list)
+    app.router.add_get("/v1/agents/{id}", agent_handlers.get)
+    app.router.add_patch("/v1/agents/{id}", agent_handlers.change)
+    app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
     alert_handlers = AlertHandlers(alerts, authorise)
     app.router.add_get("/v1/alerts", alert_handlers.list)
     app.router.add_get("/v1/alerts/{id}", alert_handlers.get)

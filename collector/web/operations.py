@@ -1,5 +1,6 @@
 """The operations of the API, as OpenAPI 3.1 says them: one entry a route and method."""
 
+from collector.web.agent_operations import agent_operations
 from collector.web.filter_operations import filter_operations
 from collector.web.operation import (
     EVENT_ID,
@@ -39,6 +40,7 @@ def operations() -> dict[tuple[str, str], Operation]:
         ("GET", "/v1/alerts/{id}"): conditional(
             operation("getAlert", "Get one alert.", ref("Alert"), parameters=[ID], errors=(*READ_ERRORS, 404))
         ),
+        **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),
         ("POST", "/v1/events"): _post_events(),
     }

@@ -26,6 +26,26 @@ class AlertReader(Protocol):
         ...
 
 
+class AgentKeeper(Protocol):
+    """Knows the agents.  Belongs to the event loop, but for ``listed``.  Raises ApiProblem 404, 409 and 422."""
+
+    def listed(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Return all agents, or those in one state; may be called in worker threads."""
+        ...
+
+    def get(self, agent_id: str) -> Mapping[str, Any]:
+        """Return all that is known of an agent."""
+        ...
+
+    async def rename(self, agent_id: str, name: str, caller: str) -> Mapping[str, Any]:
+        """Give an enrolled agent another name and return it."""
+        ...
+
+    async def revoke(self, agent_id: str, caller: str) -> None:
+        """End an enrolled agent and its token."""
+        ...
+
+
 class News(Protocol):
     """Tells that events were stored.  Belongs to the event loop; any number may wait; a wait may be cancelled."""
 

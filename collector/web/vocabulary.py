@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from collector.finding import LEVELS
+from collector.web.agent_schemas import AGENT_STATES
 from collector.web.parameters import Parameter
 from watchbook.event import ACTOR_TYPES
 
@@ -150,6 +151,7 @@ TAIL: Final = (
         {"type": "integer", "minimum": 0},
     ),
 )
+AGENTS: Final = (Parameter("state", "Only agents in this state.", {"type": "string", "enum": list(AGENT_STATES)}),)
 ALERTS: Final = (
     Parameter("status", "The alert's status.", {"type": "string", "enum": ["open", "resolved"]}),
     Parameter("rule", "The id of the rule."),

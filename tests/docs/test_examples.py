@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_the_example_configuration_of_the_collector_is_right() -> None:
 
 def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
     text = (ROOT / "config" / "collector.yaml").read_text()
-    sections = ("web", "rules", "notify", "retention", "checkpoints", "processes", "index")
+    sections = ("web", "rules", "notify", "retention", "checkpoints", "agents", "processes", "index")
     opened = re.sub(rf"^# (?=(?:{'|'.join(sections)}):|  )", "", text, flags=re.MULTILINE)
     assert set(re.findall(r"^(\w+):", opened, re.MULTILINE)) == {"listen", "data", *sections}
     path = tmp_path / "collector.yaml"
@@ -73,6 +74,7 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     assert (settings.retention.keep, settings.processes, settings.index) == (
         plain.retention.keep, plain.processes, plain.index
     )  # fmt: skip
+    assert settings.agents == replace(plain.agents, unenrolled="refuse")
     assert [scope.category or scope.org for scope in settings.retention.scopes] == ["access", "acme"]
     assert [destination.name for destination in settings.checkpoints.send] == ["vault", "share", "central-log"]
     assert len(load_rules(settings.rules).rules) == len(load_rules([shipped_folder("rules")]).rules)

@@ -17,15 +17,19 @@ Item = bytes | msgspec.Raw
 
 _TONES: Final = {
     "failure": "red", "in_progress": "yellow", "pending": "yellow",
+    "silent": "red", "behind": "yellow", "never_seen": "yellow", "revoked": "dim",
     "low": "cyan", "medium": "yellow", "high": "red", "critical": "bold red",
 }  # fmt: skip
 #: (column, its share of the width); None: as wide as its longest cell.
 _SHARES: Final[dict[str, int | None]] = {
     "time": None, "last": None, "actor": 4, "action": 3, "resource": 4, "outcome": None, "ip": 3, "message": 8,
     "level": None, "status": None, "rule": 5, "group": 5, "count": None, "id": 3,
+    "state": None, "agent": 4, "seen": None, "version": None, "host": 3, "unsent": None, "oldest": None, "unread": None,
+    "unparsed": None, "lost": None,
     "name": 3, "for": None, "owner": 2, "selects": 8,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
+_NUMBERS: Final = frozenset({"count", "unsent", "oldest", "unread", "unparsed", "lost"})
 #: A terminal below this width wraps cells instead of cutting them.
 NARROW_COLUMNS: Final = 100
 #: What a terminal may act on although JSON allows it unescaped: DEL, C1, and characters that turn text around.
@@ -76,10 +80,10 @@ class TablePrinter:
         )  # fmt: skip
         narrow = self._console.width < NARROW_COLUMNS
         for head in self._heads:
-            title = f"{head} ({'UTC' if self._utc else 'local'})" if head in ("time", "last") else head
+            title = f"{head} ({'UTC' if self._utc else 'local'})" if head in ("time", "last", "seen") else head
             table.add_column(
                 Text(title), ratio=_SHARES[head], min_width=_LEAST.get(head), no_wrap=not narrow,
-                overflow="fold" if narrow else "ellipsis", justify="right" if head == "count" else "left",
+                overflow="fold" if narrow else "ellipsis", justify="right" if head in _NUMBERS else "left",
             )  # fmt: skip
         for row in rows:
             table.add_row(*(Text(cell) for cell in row.cells), style=_TONES.get(row.tone or ""))

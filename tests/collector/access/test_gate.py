@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 from sqlite_utils.db import Database
 
-from collector.access import MIGRATIONS, AccessSettings, Gate, TokenStore
+from collector.access import ENROLMENT_PREFIX, MIGRATIONS, AccessSettings, Gate, TokenStore, new_token
 from collector.problem import ApiProblem
 from watchbook.daemon import Stop
 from watchbook.database import connect
@@ -92,7 +92,16 @@ async def test_a_revoked_token_ends_with_the_next_refresh(door: Door) -> None:
     assert (await door.get(token))[0] == 200
     await asyncio.to_thread(door.store.revoke, "alice")
     await door.gate.refresh()
-    assert (await door.get(token))[0] == 401
+    status, text, challenge = await door.get(token)
+    assert (status, challenge) == (401, 'Bearer realm="watchbook", error="invalid_token"')
+    assert "this token, named 'alice', was revoked" in text
+    assert door.registry.get_sample_value("watchbook_access_refused_total", {"reason": "revoked"}) == 1
+
+
+async def test_a_one_time_token_says_what_it_is_for(door: Door) -> None:
+    status, text, _ = await door.get(new_token(ENROLMENT_PREFIX))
+    assert status == 401
+    assert "run 'watchbook agent enroll' on its host" in text
 
 
 async def test_the_gate_keeps_itself_up_to_date_and_notes_uses_when_it_stops(door: Door) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils.db import Database
 
-from collector.access import MIGRATIONS, TokenError, TokenStore
+from collector.access import MIGRATIONS, TokenError, TokenStore, issue_agent_token, withdraw_agent_tokens
 from collector.access.tokens import TokenBook
 from watchbook.database import connect
 
@@ -56,6 +56,27 @@ def test_a_revoked_token_is_kept_but_no_longer_valid_and_its_name_is_free(store:
     assert TokenBook(store.tokens()).find(token) is None
     store.create("agent-1", ["ingest"])
     assert [token.revoked for token in store.tokens()] == [1000, None]
+
+
+def test_an_enrolled_agents_token_is_told_apart_and_ends_with_its_agent(store: TokenStore, path: Path) -> None:
+    with closing(connect(path, compatibility=1)) as connection:
+        token = issue_agent_token(connection, "1", 5)
+        other = issue_agent_token(connection, "2", 5)
+        principal = TokenBook(store.tokens()).find(token)
+        assert principal is not None
+        assert (principal.name, principal.agent, principal.may("ingest"), principal.may("read")) == (
+            "agent:1", "1", True, False,
+        )  # fmt: skip
+        withdraw_agent_tokens(connection, "1", 9)
+    book = TokenBook(store.tokens())
+    assert book.find(token) is None
+    assert book.revoked(token) is not None
+    assert book.find(other) is not None
+    assert book.revoked(other) is None
+    with pytest.raises(TokenError, match="watchbook agents revoke 2"):
+        store.revoke("agent:2")
+    with pytest.raises(TokenError, match="choose another"):
+        store.create("agent:2", ["read"])
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\nb", "x" * 101, "\x1b[2J"])

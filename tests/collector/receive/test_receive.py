@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp import AiohttpClient
 
+from collector.access import Principal
 from collector.problem import ApiProblem
 from collector.receive import Receiver, ReceiveSettings
 from collector.refusals import problem_of
@@ -47,10 +48,10 @@ async def client(store: Store, aiohttp_client: AiohttpClient) -> Client:
 
 
 async def client_of(store: Store, aiohttp_client: AiohttpClient, settings: ReceiveSettings) -> Client:
-    def authorise(request: web.Request) -> str:
+    def authorise(request: web.Request) -> Principal:
         if request.headers.get("Authorization") == "Bearer wrong":
             raise ApiProblem(401, "token-unknown", "who are you?")
-        return "tester"
+        return Principal(1, "tester", frozenset({"ingest"}))
 
     receiver = Receiver(
         settings,

@@ -21,6 +21,7 @@ from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.web.listed_alerts import ListedAlerts
 from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
+from tests.collector.web.registered import enrolments_of, registry_of
 
 __all__ = ["NOW", "Face", "plain"]
 
@@ -40,6 +41,8 @@ class Face:
         self.scratch = folder / "exports"
         state = folder / "state.db"
         open_state(state).close()
+        self.enrolments = enrolments_of(state, lambda: NOW)
+        self.agents = registry_of(state, lambda: NOW)
         self.filters = FilterStore(state, COMPATIBILITY, FilterSettings(per_owner_max=50), lambda: NOW)
         chosen = WebSettings(**{**SETTINGS, **settings})
         self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen)
@@ -53,12 +56,15 @@ class Face:
             scratch=self.scratch,
             filters=self.filters,
             alerts=ListedAlerts(),
+            agents=self.agents,
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},
         )
         self.app.router.add_post("/v1/batches", post)
         self.app.router.add_post("/v1/events", post)
+        self.app.router.add_post("/v1/enroll", post)
+        self.app.router.add_post("/v1/heartbeat", post)
         self.client: TestClient[web.Request, web.Application]
 
     def authorise(self, request: web.Request, scope: str) -> Principal:

@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from collector.access import AccessSettings, Gate, TokenStore
+from collector.agents import AgentDoor, AgentsSettings
 from collector.filters import FilterSettings, FilterStore
 from collector.lifecycle import History, LifecycleSettings
 from collector.news import News
@@ -23,6 +24,7 @@ from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
 from tests.collector.lifecycle.counted import count_by_the_hour
 from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.registered import registry_of
 from watchbook.clock import now_us
 from watchbook.units import Bytes
 from watchbook.wire import columns_of, decode_batch, encode_batch
@@ -66,7 +68,7 @@ class Served:
         state = self._folder / "state.db"
         (await asyncio.to_thread(open_state, state)).close()
         tokens = TokenStore(state, COMPATIBILITY)
-        self.token = await asyncio.to_thread(tokens.create, "tester", ["read", "ingest"])
+        self.token = await asyncio.to_thread(tokens.create, "tester", ["admin"])
         gate = Gate(tokens, AccessSettings(), registry)
         stack.push_async_callback(gate.close)
         await gate.refresh()
@@ -83,16 +85,22 @@ class Served:
         answerer = Threads(
             Answers(store.reader, NoIndexes(), QuerySettings(), registry), History(rollups, LifecycleSettings())
         )
+        agents = registry_of(state)
+        await agents.load()
         app = make_application(registry, body_bytes_max=1 << 20, middlewares=[gate.middleware()])
         Receiver(
             ReceiveSettings(), append=store.append, own_stream=lambda: store.own_stream,
-            authorise=lambda request: gate.authorise(request, "ingest").name, translate=problem_of, clock=now_us,
+            authorise=lambda request: gate.authorise(request, "ingest"), translate=problem_of, clock=now_us,
             registry=registry,
+        ).add_routes(app)  # fmt: skip
+        AgentDoor(
+            agents, AgentsSettings(enrolment_failures_max=100_000),
+            authorise=lambda request: gate.authorise(request, "ingest"), clock=now_us, registry=registry,
         ).add_routes(app)  # fmt: skip
         add_routes(
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
-            alerts=ListedAlerts(), authorise=gate.authorise, registry=registry, readiness={},
+            alerts=ListedAlerts(), agents=agents, authorise=gate.authorise, registry=registry, readiness={},
         )  # fmt: skip
         return app
 

@@ -64,7 +64,7 @@ def test_the_description_of_the_api_has_no_operation_that_changes_events(desk: D
     changing = {
         (method, path) for path, item in paths.items() for method in item if method in ("put", "patch", "delete")
     }
-    assert {path for _, path in changing} == {"/v1/filters/{id}"}
+    assert {path for _, path in changing} == {"/v1/agents/{id}", "/v1/filters/{id}"}
     assert set(paths["/v1/events/{id}"]) & {"get", "put", "post", "patch", "delete"} == {"get"}
 
 

@@ -24,6 +24,7 @@ from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
 from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.registered import enrolments_of, registry_of
 from watchbook.cli import cli
 from watchbook.clock import parse_rfc3339
 from watchbook.units import Seconds
@@ -36,7 +37,7 @@ def authorise(request: web.Request, scope: str) -> Principal:
     """Let in who holds the test's token."""
     if request.headers.get("Authorization") != f"Bearer {TOKEN}":
         raise ApiProblem(401, "token-missing", "this needs a token")
-    return Principal(1, "operator", frozenset({"read"}))
+    return Principal(1, "operator", frozenset({"admin"}))
 
 
 class Threads:
@@ -61,6 +62,8 @@ class Desk:
         answerer = Threads(answers, History(self.rollups, LifecycleSettings(), lambda: NOW))
         state = folder / "state.db"
         open_state(state).close()
+        self.enrolments = enrolments_of(state, lambda: NOW)
+        self.agents = registry_of(state, lambda: NOW)
         web_settings = WebSettings(tail_heartbeat=Seconds(0.1), tail_interval=Seconds(0.001))
         app = make_application(registry, body_bytes_max=10_000)
         add_routes(
@@ -72,6 +75,7 @@ class Desk:
             scratch=folder / "exports",
             filters=FilterStore(state, COMPATIBILITY, FilterSettings(), lambda: NOW),
             alerts=ListedAlerts(),
+            agents=self.agents,
             authorise=authorise,
             registry=registry,
             readiness={},
