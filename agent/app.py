@@ -3,7 +3,7 @@
 import asyncio
 import os
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -13,7 +13,7 @@ import aiohttp
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
-from agent.listen import Inlet, Listener, make_listener
+from agent.listen import Hook, Inlet, Listener, make_listener
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
@@ -89,29 +89,36 @@ async def run_agent(
                 tasks.create_task(waker.run()),
                 tasks.create_task(_wake_at_stop(stop, waker)),
                 tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, clock)),
+                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, listeners, clock)),
             ]
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
             notify_systemd("READY=1")
-            listening = [tasks.create_task(listener.run()) for listener in listeners]
+            listening = [tasks.create_task(listener.run()) for listener in listeners.values()]
             await pump.run(stop)
-            await _stop_listening(listeners, listening, pump, stop)
+            await _stop_listening(listeners.values(), listening, pump, stop)
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
+            await pump.finish(stop)  # what was sent is dropped
             for task in background:
                 task.cancel()
-        status = _status(settings, pump, shipper, redactor, tailer, clock) | {"stopped": True}
+        status = _status(settings, pump, shipper, redactor, tailer, listeners, clock) | {"stopped": True}
         await loop.run_in_executor(worker, write_status, settings.state, status)
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
 
 
-def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> list[Listener]:
-    """Return what receives the lines of the inputs that are no files."""
+def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> dict[str, Listener]:
+    """Return what receives the lines of the inputs that are no files, by the name that the status gives it."""
     received = [(each.name, each.received) for each in settings.inputs if each.received is not None]
-    return [make_listener(name, source, inlet, marks.get(name)) for name, source in received]
+    listeners = {name: make_listener(name, source, inlet, marks.get(name)) for name, source in received}
+    hooks = [listener for listener in listeners.values() if isinstance(listener, Hook)]
+    if hooks:
+        from agent.listen.hook_server import HookServer  # brings aiohttp's server
+
+        listeners["hooks.listen"] = HookServer(settings.hooks, hooks)
+    return listeners
 
 
 async def _stop_listening(
-    listeners: Sequence[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
+    listeners: Iterable[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
 ) -> None:
     """Accept nothing new, and commit what is still on its way in: whoever sent it may be waiting for that."""
     for listener in listeners:
@@ -185,6 +192,7 @@ def _status(
     shipper: Shipper,
     redactor: SecretRedactor | NoRedactor,
     tailer: Tailer,
+    listeners: Mapping[str, Listener],
     clock: Clock,
 ) -> dict[str, Any]:
     return {
@@ -196,6 +204,7 @@ def _status(
         "ship": asdict(shipper.state),
         "paused": pump.paused,
         "errors": dict(tailer.errors),
+        "listeners": {name: dict(listener.state) for name, listener in listeners.items()},
         "redacted": dict(redactor.counts),
     }
 
@@ -206,10 +215,11 @@ async def _report(
     shipper: Shipper,
     redactor: SecretRedactor | NoRedactor,
     tailer: Tailer,
+    listeners: Mapping[str, Listener],
     clock: Clock,
 ) -> None:
     while True:
-        status = _status(settings, pump, shipper, redactor, tailer, clock)
+        status = _status(settings, pump, shipper, redactor, tailer, listeners, clock)
         try:
             await asyncio.to_thread(write_status, settings.state, status)
         except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.config import AgentSettings
+from agent.listen.checks import check_hooks_listener, check_received
 from agent.tail.listing import expand
 
 
@@ -21,6 +22,9 @@ def check_host(settings: AgentSettings) -> Iterator[Finding]:
     """Yield what is right and wrong with the files, the state folder and the collector."""
     for each in settings.inputs:
         yield from _check_files(each.name, each.files)
+        yield from (Finding(*found) for found in check_received(each.name, each.received))
+    received = [each.received for each in settings.inputs]
+    yield from (Finding(*found) for found in check_hooks_listener(settings.hooks, received))
     yield _check_state(settings)
     yield _check_collector(settings)
 

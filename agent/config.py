@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from agent.batch import BatchSettings
-from agent.listen import ListenSettings
+from agent.listen import CommandSettings, HookSettings, HooksSettings, JournalSettings, ListenSettings
 from agent.profile import Definition, load_profiles
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings
@@ -20,7 +20,7 @@ from watchbook.units import Seconds
 
 DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
 #: The options of an input that say where its lines come from; those whose lines are received, and all.
-RECEIVED: Final[tuple[str, ...]] = ()
+RECEIVED: Final[tuple[str, ...]] = ("hook", "command", "journal")
 SOURCES: Final = ("files", *RECEIVED)
 
 
@@ -31,6 +31,9 @@ class InputSettings:
     name: str = setting("Name of the input, as events and status show it.")
     profile: str = setting("Profile that understands its lines: a shipped one, or one from 'profiles'.")
     files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.", ())
+    hook: HookSettings | None = setting("Take its lines as HTTP requests: POST /hooks/NAME.", None)
+    command: CommandSettings | None = setting("Take what a command prints.", None)
+    journal: JournalSettings | None = setting("Take entries of the systemd journal.", None)
     read_from: Literal["beginning", "end"] = setting(
         "Where to begin in files that are there when the input is started for the very first time.", "beginning"
     )
@@ -68,6 +71,7 @@ class AgentSettings:
     )
     tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
     listen: ListenSettings = setting("Limits of what is received.", default_factory=ListenSettings)
+    hooks: HooksSettings = setting("The listener of all hooks.", default_factory=HooksSettings)
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
@@ -115,6 +119,8 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
         yield place.problem(f"expected where its lines come from: one of {', '.join(SOURCES)}")
     for extra in given[1:]:
         yield options[extra].problem(f"expected one source, found '{given[0]}' too; make two inputs of it")
+    if given and hasattr(each.received, "problems"):
+        yield from each.received.problems(options[given[-1]])
     for pattern, place in zip(each.files, options["files"].sequence() if each.files else [], strict=True):
         if not pattern.startswith("/"):
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")

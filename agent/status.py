@@ -44,6 +44,8 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     if report["running"] and live.get("paused"):
         problems.append(f"reading is paused: {live['paused']}")
     problems.extend(f"{path}: {reason}" for path, reason in live.get("errors", {}).items())
+    listeners = live.get("listeners", {}) if report["running"] else {}
+    problems.extend(f"input {name}: {state['error']}" for name, state in listeners.items() if "error" in state)
     return report
 
 
@@ -121,6 +123,9 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
             f"{value} {counter.replace('_', ' ')}" for counter, value in sorted(counters.items()) if value
         )
         output(f"input       {name}: {words}")
+    for name, state in sorted(live.get("listeners", {}).items()):
+        words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.items() if value not in (None, 0))
+        output(f"listener    {name}: {words or 'waiting'}")
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'position':>12} {'behind':>10}  state")
     for file in report["files"]:

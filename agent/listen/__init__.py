@@ -3,12 +3,28 @@
 - ``settings``: limits.
 - ``listener``: what every way of receiving has in common.
 - ``factory``: from the settings of an input to its listener.
+- ``hook``, ``hook_server``: requests over HTTP.  ``command``, ``journal``: what a ``child`` process prints.  ``stdin``.
 - ``inlet``: where they wait, within a bound, until the pump takes them; and how a sender learns that they are on disk.
 """
 
+from agent.listen.child_settings import CommandSettings, JournalSettings
 from agent.listen.factory import make_listener
+from agent.listen.hook import Hook
+from agent.listen.hook_settings import HookSettings, HooksSettings
 from agent.listen.inlet import Arrival, Inlet, InletClosedError
 from agent.listen.listener import Listener
 from agent.listen.settings import ListenSettings
 
-__all__ = ["Arrival", "Inlet", "InletClosedError", "ListenSettings", "Listener", "make_listener"]
+__all__ = [
+    "Arrival",
+    "CommandSettings",
+    "Hook",
+    "HookSettings",
+    "HooksSettings",
+    "Inlet",
+    "InletClosedError",
+    "JournalSettings",
+    "ListenSettings",
+    "Listener",
+    "make_listener",
+]
