@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 
@@ -18,7 +18,7 @@ from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
-from agent.ship import Journal, Shipper
+from agent.ship import Journal, Shipper, ShipState
 from agent.spool import Backlog, Spool
 from agent.status import write_status
 from agent.tail import Tailer, Waker
@@ -32,8 +32,34 @@ _BATCH_BYTES_MAX = 256 << 20
 _FINISH_S = 0.02
 
 
+class Running(NamedTuple):
+    """What a guest needs of a running agent."""
+
+    inlet: Inlet
+    backlog: Backlog
+    shipping: ShipState
+
+
+class Guest(Protocol):
+    """Brings lines of its own into an agent, and may ask for the stop."""
+
+    name: str
+
+    def enter(self, running: Running) -> Listener:
+        """Return what receives its lines."""
+        ...
+
+    async def accompany(self) -> None:
+        """Run beside the agent; cancelled when it ends."""
+        ...
+
+
 async def run_agent(
-    settings: AgentSettings, profiles: Mapping[str, Definition], stop: Stop, clock: Clock = now_us
+    settings: AgentSettings,
+    profiles: Mapping[str, Definition],
+    stop: Stop,
+    clock: Clock = now_us,
+    guest: Guest | None = None,
 ) -> None:
     """Run until the stop is asked for: tail, spool, ship; then commit what is in hand and send what can be sent."""
     _allow_open_files()
@@ -82,6 +108,8 @@ async def run_agent(
         )
         session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
+        if guest is not None:
+            listeners[guest.name] = guest.enter(Running(inlet, backlog, shipper.state))
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -91,6 +119,8 @@ async def run_agent(
                 tasks.create_task(shipper.run()),
                 tasks.create_task(_report(settings, pump, shipper, redactor, tailer, listeners, clock)),
             ]
+            if guest is not None:
+                background.append(tasks.create_task(guest.accompany()))
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
             notify_systemd("READY=1")
             listening = [tasks.create_task(listener.run()) for listener in listeners.values()]
