@@ -47,29 +47,35 @@ class Child:
     async def run(self, stopping: asyncio.Event, timeout_s: float | None = None) -> tuple[int, bool]:
         """Run until it ends and everything that it wrote is taken; return its exit code and whether time was up.
 
-        It is ended when ``stopping`` is set or the time is up.  Raises OSError, or KeyError for a user that is not
-        there, when it cannot be started.
+        It is ended when ``stopping`` is set or the time is up.  Raises OSError, or LookupError for a user that is
+        not there, when it cannot be started.
         """
-        process = await self._start()
-        self.pid = process.pid
-        assert process.stdout is not None
-        assert process.stderr is not None
-        async with asyncio.TaskGroup() as tasks:
-            readers = {
-                tasks.create_task(self._read(process.stdout, self._take)),
-                tasks.create_task(self._read(process.stderr, self._hear)),
-            }
-            exited = tasks.create_task(process.wait())
-            timed_out = await self._until_ended(exited, stopping, timeout_s)
-            await self._until_read(readers, stopping)
-        self.pid = None
-        return exited.result(), timed_out
+        transport, protocol = await self._start()
+        self.pid = transport.get_pid()
+        assert protocol.stdout is not None
+        assert protocol.stderr is not None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                readers = {
+                    tasks.create_task(self._read(protocol.stdout, self._take)),
+                    tasks.create_task(self._read(protocol.stderr, self._hear)),
+                }
+                exited = tasks.create_task(protocol.exited.wait())
+                timed_out = await self._until_ended(exited, stopping, timeout_s)
+                await self._until_read(readers, stopping)
+        finally:
+            transport.close()
+            self.pid = None
+        code = transport.get_returncode()
+        assert code is not None
+        return code, timed_out
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        spec = self._spec
+    async def _start(self) -> "tuple[asyncio.SubprocessTransport, _Protocol]":
+        spec, loop = self._spec, asyncio.get_running_loop()
         environment = {name: value for name, value in os.environ.items() if name not in _OURS}
         pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
+        return await loop.subprocess_exec(
+            lambda: _Protocol(limit=_READ_BYTES, loop=loop),
             *spec.argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=pipe,
@@ -80,7 +86,7 @@ class Child:
             **(await asyncio.to_thread(_identity, spec.user) if spec.user else {}),
         )
 
-    async def _until_ended(self, exited: "asyncio.Task[int]", stopping: asyncio.Event, timeout_s: float | None) -> bool:
+    async def _until_ended(self, exited: asyncio.Task[Any], stopping: asyncio.Event, timeout_s: float | None) -> bool:
         stopped = asyncio.get_running_loop().create_task(stopping.wait())
         try:
             await asyncio.wait({exited, stopped}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -124,8 +130,23 @@ class Child:
                 os.killpg(self.pid, number)
 
 
+class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """Says that the process itself has ended; asyncio's ``wait()`` waits for the ends of its pipes too."""
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=limit, loop=loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
 def _identity(name: str) -> dict[str, Any]:
-    """Return the arguments that start a process as a user with all of its groups; raises KeyError."""
-    user = pwd.getpwnam(name)
+    """Return the arguments that start a process as a user with all of its groups; raises LookupError."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError as error:
+        raise LookupError(f"there is no user {name!r}") from error
     groups = [each.gr_gid for each in grp.getgrall() if name in each.gr_mem]
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": groups}

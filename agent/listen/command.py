@@ -70,7 +70,7 @@ class Command:
             self._state.pop("error", None)
         try:
             code, timed_out = await self._child.run(self._stopping, self._settings.timeout)
-        except (OSError, KeyError) as error:
+        except (OSError, LookupError) as error:
             self._note(f"{self._settings.argv[0]} cannot be started: {_reason(error)}")
             return
         self._state["exit_code"] = code
@@ -107,8 +107,8 @@ class Command:
             return
 
 
-def _reason(error: OSError | KeyError) -> str:
-    if isinstance(error, KeyError):
-        return f"there is no user {error.args[0]!r}"
+def _reason(error: OSError | LookupError) -> str:
+    if isinstance(error, LookupError):
+        return str(error)
     place = f" ({error.filename})" if error.filename else ""
     return f"{error.strerror or error}{place}"
