@@ -35,6 +35,8 @@ _RETRY_MIN_S: Final = 1.0
 _RETRY_MAX_S: Final = 30.0
 _STOP_S: Final = 2.0
 _SHOWN: Final = 500
+#: Fields that the profile, or a line of syslog, cannot be without.
+_NEEDED: Final = ("MESSAGE", "SYSLOG_IDENTIFIER", "SYSLOG_PID", "_TRANSPORT", "_HOSTNAME", "_PID", "_COMM")
 
 
 class Journal:
@@ -176,7 +178,7 @@ def journal_argv(settings: JournalSettings, position: Position | None, *, follow
     """Return the command that prints entries from a position on, its own first."""
     argv = [*_beginning(settings)]
     if settings.fields:
-        argv.append(f"--output-fields={','.join(settings.fields)}")
+        argv.append(f"--output-fields={','.join(dict.fromkeys((*settings.fields, *_NEEDED)))}")
     if follow:
         # What the boot has to do with it: above.  Files of a folder may be of several boots and hosts.
         argv += ["--follow", "--no-tail", "--boot=all", *(["--merge"] if settings.directory else [])]
