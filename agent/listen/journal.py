@@ -56,12 +56,18 @@ class Journal:
         self._expected: str | None = None
         self._must_come = False
         self._end: str | None = None
+        self._child: Child | None = None
         self._state: dict[str, Any] = {}
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """See :class:`agent.listen.listener.Listener`: ``cursor``, ``gap`` (what was said of the last one)."""
-        return {**self._state, "cursor": None if self._position is None else self._position.cursor}
+        """See :class:`agent.listen.listener.Listener`: ``pid``, ``cursor``, ``gap`` (what was said of the last one)."""
+        child, position = self._child, self._position
+        return {
+            **self._state,
+            "pid": None if child is None else child.pid,
+            "cursor": None if position is None else position.cursor,
+        }
 
     async def run(self) -> None:
         """Read what is there, then follow, again and again until the stop."""
@@ -107,8 +113,8 @@ class Journal:
         return False
 
     async def _run(self, argv: list[str], take: Any) -> int:
-        child = Child(Spec(argv, self._settings.max_line_bytes, _STOP_S), take, self._hear)
-        code, _ = await child.run(self._stopping)
+        self._child = Child(Spec(argv, self._settings.max_line_bytes, _STOP_S), take, self._hear)
+        code, _ = await self._child.run(self._stopping)
         return code
 
     async def _begin_now(self) -> None:
