@@ -20,6 +20,7 @@ from agent.listen.hook_settings import HookSettings, HooksSettings
 from agent.listen.journal import PROGRAM
 from agent.listen.secret_files import SecretError
 
+_JOURNALS: Final = ("/var/log/journal", "/run/log/journal")
 Findings = Iterator[tuple[bool, str]]
 
 
@@ -106,7 +107,11 @@ def _check_journal(source: JournalSettings) -> Findings:
         yield True, f"{PROGRAM} is not there; this input needs systemd's"
     else:
         yield False, f"{found} is there"
-    if source.directory is not None and not os.access(source.directory, os.R_OK | os.X_OK):
+    if source.directory is None:
+        journals = [path for place in _JOURNALS for path in Path(place).glob("*/system.journal")]
+        if journals and not any(os.access(path, os.R_OK) for path in journals):
+            yield True, f"{journals[0]} is not readable; add the agent's user to the group systemd-journal"
+    elif not os.access(source.directory, os.R_OK | os.X_OK):
         yield True, f"the folder {source.directory} is not readable; add the agent's user to the group systemd-journal"
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from agent.listen.hook_bodies import lines_of, with_headers
 from agent.listen.hook_refusal import RefusedError
-from agent.listen.hook_settings import HookSettings
+from agent.listen.hook_settings import HookSettings, HooksSettings
 from agent.listen.inlet import Arrival, Inlet, InletClosedError
 from agent.listen.recent_ids import RecentIds, digest_of
 from agent.listen.secret_files import SecretError, Secrets, plain_key, standard_key
@@ -42,7 +42,7 @@ class Hook:
         self._secrets = make_secrets(settings)
         self._failure = RepeatedFailure(log.error, "hook_secret", clock)
         self._recent = RecentIds(mark, settings.repeats_max)
-        self._under_way: dict[bytes, Arrival] = {}
+        self._under_way: dict[bytes, asyncio.Future[None]] = {}
         self._stopping = asyncio.Event()
         self._state: dict[str, Any] = {}
 
@@ -65,17 +65,17 @@ class Hook:
             raise RefusedError(503, "stopping", "the agent is stopping; send it again")
         check_head(self._settings, headers, await self._keys(), self._clock())
 
-    async def take(self, headers: Mapping[str, str], content_type: str, body: bytes, events_max: int) -> Taken:
+    async def take(self, headers: Mapping[str, str], content_type: str, body: bytes, limits: HooksSettings) -> Taken:
         """Take a request's events and return when they are on disk; raises RefusedError."""
         check_body(self._settings, headers, await self._keys(), body)
-        lines = lines_of(content_type, body, events_max)
+        lines = lines_of(content_type, body, limits.events_max)
         kept = {name: headers[name] for name in self._settings.keep_headers if name in headers}
         if kept:
             lines = [with_headers(line, kept) for line in lines]
         message_id = headers.get(self._settings.message_header)
         digest = digest_of(message_id) if message_id else None
         try:
-            return await self._deliver(lines, digest)
+            return await self._deliver(lines, digest, limits.answer_timeout)
         except InletClosedError as error:
             raise RefusedError(503, "stopping", "the agent stopped before the events were stored") from error
 
@@ -84,33 +84,42 @@ class Hook:
         self._inlet.counters[self.name, refusal.counter] += 1
         self._state["last_refusal"] = f"{refusal.status} {refusal.detail}"
 
-    async def _deliver(self, lines: list[bytes], digest: bytes | None) -> Taken:
+    async def _deliver(self, lines: list[bytes], digest: bytes | None, timeout_s: float) -> Taken:
         """Deliver lines once.  Up to the delivery nothing is awaited, so marks are stored in the order they grow in."""
         if digest is not None and (digest in self._under_way or digest in self._recent):
-            await self._until_stored(digest)
+            if digest in self._under_way:  # the same came a moment ago and is not on disk yet
+                await self._until_stored(self._under_way[digest], timeout_s)
             self._inlet.counters[self.name, "repeats"] += 1
             return Taken(len(lines), repeat=True)
         arrival = Arrival(Chunk(self.name, "", lines, [None] * len(lines)))
         if not self._inlet.has_room_for(arrival):
             raise RefusedError(503, "busy", "there is no room for more events at the moment; send it again")
+        stored = arrival.stored = asyncio.get_running_loop().create_future()
+        stored.add_done_callback(lambda _: self._settled(stored, digest))
         if digest is not None:
             self._recent.add(digest)
-            self._under_way[digest] = arrival
+            self._under_way[digest] = stored
             arrival.mark = self._recent.mark()
-        try:
-            await self._inlet.deliver(arrival)
-        finally:
-            if digest is not None:
-                self._under_way.pop(digest, None)
-        self._inlet.counters[self.name, "requests"] += 1
-        self._state["last_event"] = self._clock()
+        await self._inlet.put(arrival)
+        await self._until_stored(stored, None if digest is None else timeout_s)
         return Taken(len(lines), repeat=False)
 
-    async def _until_stored(self, digest: bytes) -> None:
-        """Wait for the same message that came a moment ago and is not on disk yet."""
-        arrival = self._under_way.get(digest)
-        if arrival is not None and arrival.stored is not None:
-            await asyncio.shield(arrival.stored)
+    def _settled(self, stored: asyncio.Future[None], digest: bytes | None) -> None:
+        """Note what became of lines, whether or not somebody still waits for that."""
+        if digest is not None:
+            self._under_way.pop(digest, None)
+        if not stored.cancelled() and stored.exception() is None:
+            self._inlet.counters[self.name, "requests"] += 1
+            self._state["last_event"] = self._clock()
+
+    async def _until_stored(self, stored: asyncio.Future[None], timeout_s: float | None) -> None:
+        """Wait until lines are on disk; without a limit for a message that would not be known when it came again."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(stored)
+        except TimeoutError as error:
+            detail = "the events are not on disk yet; send the message again, it is known by its id"
+            raise RefusedError(503, "slow", detail) from error
 
     async def _keys(self) -> tuple[bytes, ...]:
         if self._settings.auth == "none":

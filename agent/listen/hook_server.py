@@ -144,7 +144,7 @@ class HookServer:
         if (request.charset or "utf-8").lower() not in _UTF8:
             raise RefusedError(415, "media-type", "expected a body in UTF-8")
         body = await self._body(request)
-        taken = await hook.take(request.headers, request.content_type, body, self._settings.events_max)
+        taken = await hook.take(request.headers, request.content_type, body, self._settings)
         return _response(200, {"events": taken.events, "repeat": taken.repeat}, "application/json", {})
 
     async def _body(self, request: web.Request) -> bytes:

@@ -38,8 +38,15 @@ class HooksSettings:
     events_max: int = setting("Most events in one request.", 10_000, check=positive)
     head_bytes_max: Bytes = setting("Longest request line, and longest header.", Bytes(16 << 10), check=positive)
     headers_max: int = setting("Most headers of a request.", 100, check=positive)
-    read_timeout: Seconds = setting("How long a request's head, and its body, may take.", Seconds(10.0), check=positive)
-    keepalive_timeout: Seconds = setting("How long a connection may be idle.", Seconds(60.0), check=positive)
+    read_timeout: Seconds = setting("How long the body of a request may take.", Seconds(10.0), check=positive)
+    answer_timeout: Seconds = setting(
+        "How long a sender whose messages have ids waits for the disk before it is told to come again.",
+        Seconds(15.0),
+        check=positive,
+    )
+    keepalive_timeout: Seconds = setting(
+        "How long a connection may be idle, or take for the head of a request.", Seconds(30.0), check=positive
+    )
     connections_max: int = setting("Most connections at a time; further ones are closed.", 200, check=positive)
     retry_after: Seconds = setting("When to try again, as a sender is told who finds no room.", Seconds(5.0))
 

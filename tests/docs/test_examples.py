@@ -26,7 +26,7 @@ from watchbook.configfile import EX_CONFIG, load
 from watchbook.shipped import shipped_folder
 
 SECRET = "whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s="
-SAMPLES = {"app.jsonl": "jsonl", "auth.log": "sshd", "nginx-access.log": "nginx"}
+SAMPLES = {"app.jsonl": "jsonl", "auth.log": "sshd", "journal.jsonl": "journal", "nginx-access.log": "nginx"}
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 
 

@@ -126,8 +126,7 @@ async def test_a_stop_kills_what_does_not_end_and_what_it_started() -> None:
     async with running("sh", "-c", script) as (_, taker):
         await taker.until(2)
         pids = [int(line) for line in taker.lines]
-    for pid in pids:
-        await until(lambda pid=pid: not is_alive(pid))
+    await until(lambda: not any(map(is_alive, pids)))
 
 
 async def test_what_a_command_leaves_behind_does_not_keep_it_running() -> None:

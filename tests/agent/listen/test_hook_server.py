@@ -139,6 +139,21 @@ async def test_a_full_inlet_is_said_with_when_to_come_again() -> None:
         assert it.taker.inlet.counters["app", "refused_busy"] == 1
 
 
+async def test_a_sender_whose_messages_have_ids_is_not_kept_waiting_for_ever() -> None:
+    settings = HooksSettings(listen=f"127.0.0.1:{free_port()}", answer_timeout=Seconds(0.2))
+    async with served(settings=settings, app=OPEN) as it:
+        it.taker.open.clear()
+        without_id = asyncio.ensure_future(it.post("app", b'{"n":0}'))
+        for _ in range(2):
+            status, problem = await it.post("app", b'{"n":1}', webhook_id="1")
+            assert (status, problem["type"]) == (503, "urn:watchbook:problem:slow")
+        assert not without_id.done()
+        it.taker.open.set()
+        assert (await without_id)[0] == 200
+        assert await it.post("app", b'{"n":1}', webhook_id="1") == (200, {"events": 1, "repeat": True})
+        assert sorted(it.taker.lines) == [b'{"n":0}', b'{"n":1}']
+
+
 async def test_a_stop_refuses_what_is_new_and_answers_what_is_under_way() -> None:
     async with served(app=OPEN) as it:
         await it.post("app", b'{"n":0}')
