@@ -1,6 +1,7 @@
 """Builds the agent and runs it: the rooms are joined here and nowhere else."""
 
 import asyncio
+import contextlib
 import os
 import resource
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.ship import Journal, Shipper, ShipState
-from agent.spool import Backlog, Spool
+from agent.spool import Backlog, Spool, SpoolError
 from agent.status import write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
@@ -127,7 +128,8 @@ async def run_agent(
             await pump.run(stop)
             await _stop_listening(listeners.values(), listening, pump, stop)
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
-            await pump.finish(stop)  # what was sent is dropped
+            with contextlib.suppress(SpoolError):  # what was sent is dropped; if not, the collector knows it already
+                await pump.finish(stop)
             for task in background:
                 task.cancel()
         status = _status(settings, pump, shipper, redactor, tailer, listeners, clock) | {"stopped": True}

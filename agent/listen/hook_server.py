@@ -20,7 +20,7 @@ _RETRY_S: Final = 2.0
 _CERTIFICATE_LOOK_S: Final = 60.0
 _LINGER_S: Final = 2.0
 #: How long requests under way have to end after the stop.
-_SHUTDOWN_S: Final = 3.0
+_SHUTDOWN_S: Final = 1.0
 _UTF8: Final = ("utf-8", "utf8", "us-ascii", None)
 _HEADERS: Final = {"Server": "watchbook", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 

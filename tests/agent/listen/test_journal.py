@@ -216,7 +216,7 @@ async def test_a_folder_that_is_not_there_is_said_and_read_when_it_is(files: Jou
         files.folder.mkdir()
         await write(files, "there")
         await taker.until(1)
-        assert "error" not in journal.state
+        await until(lambda: "error" not in journal.state)
 
 
 async def test_an_empty_folder_is_followed(files: JournalFiles) -> None:
