@@ -16,7 +16,7 @@ from agent.listen.recent_ids import RecentIds, digest_of
 from agent.listen.secret_files import SecretError, Secrets, plain_key, standard_key
 from agent.listen.signatures import check_body, check_head
 from agent.records import Chunk
-from watchbook.clock import Clock, now_us
+from watchbook.clock import Clock, format_rfc3339, now_us
 from watchbook.logs import RepeatedFailure, get_logger
 
 log = get_logger("hooks")
@@ -48,7 +48,7 @@ class Hook:
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """See :class:`agent.listen.listener.Listener`: ``last_event`` (microseconds), ``last_refusal``."""
+        """See :class:`agent.listen.listener.Listener`: ``last_event`` (RFC 3339), ``last_refusal``."""
         return self._state
 
     async def run(self) -> None:
@@ -110,7 +110,7 @@ class Hook:
             self._under_way.pop(digest, None)
         if not stored.cancelled() and stored.exception() is None:
             self._inlet.counters[self.name, "requests"] += 1
-            self._state["last_event"] = self._clock()
+            self._state["last_event"] = format_rfc3339(self._clock())
 
     async def _until_stored(self, stored: asyncio.Future[None], timeout_s: float | None) -> None:
         """Wait until lines are on disk; without a limit for a message that would not be known when it came again."""
