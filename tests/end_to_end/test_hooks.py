@@ -148,6 +148,10 @@ def test_the_status_shows_requests_refusals_and_where_hooks_are_served(hooks: Ho
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
     assert "1 refused unauthorized" in shown
     assert f"hooks.listen: listen 127.0.0.1:{hooks.port}" in shown
+    command[4] = "check"
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    assert f"ok     hooks: 127.0.0.1:{hooks.port} is served by a running agent" in checked
+    assert "ok     input app-hook: its hook has 1 secret" in checked
 
 
 def test_a_stop_under_load_answers_or_refuses_and_loses_nothing(hooks: Hooks) -> None:
