@@ -1,24 +1,25 @@
 """Builds the agent and runs it: the rooms are joined here and nowhere else."""
 
 import asyncio
+import contextlib
 import os
 import resource
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from agent.batch import Builder, Origin
 from agent.config import AgentSettings
 from agent.heartbeat import Heartbeat, describe_agent
 from agent.journal import make_journal, salvage_event
-from agent.listen import Inlet, Listener, make_listener
+from agent.listen import Hook, Inlet, Listener, make_listener
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Pump, Route
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
-from agent.ship import Shipper, make_session
+from agent.ship import Shipper, ShipState, make_session
 from agent.spool import Backlog, Mark, Spool, SpoolError, open_spool
 from agent.status import read_status, summary, write_status
 from agent.tail import Tailer, Waker
@@ -32,8 +33,34 @@ log = get_logger("agent")
 _FINISH_S = 0.02
 
 
+class Running(NamedTuple):
+    """What a guest needs of a running agent."""
+
+    inlet: Inlet
+    backlog: Backlog
+    shipping: ShipState
+
+
+class Guest(Protocol):
+    """Brings lines of its own into an agent, and may ask for the stop."""
+
+    name: str
+
+    def enter(self, running: Running) -> Listener:
+        """Return what receives its lines."""
+        ...
+
+    async def accompany(self) -> None:
+        """Run beside the agent; cancelled when it ends."""
+        ...
+
+
 async def run_agent(
-    settings: AgentSettings, profiles: Mapping[str, Definition], stop: Stop, clock: Clock = now_us
+    settings: AgentSettings,
+    profiles: Mapping[str, Definition],
+    stop: Stop,
+    clock: Clock = now_us,
+    guest: Guest | None = None,
 ) -> None:
     """Run until the stop is asked for: tail, spool, ship; then commit what is in hand and send what can be sent."""
     _allow_open_files()
@@ -99,6 +126,8 @@ async def run_agent(
             lambda: describe_agent(status(), settings.host, began, lambda: read_status(settings.state, clock())),
             shipper.tell,
         )
+        if guest is not None:
+            listeners[guest.name] = guest.enter(Running(inlet, backlog, shipper.state))
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -115,12 +144,16 @@ async def run_agent(
                     )
                 ),
             ]
+            if guest is not None:
+                background.append(tasks.create_task(guest.accompany()))
             log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
             notify_ready()
             listening = [tasks.create_task(listener.run()) for listener in listeners.values()]
             await pump.run(stop)
             await _stop_listening(listeners.values(), listening, pump, stop)
             await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
+            with contextlib.suppress(SpoolError):  # what was sent is dropped; if not, the collector knows it already
+                await pump.finish(stop)
             for task in background:
                 task.cancel()
         await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
@@ -130,13 +163,19 @@ async def run_agent(
 
 
 def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> dict[str, Listener]:
-    """Return what receives the lines of the inputs that are no files."""
+    """Return what receives the lines of the inputs that are no files, by the name that the status gives it."""
     received = [(each.name, each.received) for each in settings.inputs if each.received is not None]
-    return {name: make_listener(name, source, inlet, marks.get(name)) for name, source in received}
+    listeners = {name: make_listener(name, source, inlet, marks.get(name)) for name, source in received}
+    hooks = [listener for listener in listeners.values() if isinstance(listener, Hook)]
+    if hooks:
+        from agent.listen.hook_server import HookServer  # brings aiohttp's server
+
+        listeners["hooks.listen"] = HookServer(settings.hooks, hooks)
+    return listeners
 
 
 async def _stop_listening(
-    listeners: Collection[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
+    listeners: Iterable[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
 ) -> None:
     """Accept nothing new, and commit what is still on its way in: whoever sent it may be waiting for that."""
     for listener in listeners:
@@ -206,8 +245,8 @@ def _status(
         "ship": shipper.report(),
         "paused": pump.paused,
         "errors": dict(tailer.errors),
-        "redacted": dict(redactor.counts),
         "listeners": {name: dict(listener.state) for name, listener in listeners.items()},
+        "redacted": dict(redactor.counts),
     }
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agent.config import AgentSettings
 from agent.listen import try_addresses
+from agent.listen.checks import check_hooks_listener, check_received
 from agent.ship import Connection, ShipSettings, make_session
 from agent.status import listening_now
 from agent.tail.listing import expand
@@ -25,6 +26,9 @@ def check_host(settings: AgentSettings, *, offline: bool = False) -> Iterator[Fi
     """Yield what is right and wrong with the files, the state folder and, unless ``offline``, the collectors."""
     for each in settings.inputs:
         yield from _check_files(each.name, each.files)
+        yield from (Finding(*found) for found in check_received(each.name, each.received))
+    received = [each.received for each in settings.inputs]
+    yield from (Finding(*found) for found in check_hooks_listener(settings.hooks, received))
     yield from _check_syslog(settings)
     yield _check_state(settings)
     yield from _check_token_files(settings) if offline else _check_collectors(settings)

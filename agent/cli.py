@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from agent.config import DEFAULT_PATH, DEFAULT_STATE, load_settings
+from agent.pipe_cli import pipe
 from agent.spool import FolderInUseError, SpoolDamagedError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
@@ -148,4 +149,5 @@ def status(path: Path, as_json: bool) -> None:
     sys.exit(1 if report["problems"] else 0)
 
 
+agent.add_command(pipe)
 agent.add_command(spool_group(_config_option))

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from agent.batch import BatchSettings
-from agent.listen import ListenSettings, SyslogSettings
+from agent.listen import (
+    CommandSettings,
+    HookSettings,
+    HooksSettings,
+    JournalSettings,
+    ListenSettings,
+    SyslogSettings,
+)
 from agent.profile import Definition, load_profiles
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings, ship_problems
@@ -20,7 +27,7 @@ from watchbook.units import Seconds
 
 DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
 #: The options of an input that say where its lines come from; those whose lines are received, and all.
-RECEIVED: Final[tuple[str, ...]] = ("syslog",)
+RECEIVED: Final[tuple[str, ...]] = ("syslog", "hook", "command", "journal")
 SOURCES: Final = ("files", *RECEIVED)
 DEFAULT_STATE = Path("/var/lib/watchbook/agent")
 
@@ -33,6 +40,9 @@ class InputSettings:
     profile: str = setting("Profile that understands its lines: a shipped one, or one from 'profiles'.")
     files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.", ())
     syslog: SyslogSettings | None = setting("Receive syslog from other hosts and programs.", None)
+    hook: HookSettings | None = setting("Take its lines as HTTP requests: POST /hooks/NAME.", None)
+    command: CommandSettings | None = setting("Take what a command prints.", None)
+    journal: JournalSettings | None = setting("Take entries of the systemd journal.", None)
     read_from: Literal["beginning", "end"] = setting(
         "Where to begin in files that are there when the input is started for the very first time.", "beginning"
     )
@@ -80,6 +90,7 @@ class AgentSettings:
     )
     tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
     listen: ListenSettings = setting("Limits of what is received.", default_factory=ListenSettings)
+    hooks: HooksSettings = setting("The listener of all hooks.", default_factory=HooksSettings)
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
@@ -128,8 +139,8 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
         yield place.problem(f"expected where its lines come from: one of {', '.join(SOURCES)}")
     for extra in given[1:]:
         yield options[extra].problem(f"expected one source, found '{given[0]}' too; make two inputs of it")
-    if each.syslog is not None:
-        yield from each.syslog.problems(options["syslog"])
+    if given and hasattr(each.received, "problems"):
+        yield from each.received.problems(options[given[-1]])
     for pattern, place in zip(each.files, options["files"].sequence() if each.files else [], strict=True):
         if not pattern.startswith("/"):
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")

@@ -177,6 +177,9 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
         if read := counters.get("bytes_read", 0):
             parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
             output(f"            {read} bytes read = {parts}")
+    for name, state in sorted(live.get("listeners", {}).items()):
+        words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.items() if value not in (None, 0))
+        output(f"listener    {name}: {words or 'waiting'}")
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'read':>12} {'acknowledged':>12} {'behind':>10}  state")
     for file in report["files"]:

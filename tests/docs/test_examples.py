@@ -27,7 +27,13 @@ from watchbook.configfile import EX_CONFIG, load
 from watchbook.shipped import shipped_folder
 
 SECRET = "whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s="
-SAMPLES = {"app.jsonl": "jsonl", "auth.log": "sshd", "nginx-access.log": "nginx", "syslog.log": "syslog"}
+SAMPLES = {
+    "app.jsonl": "jsonl",
+    "auth.log": "sshd",
+    "journal.jsonl": "journal",
+    "nginx-access.log": "nginx",
+    "syslog.log": "syslog",
+}
 #: Samples with lines that another profile understands better: syslog reads what any program writes there.
 OTHERS = {"auth.log": "syslog"}
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
@@ -45,7 +51,7 @@ def test_what_the_agents_example_has_in_comments_is_right_too(tmp_path: Path) ->
     path = tmp_path / "agent.yaml"
     path.write_text(opened)
     settings, _ = load_agent(path)
-    assert [each.name for each in settings.inputs if each.received is not None] == ["network"]
+    assert [each.name for each in settings.inputs if each.received is not None] == ["network", "journal"]
     ship = settings.collector
     assert (len(ship.addresses), len(ship.token_files), ship.proxy is None) == (2, 2, False)
     assert None not in (ship.tls.ca_file, ship.tls.cert_file, ship.tls.key_file)

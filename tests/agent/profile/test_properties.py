@@ -200,6 +200,7 @@ def test_a_planted_secret_never_leaves_the_profile(line: dict[str, Any], key: st
 def test_a_clean_line_beside_one_with_a_secret_is_the_same(name: str) -> None:
     profile = compile_profile(DEFINITIONS[name], FORMATS, make_redactor(RedactSettings()))
     clean = {
+        "journal": b'{"_TRANSPORT": "stdout", "MESSAGE": "api_key-12 was used", "_PID": "1"}',
         "jsonl": b'{"user": "api_key-12", "before": {"a": 1}, "after": {"a": 2}}',
         "nginx": b'::1 - - [21/Nov/2026:14:05:09 +0100] "GET /a HTTP/1.1" 200 5 "-" "-"',
         "sshd": b"Nov 21 14:05:09 h sshd[1]: Invalid user x from ::1 port 2",

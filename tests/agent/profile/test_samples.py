@@ -13,7 +13,13 @@ from watchbook.shipped import shipped_folder
 
 EXPECTED = Path(__file__).parent / "expected"
 SAMPLES = shipped_folder("config") / "samples"
-FILES = {"jsonl": "app.jsonl", "nginx": "nginx-access.log", "sshd": "auth.log", "syslog": "syslog.log"}
+FILES = {
+    "journal": "journal.jsonl",
+    "jsonl": "app.jsonl",
+    "nginx": "nginx-access.log",
+    "sshd": "auth.log",
+    "syslog": "syslog.log",
+}
 
 
 def sample_lines(profile: str) -> list[bytes]:
