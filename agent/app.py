@@ -3,142 +3,196 @@
 import asyncio
 import os
 import resource
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from agent.batch import Builder, Origin
+from agent.batch import Builder
 from agent.config import AgentSettings
-from agent.listen import Inlet, Listener, make_listener
-from agent.parse import FORMATS
-from agent.profile import Definition, compile_profile
-from agent.pump import Pump, Route
-from agent.redact import NoRedactor, SecretRedactor, make_redactor
-from agent.ship import Journal, Shipper
-from agent.spool import Backlog, Spool
+from agent.health import FileHealth
+from agent.listen import Inlet
+from agent.profile import Definition
+from agent.pump import Pump
+from agent.receiving import Receiving
+from agent.redact import NoRedactor, SecretRedactor
+from agent.reload import Reloads
+from agent.routes import Plan, make_plan
+from agent.ship import Journal, Shipper, ShipState
+from agent.spool import Backlog, Mark, Spool
 from agent.status import write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
 from watchbook.clock import Clock, now_us, process_start_us
-from watchbook.daemon import Stop, notify_systemd, settle_memory
-from watchbook.logs import get_logger
+from watchbook.daemon import Stop, Turn, notify_systemd, settle_memory
+from watchbook.logs import get_logger, set_log_level
 
 log = get_logger("agent")
 _BATCH_BYTES_MAX = 256 << 20
-_FINISH_S = 0.02
+
+
+@dataclass
+class _Frame:
+    """What stays while the agent is built anew: the spool, what is being received, and what has been counted."""
+
+    worker: ThreadPoolExecutor
+    spool: Spool
+    inlet: Inlet
+    receiving: Receiving
+    reloads: Reloads
+    stop: Stop
+    clock: Clock
+    since_us: int
+    health: FileHealth = field(default_factory=FileHealth)
+    tailer: Tailer | None = None
+    shipped: ShipState = field(default_factory=ShipState)
+    redacted: Counter[str] = field(default_factory=Counter)
+
+    def close_files(self) -> None:
+        """Close the log files."""
+        if self.tailer is not None:
+            self.tailer.close()
 
 
 async def run_agent(
-    settings: AgentSettings, profiles: Mapping[str, Definition], stop: Stop, clock: Clock = now_us
+    settings: AgentSettings,
+    profiles: Mapping[str, Definition],
+    stop: Stop,
+    clock: Clock = now_us,
+    *,
+    path: Path | None = None,
 ) -> None:
-    """Run until the stop is asked for: tail, spool, ship; then commit what is in hand and send what can be sent."""
+    """Run until the stop is asked for: tail, spool, ship; then commit what is in hand and send what can be sent.
+
+    When the file at ``path`` is read again (SIGHUP) and is good, the agent drains its commits and goes on with what the
+    file says, as a restart would, but with the spool, the log files and the listeners of unchanged inputs kept open.
+    """
     _allow_open_files()
     loop = asyncio.get_running_loop()
+    plan = make_plan(settings, profiles)
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
         spool = await loop.run_in_executor(worker, lambda: Spool(settings.state, clock, process_start_us()))
         stack.push_async_callback(loop.run_in_executor, worker, spool.close)
-        documents, started, last, sent = await loop.run_in_executor(
-            worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())
-        )
-        redactor = make_redactor(settings.redact)
-        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
-        since_us = process_start_us() if started else spool.first_start
-        tailer = Tailer(
-            settings.input_files(),
-            settings.tail,
-            clock=clock,
-            since_us=since_us,
-            documents=documents,
-            started=started,
-        )
-        stack.callback(tailer.close)
-        waker = Waker(settings.tail, tailer.folders)
-        inlet = Inlet(settings.listen.bytes_max, waker.wake)
+        inlet = Inlet(settings.listen.bytes_max, lambda: None)
         stack.callback(inlet.close)
-        listeners = _listeners(settings, inlet, await loop.run_in_executor(worker, spool.marks))
-        backlog = Backlog(
-            lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
-            last_stored=last,
-            acknowledged=sent,
-            memory_bytes_max=settings.spool.memory_bytes_max,
-        )
-        pump = Pump(
-            tailer=tailer,
-            waker=waker,
-            inlet=inlet,
-            routes=_routes(settings, profiles, redactor),
-            builder=Builder(settings.batch),
-            spool=spool,
-            backlog=backlog,
-            worker=worker,
-            tail=settings.tail,
-            spool_bytes_max=settings.spool.bytes_max,
-            clock=clock,
-        )
-        session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
+        reloads = Reloads(path, stop, clock)
+        # Read once before there is a task group: the error of a file that is damaged is to leave as it is.
+        await loop.run_in_executor(worker, _stored, spool)
+        async with asyncio.TaskGroup() as tasks:
+            receiving = Receiving(inlet, tasks)
+            frame = _Frame(worker, spool, inlet, receiving, reloads, stop, clock, process_start_us())
+            stack.callback(frame.close_files)
+            running: AgentSettings | None = None
+            following: tuple[Plan, int] | None = (plan, frame.since_us)
+            while following is not None:
+                plan, frame.since_us = following
+                before, running = running, plan.settings
+                following = await _run(plan, before, frame)
+
+
+async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple[Plan, int] | None:
+    """Run with one configuration; return the one that follows, None when the agent is to end.
+
+    ``before`` are the settings that it takes the place of.
+    """
+    settings, routes, redactor = plan
+    loop = asyncio.get_running_loop()
+    worker, spool, clock, turn = frame.worker, frame.spool, frame.clock, Turn(frame.stop)
+    frame.stop.drain = settings.drain_timeout
+    set_log_level(settings.log_level)
+    documents, started, last, sent, marks = await loop.run_in_executor(worker, _stored, spool)
+    redactor.counts.update(frame.redacted)
+    tailer = Tailer(
+        settings.input_files(),
+        settings.tail,
+        clock=clock,
+        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
+        since_us=frame.since_us if started else spool.first_start,
+        documents=documents,
+        started=started,
+        after=frame.tailer,
+    )
+    frame.tailer = tailer
+    waker = Waker(settings.tail, tailer.folders)
+    frame.inlet.rewire(waker.wake, settings.listen.bytes_max)
+    backlog = Backlog(
+        lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
+        last_stored=last,
+        acknowledged=sent,
+        memory_bytes_max=settings.spool.memory_bytes_max,
+    )
+    pump = Pump(
+        tailer=tailer,
+        waker=waker,
+        inlet=frame.inlet,
+        routes=routes,
+        builder=Builder(settings.batch),
+        spool=spool,
+        backlog=backlog,
+        worker=worker,
+        tail=settings.tail,
+        spool_bytes_max=settings.spool.bytes_max,
+        clock=clock,
+    )
+    async with aiohttp.ClientSession(auto_decompress=True) as session:
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
+        shipper.state = replace(frame.shipped, state="starting", last_error=None)
+        status = partial(_status, settings, pump, shipper, redactor, frame)
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(waker.run()),
-                tasks.create_task(_wake_at_stop(stop, waker)),
+                tasks.create_task(turn.follow()),
+                tasks.create_task(_wake_at_stop(turn, waker)),
                 tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, pump, shipper, redactor, tailer, clock)),
+                tasks.create_task(_report(settings, status)),
             ]
-            log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
-            notify_systemd("READY=1")
-            listening = [tasks.create_task(listener.run()) for listener in listeners]
-            await pump.run(stop)
-            await _stop_listening(listeners, listening, pump, stop)
-            await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
-            for task in background:
+            reloading = tasks.create_task(_end_at_reload(frame.reloads, settings, turn))
+            if before is None:
+                log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
+                notify_systemd("READY=1")
+            else:
+                frame.reloads.took_effect(before, settings, frame.since_us)
+            frame.receiving.start(settings, marks)
+            await pump.run(turn)
+            following = reloading.result() if reloading.done() and not frame.stop.asked.is_set() else None
+            await frame.receiving.stop(following and following[0].settings, partial(pump.finish, turn))
+            if following is None:
+                await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
+            for task in (*background, reloading):
                 task.cancel()
-        status = _status(settings, pump, shipper, redactor, tailer, clock) | {"stopped": True}
-        await loop.run_in_executor(worker, write_status, settings.state, status)
+    frame.shipped, frame.redacted = shipper.state, redactor.counts
+    if following is not None:
+        await pump.finish(turn)  # what was acknowledged meanwhile
+    else:
+        await loop.run_in_executor(worker, write_status, settings.state, status() | {"stopped": True})
         log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
+    return following
 
 
-def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> list[Listener]:
-    """Return what receives the lines of the inputs that are no files."""
-    received = [(each.name, each.received) for each in settings.inputs if each.received is not None]
-    return [make_listener(name, source, inlet, marks.get(name)) for name, source in received]
+def _stored(spool: Spool) -> tuple[list[bytes], list[str], int, Mark, dict[str, bytes]]:
+    """Return where the agent is: positions, patterns started, last sequence, what was acknowledged, marks of inputs."""
+    return spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged(), spool.marks()
 
 
-async def _stop_listening(
-    listeners: Sequence[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
-) -> None:
-    """Accept nothing new, and commit what is still on its way in: whoever sent it may be waiting for that."""
-    for listener in listeners:
-        listener.stop()
-    waiting = set(listening)
-    while waiting:
-        _, waiting = await asyncio.wait(waiting, timeout=_FINISH_S)
-        await pump.finish(stop)
-    await pump.finish(stop)
+async def _end_at_reload(reloads: Reloads, running: AgentSettings, turn: Turn) -> tuple[Plan, int]:
+    following = await reloads.next_plan(running)
+    turn.asked.set()
+    return following
 
 
 def _allow_open_files() -> None:
     """Raise the soft limit of open files to the hard one: every followed file is held open."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _routes(
-    settings: AgentSettings, profiles: Mapping[str, Definition], redactor: SecretRedactor | NoRedactor
-) -> dict[str, Route]:
-    routes = {}
-    for each in settings.inputs:
-        normalise = compile_profile(
-            profiles[each.profile], FORMATS, redactor, constants=each.constants, zone=each.zone, keep_raw=each.keep_raw
-        )
-        routes[each.name] = Route(normalise, Origin(settings.host, settings.name, each.name, each.profile))
-    return routes
 
 
 def _journal(spool: Spool, backlog: Backlog, pump: Pump, worker: ThreadPoolExecutor) -> Journal:
@@ -180,38 +234,31 @@ async def _send_the_rest(backlog: Backlog, shipper: Shipper, seconds: float) -> 
 
 
 def _status(
-    settings: AgentSettings,
-    pump: Pump,
-    shipper: Shipper,
-    redactor: SecretRedactor | NoRedactor,
-    tailer: Tailer,
-    clock: Clock,
+    settings: AgentSettings, pump: Pump, shipper: Shipper, redactor: SecretRedactor | NoRedactor, frame: _Frame
 ) -> dict[str, Any]:
+    now, tailer, errors = frame.clock(), frame.tailer, {}
+    if tailer is not None:
+        errors = dict(tailer.errors)
+        frame.health.note([track for track in list(tailer.tracks.values()) if track.is_read], errors, now)
     return {
         "version": __version__,
         "pid": os.getpid(),
-        "time": clock(),
+        "time": now,
         "name": settings.name,
         "url": settings.collector.url,
         "ship": asdict(shipper.state),
         "paused": pump.paused,
-        "errors": dict(tailer.errors),
+        "errors": errors,
         "redacted": dict(redactor.counts),
+        "reload": frame.reloads.last,
+        **frame.health.report(now),
     }
 
 
-async def _report(
-    settings: AgentSettings,
-    pump: Pump,
-    shipper: Shipper,
-    redactor: SecretRedactor | NoRedactor,
-    tailer: Tailer,
-    clock: Clock,
-) -> None:
+async def _report(settings: AgentSettings, status: Callable[[], dict[str, Any]]) -> None:
     while True:
-        status = _status(settings, pump, shipper, redactor, tailer, clock)
         try:
-            await asyncio.to_thread(write_status, settings.state, status)
+            await asyncio.to_thread(write_status, settings.state, status())
         except OSError as error:
             log.warning("status_unwritten", error=str(error))
         await asyncio.sleep(settings.status_interval)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.config import DEFAULT_PATH, load_settings
+from agent.config import DEFAULT_PATH, find_state, load_settings
 from agent.spool import FolderInUseError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
@@ -26,7 +26,10 @@ def agent() -> None:
 @agent.command()
 @_config_option
 def run(path: Path) -> None:
-    """Follow the log files of the configuration and send their events to the collector, until SIGTERM."""
+    """Follow the log files of the configuration and send their events to the collector, until SIGTERM.
+
+    SIGHUP reads the configuration and its profiles again; one with mistakes changes nothing.
+    """
     from agent.app import run_agent
     from watchbook.daemon import run_daemon
     from watchbook.logs import configure_logs
@@ -34,7 +37,9 @@ def run(path: Path) -> None:
     settings, profiles = load_settings(path)
     configure_logs(settings.log_level)
     try:
-        code = run_daemon(lambda stop: run_agent(settings, profiles, stop), settings.drain_timeout)
+        code = run_daemon(
+            lambda stop: run_agent(settings, profiles, stop, path=path), settings.drain_timeout, heeds_hangup=True
+        )
     except (NewerDatabaseError, FolderInUseError, sqlite3.Error) as error:
         click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
         sys.exit(EX_DATA)
@@ -93,12 +98,15 @@ def status(path: Path, as_json: bool) -> None:
     """
     from agent.status import encode_report, read_status, render_status
 
-    settings, _ = load_settings(path)
+    state, mistakes = find_state(path)
     try:
-        report = read_status(settings.state, now_us())
+        report = read_status(state, now_us())
     except (NewerDatabaseError, sqlite3.Error) as error:
-        click.echo(f"watchbook agent: the spool in {settings.state} cannot be read: {error}", err=True)
+        click.echo(f"watchbook agent: the spool in {state} cannot be read: {error}", err=True)
         sys.exit(EX_DATA)
+    said = "\n".join(report["problems"])
+    new = [each for each in map(str, mistakes) if each not in said]
+    report["problems"].extend(f"the agent could not be started with this configuration: {each}" for each in new)
     if as_json:
         click.echo(encode_report(report))
     else:

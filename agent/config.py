@@ -1,14 +1,17 @@
 """The agent's configuration: composes what each room asks for, and checks what only the whole can tell."""
 
+import os
+import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from agent.batch import BatchSettings
 from agent.listen import ListenSettings
-from agent.profile import Definition, load_profiles
+from agent.profile import Definition, load_profiles, zone_named
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings
 from agent.spool import SpoolSettings
@@ -80,30 +83,86 @@ class AgentSettings:
 def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
     """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong."""
     node = load(path)
-    settings = bind(node, AgentSettings)
-    profiles = load_profiles(shipped_folder("config") / "profiles")
-    if settings.profiles is not None:
-        profiles |= load_profiles(settings.profiles)
-    problems = list(_problems(node, settings, profiles))
-    if problems:
+    problems: list[Problem] = []
+    settings = _collecting(problems, lambda: bind(node, AgentSettings))
+    profiles = _collecting(problems, lambda: load_profiles(shipped_folder("config") / "profiles"))
+    own = _collecting(problems, lambda: _own_profiles(node))
+    known = None if profiles is None or own is None else {**profiles, **own}
+    problems.extend(_problems(node, known))
+    if settings is None or known is None or problems:
         raise ConfigError(problems)
-    return settings, profiles
+    return settings, known
 
 
-def _problems(node: Node, settings: AgentSettings, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+def find_state(path: Path) -> tuple[Path, list[Problem]]:
+    """Return the state folder that a file names, and what is wrong in the file, which may be much.
+
+    For words that look at an agent that runs with what the file said before.  Raises ConfigError when the file does not
+    even name the folder.
+    """
+    try:
+        return load_settings(path)[0].state, []
+    except ConfigError as error:
+        problems = list(error.problems)
+        try:
+            named = _STATE_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            named = None
+        if named is None:
+            raise
+        return Path(named["state"].strip("'\"")), problems
+
+
+_STATE_LINE: Final = re.compile(r"^state:[ \t]*(?P<state>\S+)", re.MULTILINE)
+_Found = TypeVar("_Found")
+
+
+def _collecting(problems: list[Problem], read: Callable[[], _Found]) -> _Found | None:
+    try:
+        return read()
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _own_profiles(node: Node) -> dict[str, Definition]:
+    where = node.mapping().get("profiles")
+    if where is None or where.is_null:
+        return {}
+    folder = Path(where.text("a path"))
+    if not os.access(folder, os.R_OK | os.X_OK) or not folder.is_dir():
+        raise where.error(f"expected a folder that can be read, found {str(folder)!r}; make it, or take this out")
+    return load_profiles(folder)
+
+
+def _inputs(options: Mapping[str, Node]) -> Iterator[tuple[InputSettings, Node]]:
+    """Yield the inputs that can be read, whatever is wrong with the others."""
+    for where in options["inputs"].sequence() if "inputs" in options else []:
+        with suppress(ConfigError):
+            yield bind(where, InputSettings), where
+
+
+def _problems(node: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
+    """Yield what binding each option by itself cannot tell; ``profiles`` is None when not all of them are known."""
+    if not node.is_mapping or ("inputs" in node.mapping() and not node.mapping()["inputs"].is_sequence):
+        return
     options = node.mapping()
-    if not settings.inputs:
+    if "inputs" in options and not options["inputs"].sequence():
         yield options["inputs"].problem("expected at least one input, found none")
-    if settings.collector.token_file is None and settings.collector.token is None:
-        yield options["collector"].problem(
-            "expected 'token_file' or 'token'; make one: watchbook collector token create"
-        )
+    with suppress(ConfigError, KeyError):
+        yield from _collector_problems(options["collector"])
     names: set[str] = set()
-    for each, where in zip(settings.inputs, options["inputs"].sequence(), strict=True):
+    for each, where in _inputs(options):
         yield from _input_problems(each, where, profiles)
         if each.name in names:
             yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")
         names.add(each.name)
+
+
+def _collector_problems(where: Node) -> Iterator[Problem]:
+    collector = bind(where, ShipSettings)
+    if collector.token_file is None and collector.token is None:
+        yield where.problem("expected 'token_file' or 'token'; make one: watchbook collector token create")
 
 
 def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
@@ -120,12 +179,17 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")
 
 
-def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
     options = where.mapping()
-    if each.profile not in profiles:
+    if profiles is not None and each.profile not in profiles:
         known = ", ".join(sorted(profiles))
         yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
     yield from _source_problems(each, where)
+    if each.zone is not None:
+        try:
+            zone_named(each.zone)
+        except ValueError as error:
+            yield options["zone"].problem(f"expected a time zone such as Europe/Berlin: {error}")
     if each.constants:
         for name, where in options["constants"].mapping().items():
             field = FIELD_BY_NAME.get(name)

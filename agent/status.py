@@ -44,6 +44,10 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     if report["running"] and live.get("paused"):
         problems.append(f"reading is paused: {live['paused']}")
     problems.extend(f"{path}: {reason}" for path, reason in live.get("errors", {}).items())
+    reload = live.get("reload")
+    if report["running"] and reload and not reload["ok"]:
+        problems.append(f"the reload at {reload['time']} failed, the agent goes on as before: {reload['problems'][0]}")
+        problems.extend(reload["problems"][1:])
     return report
 
 
@@ -80,11 +84,21 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
     report["counters"] = view.counters
     tracks = [decode_track(document) for document in view.positions]
     report["files"] = [_file(track) for track in tracks if track.state in ("live", "rotated")]
+    _add_health(report)
     if view.rejected:
         report["problems"].append(f"the collector refused {view.rejected} events; they are kept in the spool")
     lost = sum(counters.get("bytes_lost", 0) for counters in view.counters.values())
     if lost:
         report["problems"].append(f"{lost} bytes of log files were gone before they could be read")
+
+
+def _add_health(report: Mapping[str, Any]) -> None:
+    """Add what only the running agent knows of its files: how long each has been behind, and its last error."""
+    live = report["agent"]
+    for file in report["files"]:
+        seconds = live.get("lags", {}).get(str(file.pop("id")))
+        file["lag_s"] = seconds if file["lag_bytes"] else 0.0
+        file["last_error"] = live.get("last_errors", {}).get(file["path"])
 
 
 def _file(track: Track) -> dict[str, Any]:
@@ -93,6 +107,7 @@ def _file(track: Track) -> dict[str, Any]:
     except OSError:
         size = track.size
     return {
+        "id": track.id,
         "input": track.input,
         "path": track.path,
         "state": track.state,
@@ -124,8 +139,12 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'position':>12} {'behind':>10}  state")
     for file in report["files"]:
-        behind = format_size(file["lag_bytes"])
+        behind = format_size(file["lag_bytes"]) + (f" {file['lag_s']:.0f}s" if file["lag_s"] else "")
         output(f"{file['path']:<50} {file['size']:>12} {file['position']:>12} {behind:>10}  {file['state']}")
+        if error := file["last_error"]:
+            output(f"  last error at {error['time']}: {error['error']}")
+    if reload := live.get("reload"):
+        output(f"reload      {'took effect' if reload['ok'] else 'FAILED'} at {reload['time']}")
     for problem in report["problems"]:
         output(f"problem     {problem}")
 

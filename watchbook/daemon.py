@@ -1,7 +1,8 @@
 """The frame of a daemon: signals, drain with a deadline, word to systemd, supervised tasks.
 
 SIGTERM or SIGINT asks for a drain: ``Stop.asked`` is set and producers end.  A second signal, or the end of the drain
-time, cancels what is left.  A task that fails ends the whole process with a non-zero code, so that systemd restarts it.
+time, cancels what is left.  SIGHUP asks a program that can do so to read its configuration again
+(``Stop.hangup``).  A task that fails ends the whole process with a non-zero code, so that systemd restarts it.
 """
 
 import asyncio
@@ -20,10 +21,20 @@ _GC_THRESHOLD = 50_000
 
 
 class Stop:
-    """Whether the daemon has been asked to stop."""
+    """Whether the daemon has been asked to stop.  ``drain`` is how long that may take, in seconds, when it is asked.
 
-    def __init__(self) -> None:
+    ``hangup`` is set by SIGHUP; whoever reads the configuration again clears it first.
+    """
+
+    def __init__(self, drain: float = 0.0) -> None:
         self.asked = asyncio.Event()
+        self.hangup = asyncio.Event()
+        self.drain = drain
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether what does not work now is not to be tried again: the process is about to end."""
+        return self.asked.is_set()
 
     async def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until the stop is asked for; return whether it is."""
@@ -35,24 +46,53 @@ class Stop:
         return True
 
 
-def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
-    """Run ``main`` until it returns and return the exit code: 0, or 1 when it failed or did not drain in time."""
-    return asyncio.run(_run(main, drain))
+class Turn(Stop):
+    """The stop of one run of a program that may go on with another run, in the same process.
+
+    It is asked for when that of the ``whole`` is (:meth:`follow`), or to begin the next run; only in the first case
+    what does not work is given up.
+    """
+
+    def __init__(self, whole: Stop) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether the process is about to end."""
+        return self._whole.asked.is_set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Sleep as :meth:`Stop.wait`; when this run has been asked to end, only the end of the whole cuts it short."""
+        return await (self._whole.wait(seconds) if self.asked.is_set() else super().wait(seconds))
+
+    async def follow(self) -> None:
+        """Ask this run to end when the whole is to end."""
+        await self._whole.asked.wait()
+        self.asked.set()
 
 
-async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
-    stop = Stop()
+def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds, *, heeds_hangup: bool = False) -> int:
+    """Run ``main`` until it returns and return the exit code: 0, or 1 when it failed or did not drain in time.
+
+    ``heeds_hangup`` says that it does something about ``Stop.hangup``; other programs are ended by SIGHUP.
+    """
+    return asyncio.run(_run(main, drain, heeds_hangup))
+
+
+async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds, heeds_hangup: bool) -> int:
+    stop = Stop(drain)
     loop = asyncio.get_running_loop()
     deadline = asyncio.timeout(None)
     ended = False
 
     def on_signal(name: str) -> None:
         if not stop.asked.is_set():
-            log.info("stop_asked", signal=name, drain_s=drain)
+            log.info("stop_asked", signal=name, drain_s=stop.drain)
             notify_systemd("STOPPING=1")
             stop.asked.set()
             if not ended:
-                deadline.reschedule(loop.time() + drain)
+                deadline.reschedule(loop.time() + stop.drain)
             return
         log.warning("stop_forced", signal=name)
         if ended or deadline.expired():
@@ -61,13 +101,15 @@ async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, signal.Signals(number).name)
+    if heeds_hangup:
+        loop.add_signal_handler(signal.SIGHUP, stop.hangup.set)
     try:
         async with deadline:
             await main(stop)
     except TimeoutError:
         if not deadline.expired():
             raise  # one of main's own
-        log.error("drain_failed", drain_s=drain, next_step="raise 'drain_timeout'")  # noqa: TRY400
+        log.error("drain_failed", drain_s=stop.drain, next_step="raise 'drain_timeout'")  # noqa: TRY400
         return 1
     except BaseExceptionGroup as group:
         for error in _leaves(group):
@@ -89,8 +131,9 @@ def settle_memory() -> None:
     """Call once a daemon is built: what it holds now is never looked at again by the garbage collector.
 
     Lines and events are plain values without cycles; with the default thresholds the collector would walk through every
-    batch many times (measured: a third of the decoding of a batch).
+    batch many times (measured: a third of the decoding of a batch).  When it is built anew, call it again.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD, 20, 100)

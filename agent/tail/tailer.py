@@ -64,7 +64,8 @@ class Tailer:
 
     ``documents`` are what :meth:`take_changes` gave before, as stored; ``started`` likewise.  ``since_us`` is when the
     agent was first started.  ``lost`` collects what
-    was seen and could not be read.
+    was seen and could not be read.  ``after`` is a tailer whose last changes are all in ``documents``: its open files
+    are taken over, so that what was deleted meanwhile can be read to its end.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Tailer:
         since_us: int,
         documents: Iterable[bytes] = (),
         started: Iterable[str] = (),
+        after: "Tailer | None" = None,
     ) -> None:
         self._inputs = list(inputs)
         self._settings = settings
@@ -90,7 +92,7 @@ class Tailer:
             tracks=map(decode_track, documents),
             started=started,
         )
-        self._open: dict[int, _OpenFile] = {}
+        self._open: dict[int, _OpenFile] = after._release() if after else {}
         self._dirty: dict[int, None] = {}
         self.lost: list[Lost] = []
         self._file_errors: dict[str, str] = {}
@@ -159,6 +161,10 @@ class Tailer:
         """Close every file."""
         for identifier in list(self._open):
             self._close(identifier)
+
+    def _release(self) -> dict[int, _OpenFile]:
+        held, self._open = self._open, {}
+        return held
 
     def _view(self) -> View:
         live: dict[str, str] = {}

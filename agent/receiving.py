@@ -1,0 +1,56 @@
+"""The listeners that run: they go on while the agent is built anew, as long as what is asked of them stays the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from agent.config import AgentSettings
+from agent.listen import Inlet, Listener, make_listener
+
+_FINISH_S = 0.02
+
+
+class _Running(NamedTuple):
+    source: Any
+    listener: Listener
+    task: asyncio.Task[None]
+
+
+class Receiving:
+    """Starts and stops the listeners of inputs whose lines are received; ``tasks`` is the group they run in."""
+
+    def __init__(self, inlet: Inlet, tasks: asyncio.TaskGroup) -> None:
+        self._inlet = inlet
+        self._tasks = tasks
+        self._running: dict[str, _Running] = {}
+
+    def states(self) -> dict[str, Mapping[str, Any]]:
+        """Return what people should know of each listener, by input."""
+        return {name: dict(each.listener.state) for name, each in self._running.items()}
+
+    def start(self, settings: AgentSettings, marks: Mapping[str, bytes]) -> None:
+        """Start those that do not run yet; ``marks`` say where they go on."""
+        for name, source in _sources(settings).items():
+            if name not in self._running:
+                listener = make_listener(name, source, self._inlet, marks.get(name))
+                self._running[name] = _Running(source, listener, self._tasks.create_task(listener.run()))
+
+    async def stop(self, following: AgentSettings | None, finish: Callable[[], Awaitable[None]]) -> None:
+        """Stop all that the ``following`` settings ask for no longer, or differently; all without such settings.
+
+        They accept nothing new, and ``finish`` commits what is still on its way in: whoever sent it may wait for that.
+        """
+        kept = {} if following is None else _sources(following)
+        ending = [name for name, each in self._running.items() if name not in kept or kept[name] != each.source]
+        ended = [self._running.pop(name) for name in ending]
+        for each in ended:
+            each.listener.stop()
+        waiting = {each.task for each in ended}
+        while waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=_FINISH_S)
+            await finish()
+        await finish()
+
+
+def _sources(settings: AgentSettings) -> dict[str, Any]:
+    return {each.name: each.received for each in settings.inputs if each.received is not None}
