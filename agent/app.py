@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +18,7 @@ from agent.batch import Builder
 from agent.config import AgentSettings
 from agent.health import FileHealth
 from agent.listen import Inlet
+from agent.metrics import MetricsServer, render
 from agent.profile import Definition
 from agent.pump import Pump
 from agent.receiving import Receiving
@@ -25,8 +26,8 @@ from agent.redact import NoRedactor, SecretRedactor
 from agent.reload import Reloads
 from agent.routes import Plan, make_plan
 from agent.ship import Journal, Shipper, ShipState
-from agent.spool import Backlog, Mark, Spool
-from agent.status import write_status
+from agent.spool import Backlog, Mark, Spool, SpoolError
+from agent.status import read_status, write_status
 from agent.tail import Tailer, Waker
 from watchbook import __version__
 from watchbook.clock import Clock, now_us, process_start_us
@@ -51,6 +52,7 @@ class _Frame:
     since_us: int
     health: FileHealth = field(default_factory=FileHealth)
     tailer: Tailer | None = None
+    metrics: MetricsServer | None = None
     shipped: ShipState = field(default_factory=ShipState)
     redacted: Counter[str] = field(default_factory=Counter)
 
@@ -145,6 +147,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
         shipper.state = replace(frame.shipped, state="starting", last_error=None)
         status = partial(_status, settings, pump, shipper, redactor, frame)
+        metrics = frame.metrics = _metrics(settings, status, clock)
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -154,6 +157,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple
                 tasks.create_task(_wake_at_stop(turn, waker)),
                 tasks.create_task(shipper.run()),
                 tasks.create_task(_report(settings, status)),
+                tasks.create_task(metrics.run()),
             ]
             reloading = tasks.create_task(_end_at_reload(frame.reloads, settings, turn))
             if before is None:
@@ -251,8 +255,34 @@ def _status(
         "errors": errors,
         "redacted": dict(redactor.counts),
         "reload": frame.reloads.last,
+        "reloads": {"succeeded": frame.reloads.succeeded, "failed": frame.reloads.failed},
+        "listeners": frame.receiving.states(),
+        "metrics_error": frame.metrics and frame.metrics.error,
         **frame.health.report(now),
     }
+
+
+def _metrics(settings: AgentSettings, status: Callable[[], dict[str, Any]], clock: Clock) -> MetricsServer:
+    """Return what answers Prometheus and health checks, with what ``watchbook agent status`` would show now."""
+
+    def report() -> Awaitable[dict[str, Any]]:
+        return asyncio.to_thread(read_status, settings.state, clock(), status())
+
+    async def exposition() -> str:
+        from agent.exposition import families_of
+
+        families = families_of(
+            await report(), files_max=settings.metrics.files_max, spool_bytes_max=settings.spool.bytes_max
+        )
+        return await asyncio.to_thread(lambda: render(families))
+
+    async def problems() -> Sequence[str]:
+        try:
+            return list((await report())["problems"])
+        except SpoolError as error:
+            return [f"the spool cannot be read: {error}"]
+
+    return MetricsServer(settings.metrics, exposition, problems, clock)
 
 
 async def _report(settings: AgentSettings, status: Callable[[], dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from agent.batch import BatchSettings
 from agent.listen import ListenSettings
+from agent.metrics import MetricsSettings, is_loopback
 from agent.profile import Definition, load_profiles, zone_named
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings
@@ -74,6 +75,7 @@ class AgentSettings:
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
+    metrics: MetricsSettings = setting("A port for Prometheus and health checks.", default_factory=MetricsSettings)
 
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
@@ -151,6 +153,8 @@ def _problems(node: Node, profiles: Mapping[str, Definition] | None) -> Iterator
         yield options["inputs"].problem("expected at least one input, found none")
     with suppress(ConfigError, KeyError):
         yield from _collector_problems(options["collector"])
+    with suppress(ConfigError, KeyError):
+        yield from _metrics_problems(options["metrics"])
     names: set[str] = set()
     for each, where in _inputs(options):
         yield from _input_problems(each, where, profiles)
@@ -163,6 +167,14 @@ def _collector_problems(where: Node) -> Iterator[Problem]:
     collector = bind(where, ShipSettings)
     if collector.token_file is None and collector.token is None:
         yield where.problem("expected 'token_file' or 'token'; make one: watchbook collector token create")
+
+
+def _metrics_problems(where: Node) -> Iterator[Problem]:
+    metrics = bind(where, MetricsSettings)
+    if metrics.listen is not None and not metrics.allow_remote and not is_loopback(metrics.listen):
+        yield where.mapping()["listen"].problem(
+            f"{metrics.listen} can be reached from other hosts; use 127.0.0.1, or say 'allow_remote: true'"
+        )
 
 
 def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:

@@ -24,12 +24,13 @@ def write_status(folder: Path, status: Mapping[str, Any]) -> None:
     temporary.replace(folder / FILE_NAME)
 
 
-def read_status(folder: Path, now_us: int) -> dict[str, Any]:
+def read_status(folder: Path, now_us: int, live: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return everything that is known of the agent of a state folder, running or not.
 
-    ``problems`` is empty when all is well.  Raises sqlite3.Error when the spool cannot be read.
+    ``live`` is what the running agent says, where it asks itself; else what it last wrote.  ``problems`` is empty when
+    all is well.  Raises sqlite3.Error when the spool cannot be read.
     """
-    live = _live_status(folder)
+    live = _live_status(folder) if live is None else live
     report: dict[str, Any] = {"running": _is_running(live, now_us), "agent": live, "files": [], "problems": []}
     problems: list[str] = report["problems"]
     if not report["running"]:
@@ -44,6 +45,11 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     if report["running"] and live.get("paused"):
         problems.append(f"reading is paused: {live['paused']}")
     problems.extend(f"{path}: {reason}" for path, reason in live.get("errors", {}).items())
+    for name, state in live.get("listeners", {}).items():
+        if report["running"] and state.get("error"):
+            problems.append(f"input {name} does not receive: {state['error']}")
+    if report["running"] and live.get("metrics_error"):
+        problems.append(f"metrics: {live['metrics_error']}")
     reload = live.get("reload")
     if report["running"] and reload and not reload["ok"]:
         problems.append(f"the reload at {reload['time']} failed, the agent goes on as before: {reload['problems'][0]}")
@@ -115,6 +121,7 @@ def _file(track: Track) -> dict[str, Any]:
         "position": track.offset,
         "lag_bytes": max(0, size - track.offset),
         "lines": track.lines,
+        "bytes_read": track.bytes_read,
     }
 
 
