@@ -1,49 +1,25 @@
 """``watchbook agent check``: everything that can be found wrong before the agent is started."""
 
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from agent.config import AgentSettings
-from agent.tail.listing import expand
+from agent.filecheck import check_files, matched_files
+from agent.finding import Finding
+from agent.hostcheck import check_clock, check_limits, check_metrics, check_state, check_user
+from watchbook.clock import Clock, now_us
 
 
-class Finding(NamedTuple):
-    """One thing looked at.  ``wrong``: the agent could not do its work as it is."""
-
-    wrong: bool
-    text: str
-
-
-def check_host(settings: AgentSettings) -> Iterator[Finding]:
-    """Yield what is right and wrong with the files, the state folder and the collector."""
-    for each in settings.inputs:
-        yield from _check_files(each.name, each.files)
-    yield _check_state(settings)
+def check_host(settings: AgentSettings, clock: Clock = now_us) -> Iterator[Finding]:
+    """Yield what is right and wrong with the files, the state folder, the limits, the collector and the clock."""
+    yield from check_user()
+    yield from check_files(settings)
+    yield from check_state(settings)
+    yield from check_limits(settings, matched_files(settings))
+    yield from check_metrics(settings)
     yield _check_collector(settings)
-
-
-def _check_files(name: str, patterns: tuple[str, ...]) -> Iterator[Finding]:
-    for pattern in patterns:
-        paths = expand([pattern])
-        if not paths:
-            yield Finding(False, f"input {name}: nothing matches {pattern} yet; it will be read when it appears")
-        for path in paths:
-            if os.access(path, os.R_OK):
-                yield Finding(False, f"input {name}: {path} is readable")
-            else:
-                yield Finding(True, f"input {name}: {path} is not readable; add the agent's user to the file's group")
-
-
-def _check_state(settings: AgentSettings) -> Finding:
-    folder = settings.state
-    while not folder.exists():
-        folder = folder.parent
-    if os.access(folder, os.W_OK):
-        return Finding(False, f"state: {settings.state} is writable")
-    return Finding(True, f"state: {folder} is not writable; give it to the agent's user")
+    yield from check_clock(settings, clock)
 
 
 def _check_collector(settings: AgentSettings) -> Finding:

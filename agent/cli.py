@@ -1,16 +1,20 @@
 """The words of ``watchbook agent``."""
 
+import json
 import sqlite3
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from agent.config import DEFAULT_PATH, find_state, load_settings
+from agent.finding import Finding
 from agent.spool import FolderInUseError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
+from watchbook.configfile import EX_CONFIG, ConfigError
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_option
 from watchbook.shipped import shipped_folder
@@ -48,18 +52,30 @@ def run(path: Path) -> None:
 
 @agent.command()
 @_config_option
-def check(path: Path) -> None:
-    """Check the configuration, the files, the state folder and the collector.
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+def check(path: Path, as_json: bool) -> None:
+    """Check the configuration, the profiles, the files, the state folder, limits, the clock and the collector.
 
-    Exits with 78 when the configuration is wrong, with 1 when anything else is.
+    Each finding is ok, a note (the agent works, with a loss) or WRONG. Exits with 78 when the
+    configuration is wrong, with 1 when anything else is.
     """
     from agent.check import check_host
+    from agent.routes import load_plan
 
-    settings, _ = load_settings(path)
-    click.echo(f"ok     {path}")
-    findings = list(check_host(settings))
-    for finding in findings:
-        click.echo(f"{'WRONG ' if finding.wrong else 'ok    '} {finding.text}")
+    try:
+        settings = load_plan(path).settings
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"config": str(path), "mistakes": [asdict(each) for each in error.problems]}, indent=2))
+        sys.exit(EX_CONFIG)
+    findings = [Finding(False, f"config: {path} and the profiles are right"), *check_host(settings)]
+    if as_json:
+        shown = [{"level": finding.level, "text": finding.text} for finding in findings]
+        click.echo(json.dumps({"config": str(path), "mistakes": [], "findings": shown}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level:<6} {finding.text}")
     sys.exit(1 if any(finding.wrong for finding in findings) else 0)
 
 

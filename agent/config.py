@@ -70,6 +70,11 @@ class AgentSettings:
     status_interval: Seconds = setting(
         "How often the agent writes what 'watchbook agent status' shows.", Seconds(2.0), check=positive
     )
+    clock_skew_max: Seconds = setting(
+        "How far this host's clock may be from the collector's before 'watchbook agent check' says so.",
+        Seconds(5.0),
+        check=positive,
+    )
     tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
     listen: ListenSettings = setting("Limits of what is received.", default_factory=ListenSettings)
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
