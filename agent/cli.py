@@ -104,6 +104,42 @@ def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) ->
     try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
 
 
+@agent.command("discover")
+@click.option("--path", "paths", multiple=True, metavar="PATH", help="A folder or file, instead of the usual places.")
+@click.option("--root", default="/", show_default=True, help="Where the files of the host lie.")
+@click.option("--profiles", "folder", type=click.Path(path_type=Path, exists=True), help="Folder of your own profiles.")
+@click.option(
+    "--lines", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Last lines of a file to try."
+)
+@click.option("--yaml", "as_yaml", is_flag=True, help="The section 'inputs' for agent.yaml instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+def discover_logs(
+    paths: tuple[str, ...], root: str, folder: Path | None, lines: int, as_yaml: bool, as_json: bool
+) -> None:
+    """Look for logs on this host and propose inputs for them; writes nothing.
+
+    For each log: the profile that understands most of its last lines, and an event of it.
+    """
+    from agent.discover import as_json as in_json
+    from agent.discover import as_table, discover
+    from agent.discover import as_yaml as in_yaml
+    from agent.discover.places import load_places
+    from agent.discover.trying import Trier
+    from agent.profile import load_profiles
+
+    for path in paths:
+        if not path.startswith("/"):
+            raise click.UsageError(f"--path: expected an absolute path, found {path!r}")
+    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
+    places = load_places(shipped_folder("config") / "discover.yaml")
+    found = discover(root.rstrip("/"), paths or None, places, profiles, Trier(profiles, lines, now_us()))
+    if as_json:
+        click.echo(json.dumps(in_json(found), indent=2, ensure_ascii=False))
+    else:
+        for line in in_yaml(found) if as_yaml else as_table(found):
+            click.echo(line)
+
+
 @agent.command()
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON.")
