@@ -18,7 +18,7 @@ from agent.batch import Builder
 from agent.config import AgentSettings
 from agent.health import FileHealth
 from agent.listen import Inlet
-from agent.metrics import MetricsServer, render
+from agent.metrics import MetricsServer, MetricsSettings, render
 from agent.profile import Definition
 from agent.pump import Pump
 from agent.receiving import Receiving
@@ -50,11 +50,29 @@ class _Frame:
     stop: Stop
     clock: Clock
     since_us: int
+    tasks: asyncio.TaskGroup
+    settings: AgentSettings
+    status: Callable[[], dict[str, Any]] = dict
     health: FileHealth = field(default_factory=FileHealth)
     tailer: Tailer | None = None
     metrics: MetricsServer | None = None
+    serving: asyncio.Task[None] | None = None
     shipped: ShipState = field(default_factory=ShipState)
     redacted: Counter[str] = field(default_factory=Counter)
+
+    async def serve_metrics(self, settings: AgentSettings, status: Callable[[], dict[str, Any]]) -> None:
+        """Answer with what ``status`` says from now on; a port that is asked for as before stays open."""
+        if self.metrics is None or settings.metrics != self.settings.metrics:
+            await self.end_metrics()
+            self.metrics = _metrics(settings.metrics, self)
+            self.serving = self.tasks.create_task(self.metrics.run())
+        self.settings, self.status = settings, status
+
+    async def end_metrics(self) -> None:
+        """Close the port."""
+        if self.serving is not None:
+            self.serving.cancel()
+            await asyncio.wait([self.serving])
 
     def close_files(self) -> None:
         """Close the log files."""
@@ -89,7 +107,7 @@ async def run_agent(
         await loop.run_in_executor(worker, _stored, spool)
         async with asyncio.TaskGroup() as tasks:
             receiving = Receiving(inlet, tasks)
-            frame = _Frame(worker, spool, inlet, receiving, reloads, stop, clock, process_start_us())
+            frame = _Frame(worker, spool, inlet, receiving, reloads, stop, clock, process_start_us(), tasks, settings)
             stack.callback(frame.close_files)
             running: AgentSettings | None = None
             following: tuple[Plan, int] | None = (plan, frame.since_us)
@@ -97,6 +115,7 @@ async def run_agent(
                 plan, frame.since_us = following
                 before, running = running, plan.settings
                 following = await _run(plan, before, frame)
+            await frame.end_metrics()
 
 
 async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple[Plan, int] | None:
@@ -147,7 +166,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple
         shipper = Shipper(settings.collector, session, _journal(spool, backlog, pump, worker), clock=clock)
         shipper.state = replace(frame.shipped, state="starting", last_error=None)
         status = partial(_status, settings, pump, shipper, redactor, frame)
-        metrics = frame.metrics = _metrics(settings, status, clock)
+        await frame.serve_metrics(settings, status)
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
@@ -157,7 +176,6 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple
                 tasks.create_task(_wake_at_stop(turn, waker)),
                 tasks.create_task(shipper.run()),
                 tasks.create_task(_report(settings, status)),
-                tasks.create_task(metrics.run()),
             ]
             reloading = tasks.create_task(_end_at_reload(frame.reloads, settings, turn))
             if before is None:
@@ -168,7 +186,9 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple
             frame.receiving.start(settings, marks)
             await pump.run(turn)
             following = reloading.result() if reloading.done() and not frame.stop.asked.is_set() else None
-            await frame.receiving.stop(following and following[0].settings, partial(pump.finish, turn))
+            await frame.receiving.stop(
+                following and following[0].settings, partial(pump.finish, turn), settings.drain_timeout
+            )
             if following is None:
                 await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
             for task in (*background, reloading):
@@ -262,17 +282,17 @@ def _status(
     }
 
 
-def _metrics(settings: AgentSettings, status: Callable[[], dict[str, Any]], clock: Clock) -> MetricsServer:
+def _metrics(settings: MetricsSettings, frame: _Frame) -> MetricsServer:
     """Return what answers Prometheus and health checks, with what ``watchbook agent status`` would show now."""
 
     def report() -> Awaitable[dict[str, Any]]:
-        return asyncio.to_thread(read_status, settings.state, clock(), status())
+        return asyncio.to_thread(read_status, frame.settings.state, frame.clock(), frame.status())
 
     async def exposition() -> str:
         from agent.exposition import families_of
 
         families = families_of(
-            await report(), files_max=settings.metrics.files_max, spool_bytes_max=settings.spool.bytes_max
+            await report(), files_max=settings.files_max, spool_bytes_max=frame.settings.spool.bytes_max
         )
         return await asyncio.to_thread(lambda: render(families))
 
@@ -282,7 +302,7 @@ def _metrics(settings: AgentSettings, status: Callable[[], dict[str, Any]], cloc
         except SpoolError as error:
             return [f"the spool cannot be read: {error}"]
 
-    return MetricsServer(settings.metrics, exposition, problems, clock)
+    return MetricsServer(settings, exposition, problems, frame.clock)
 
 
 async def _report(settings: AgentSettings, status: Callable[[], dict[str, Any]]) -> None:

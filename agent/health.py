@@ -1,8 +1,8 @@
 """How far behind each file is in time, and what went wrong with it last: remembered while the agent runs.
 
 Lag in seconds is how long the oldest unread byte has been seen: sizes are noted with the moment they were first seen,
-and the oldest one that lies above the offset tells.  It is right to the interval at which it is asked for
-(``status_interval``) and begins anew with the process.
+and the oldest one that lies above the offset tells.  It is never too long, right to the interval at which it is asked
+for (``status_interval``) or, where that is more, to about a quarter; and it begins anew with the process.
 """
 
 from collections import deque
@@ -12,8 +12,8 @@ from typing import Any, Final
 from agent.tail import Track
 from watchbook.clock import SECOND_US, format_rfc3339
 
-#: Sizes remembered for each file; when there are more, every second one is forgotten.
-_SIZES_MAX: Final = 64
+#: Sizes remembered for each file that is behind; when there are more, the one is forgotten that tells least.
+_SIZES_MAX: Final = 8
 #: Files whose last error is remembered; the oldest are forgotten.
 _ERRORS_MAX: Final = 1000
 
@@ -58,7 +58,6 @@ def _noted(sizes: deque[tuple[int, int]] | None, track: Track, now_us: int) -> d
         sizes.clear()
         sizes.append((now_us, track.size))
     if len(sizes) > _SIZES_MAX:
-        kept = list(sizes)
-        sizes.clear()
-        sizes.extend([*kept[:-1:2], kept[-1]])
+        gaps = {place: sizes[place + 1][0] - sizes[place - 1][0] for place in range(1, len(sizes) - 1)}
+        del sizes[min(gaps, key=lambda place: gaps[place])]
     return sizes

@@ -1,16 +1,20 @@
 """The listeners that run: they go on while the agent is built anew, as long as what is asked of them stays the same."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.config import AgentSettings
 from agent.listen import Inlet, Listener, make_listener
+from watchbook.logs import get_logger
 
+log = get_logger("agent")
 _FINISH_S = 0.02
 
 
 class _Running(NamedTuple):
+    name: str
     source: Any
     listener: Listener
     task: asyncio.Task[None]
@@ -33,13 +37,17 @@ class Receiving:
         for name, source in _sources(settings).items():
             if name not in self._running:
                 listener = make_listener(name, source, self._inlet, marks.get(name))
-                self._running[name] = _Running(source, listener, self._tasks.create_task(listener.run()))
+                self._running[name] = _Running(name, source, listener, self._tasks.create_task(listener.run()))
 
-    async def stop(self, following: AgentSettings | None, finish: Callable[[], Awaitable[None]]) -> None:
+    async def stop(
+        self, following: AgentSettings | None, finish: Callable[[], Awaitable[None]], seconds: float = math.inf
+    ) -> None:
         """Stop all that the ``following`` settings ask for no longer, or differently; all without such settings.
 
         They accept nothing new, and ``finish`` commits what is still on its way in: whoever sent it may wait for that.
+        One that has not ended within ``seconds`` is cut off.
         """
+        deadline = asyncio.get_running_loop().time() + seconds
         kept = {} if following is None else _sources(following)
         ending = [name for name, each in self._running.items() if name not in kept or kept[name] != each.source]
         ended = [self._running.pop(name) for name in ending]
@@ -49,7 +57,16 @@ class Receiving:
         while waiting:
             _, waiting = await asyncio.wait(waiting, timeout=_FINISH_S)
             await finish()
+            if waiting and asyncio.get_running_loop().time() > deadline:
+                self._cut_off(ended, seconds)
+                deadline = math.inf
         await finish()
+
+    def _cut_off(self, ending: Sequence[_Running], seconds: float) -> None:
+        for each in ending:
+            if not each.task.done():
+                log.error("listener_cut_off", input=each.name, after_s=seconds, next_step="raise 'drain_timeout'")
+                each.task.cancel()
 
 
 def _sources(settings: AgentSettings) -> dict[str, Any]:

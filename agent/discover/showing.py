@@ -14,6 +14,8 @@ _WORDS_OF_YAML: Final = frozenset({"true", "false", "null", "yes", "no", "on", "
 
 def as_table(found: Discovery) -> Iterator[str]:
     """Yield the lines of a table for people."""
+    if not found.proposals:
+        yield "no log that a profile understands"
     if found.proposals:
         yield f"{'input':<16} {'profile':<10} {'understood':>10}  files"
     for each in found.proposals:
@@ -108,7 +110,7 @@ def _journal(found: Discovery) -> str:
 
 def _scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML
-    return text if plain else json.dumps(text)
+    return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _one_line(text: str) -> str:

@@ -1,7 +1,7 @@
 """Which profile understands the last lines of a file."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.parse import FORMATS
@@ -11,12 +11,13 @@ from agent.tryout import try_line
 from watchbook.event import nest
 
 _TAIL_BYTES: Final = 256 << 10
+_SAMPLE_LINES: Final = 20
 
 
 class Trial(NamedTuple):
     """How a file's last lines fared: with the best profile (None: no profile understood any), how many of how many.
 
-    ``sample`` is the event of the last line that was understood, redacted.
+    ``sample`` is an event of one of the last lines, redacted.
     """
 
     profile: str | None
@@ -58,12 +59,13 @@ class Trier:
         rows = profile(lines, self._read_us).rows
         return len(rows), sum(value is not None for row in rows for value in row)
 
-    def _sample(self, profile: CompiledProfile, lines: Iterable[bytes]) -> dict[str, Any] | None:
-        for line in reversed(list(lines)):
-            tried = try_line(0, line, [profile], self._read_us)
-            if tried.event is not None:
-                return nest(tried.event)
-        return None
+    def _sample(self, profile: CompiledProfile, lines: Sequence[bytes]) -> dict[str, Any] | None:
+        """Return the event of one of the last lines: the one that says most."""
+        events = [try_line(0, line, [profile], self._read_us).event for line in lines[-_SAMPLE_LINES:]]
+        made = [event for event in events if event is not None]
+        if not made:
+            made = [event for line in lines if (event := try_line(0, line, [profile], self._read_us).event) is not None]
+        return nest(max(made, key=len)) if made else None
 
 
 def last_lines(path: str, lines_max: int) -> list[bytes]:

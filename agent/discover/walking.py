@@ -118,7 +118,8 @@ class Walker:
         except UnicodeEncodeError:
             return "its name is not UTF-8"
         if is_packed(shown) or shown.endswith(_ARCHIVES):
-            return None if live_names(PurePath(shown).name) else "an archive, no log"
+            is_log = live_names(PurePath(shown).name) and not PurePath(shown).stem.endswith(".tar")
+            return None if is_log else "an archive, no log"
         with open(real, "rb") as file:  # noqa: PTH123
             head = file.read(_HEAD_BYTES)
         return "binary" if is_binary(head) else None

@@ -1,5 +1,6 @@
 """SIGHUP to a real agent: a good configuration takes effect, a bad one changes nothing, no line is lost or doubled."""
 
+import contextlib
 import json
 import os
 import signal
@@ -211,3 +212,38 @@ def test_the_status_of_a_running_agent_is_shown_whatever_the_file_says_now(stand
     assert done.returncode == 1
     assert "running (pid" in done.stdout
     assert "could not be started with this configuration" in done.stdout
+
+
+def test_a_reload_waits_while_the_spool_cannot_be_written(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("a small disk can only be made by root")
+    (tmp_path / "stand").mkdir()
+    (disk / "agent").mkdir(mode=0o700)
+    (tmp_path / "stand" / "agent").symlink_to(disk / "agent")
+    stand = Stand(tmp_path / "stand", agent_extra=QUICK)
+    try:
+        stand.collector.start()
+        stand.wait_until_up()
+        stand.agent.start()
+        wait_for("the agent", lambda: (disk / "agent" / "status.json").exists(), 30, stand.evidence)
+        with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(b"x" * 4096)
+        (stand.logs / "app.log").write_text("".join(map(line, range(5000))))
+        wait_for("the failure", lambda: "spool_commit_failed" in stand.evidence(), 30, stand.evidence)
+        stand.agent_yaml.write_text(stand.agent_yaml.read_text() + "batch: {events_max: 100}\n")
+        hang_up(stand)
+        wait_for("further tries", lambda: stand.agent.is_running(), 5)
+        (stand.logs / "app.log").open("a").close()
+        (disk / "ballast").unlink()
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        assert stand.wait_until_stored(5000, 60), stand.evidence()
+        wait_for("the reload", lambda: "agent_reloaded" in stand.evidence(), 30, stand.evidence)
+        assert stand.stored_numbers() == dict.fromkeys(range(5000), 1)
+        assert stand.agent.stop() == 0
+    finally:
+        stand.close()
+        subprocess.run(["umount", "-l", disk], check=True)
