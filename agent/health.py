@@ -1,8 +1,9 @@
 """How far behind each file is in time, and what went wrong with it last: remembered while the agent runs.
 
 Lag in seconds is how long the oldest unread byte has been seen: sizes are noted with the moment they were first seen,
-and the oldest one that lies above the offset tells.  It is never too long, right to the interval at which it is asked
-for (``status_interval``) or, where that is more, to about a quarter; and it begins anew with the process.
+and the oldest one that lies above the offset tells.  It is never too long; it is right to the interval at which it is
+asked for (``status_interval``), or to a quarter of the time since the file was last read to its end; and it begins anew
+with the process.
 """
 
 from collections import deque
