@@ -6,7 +6,7 @@ import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -175,7 +175,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: _Frame) -> tuple
                 tasks.create_task(turn.follow()),
                 tasks.create_task(_wake_at_stop(turn, waker)),
                 tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, status)),
+                tasks.create_task(_report(settings, status, frame.reloads.news)),
             ]
             reloading = tasks.create_task(_end_at_reload(frame.reloads, settings, turn))
             if before is None:
@@ -305,10 +305,13 @@ def _metrics(settings: MetricsSettings, frame: _Frame) -> MetricsServer:
     return MetricsServer(settings, exposition, problems, frame.clock)
 
 
-async def _report(settings: AgentSettings, status: Callable[[], dict[str, Any]]) -> None:
+async def _report(settings: AgentSettings, status: Callable[[], dict[str, Any]], news: asyncio.Event) -> None:
     while True:
+        news.clear()
         try:
             await asyncio.to_thread(write_status, settings.state, status())
         except OSError as error:
             log.warning("status_unwritten", error=str(error))
-        await asyncio.sleep(settings.status_interval)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings.status_interval):
+                await news.wait()

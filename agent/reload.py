@@ -16,13 +16,16 @@ log = get_logger("agent")
 
 
 class Reloads:
-    """Reads the file at ``path`` again at every SIGHUP.  ``last`` is how the last time went, for ``status``."""
+    """Reads the file at ``path`` again at every SIGHUP.
+
+    ``last`` is how the last time went, for ``status``; ``news`` is set when that has changed.
+    """
 
     def __init__(self, path: Path | None, stop: Stop, clock: Clock) -> None:
         self._path = path
         self._stop = stop
         self._clock = clock
-        self._asked = 0
+        self.news = asyncio.Event()
         self.last: dict[str, Any] | None = None
         self.succeeded = 0
         self.failed = 0
@@ -54,6 +57,7 @@ class Reloads:
         )
         self.failed += 1
         self.last = {"ok": False, "time": format_rfc3339(asked), "problems": problems}
+        self.news.set()
         notify_systemd("READY=1")
 
     def took_effect(self, before: AgentSettings, after: AgentSettings, asked: int) -> None:
