@@ -32,7 +32,7 @@ from agent.tail import Tailer, Waker
 from watchbook import __version__
 from watchbook.clock import Clock, now_us, process_start_us
 from watchbook.daemon import Stop, Turn, notify_systemd, settle_memory
-from watchbook.logs import get_logger, set_log_level
+from watchbook.logs import RepeatedFailure, get_logger, set_log_level
 
 log = get_logger("agent")
 _BATCH_BYTES_MAX = 256 << 20
@@ -306,12 +306,14 @@ def _metrics(settings: MetricsSettings, frame: _Frame) -> MetricsServer:
 
 
 async def _report(settings: AgentSettings, status: Callable[[], dict[str, Any]], news: asyncio.Event) -> None:
+    failure = RepeatedFailure(log.warning, "status_write")
     while True:
         news.clear()
         try:
             await asyncio.to_thread(write_status, settings.state, status())
+            failure.succeeded()
         except OSError as error:
-            log.warning("status_unwritten", error=str(error))
+            failure.failed(str(error))
         with suppress(TimeoutError):
             async with asyncio.timeout(settings.status_interval):
                 await news.wait()
