@@ -164,7 +164,8 @@ class Tailer:
 
     def _release(self) -> dict[int, _OpenFile]:
         held, self._open = self._open, {}
-        return held
+        # How they are read may be another matter from now on; what is suspect shows again at the first read.
+        return {identifier: _OpenFile(each.file) for identifier, each in held.items()}
 
     def _view(self) -> View:
         live: dict[str, str] = {}
