@@ -1,36 +1,36 @@
 """Builds the agent and runs it: the rooms are joined here and nowhere else."""
 
 import asyncio
-import contextlib
-import os
 import resource
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
-from dataclasses import asdict
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agent.batch import Builder, Origin
+from agent.batch import Builder
 from agent.config import AgentSettings
+from agent.frame import Frame
 from agent.heartbeat import Heartbeat, describe_agent
 from agent.journal import make_journal, salvage_event
-from agent.listen import Hook, Inlet, Listener, make_listener
-from agent.parse import FORMATS
-from agent.profile import Definition, compile_profile
-from agent.pump import Pump, Route
-from agent.redact import NoRedactor, SecretRedactor, make_redactor
+from agent.listen import Inlet, Listener
+from agent.profile import Definition
+from agent.pump import Pump
+from agent.receiving import Receiving
+from agent.reload import Reloads
+from agent.reporting import keep_status, metrics_server, status_of
+from agent.routes import Plan, make_plan
 from agent.ship import Shipper, ShipState, make_session
 from agent.spool import Backlog, Mark, Spool, SpoolError, open_spool
 from agent.status import read_status, summary, write_status
 from agent.tail import Tailer, Waker
-from watchbook import __version__
 from watchbook.clock import Clock, format_rfc3339, now_us, process_start_us
-from watchbook.daemon import Stop, notify_ready, settle_memory
-from watchbook.logs import get_logger
+from watchbook.daemon import Stop, Turn, notify_ready, settle_memory
+from watchbook.logs import get_logger, set_log_level
 from watchbook.watchdog import Answers, run_watchdog
 
 log = get_logger("agent")
-_FINISH_S = 0.02
 
 
 class Running(NamedTuple):
@@ -60,149 +60,175 @@ async def run_agent(
     profiles: Mapping[str, Definition],
     stop: Stop,
     clock: Clock = now_us,
+    *,
+    path: Path | None = None,
     guest: Guest | None = None,
 ) -> None:
-    """Run until the stop is asked for: tail, spool, ship; then commit what is in hand and send what can be sent."""
+    """Run until the stop is asked for: tail, spool, ship; then commit what is in hand and send what can be sent.
+
+    When the file at ``path`` is read again (SIGHUP) and is good, the agent drains its commits and goes on with what the
+    file says, as a restart would, but with the spool, the log files and the listeners of unchanged inputs kept open.
+    """
     _allow_open_files()
     loop = asyncio.get_running_loop()
+    plan = make_plan(settings, profiles)
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
         spool, salvaged = await loop.run_in_executor(
             worker, lambda: open_spool(settings.state, clock, process_start_us())
         )
         stack.push_async_callback(loop.run_in_executor, worker, spool.close)
-        documents, started, last, sent = await loop.run_in_executor(
-            worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())
-        )
-        last_used = await loop.run_in_executor(worker, spool.collector)
-        redactor = make_redactor(settings.redact)
-        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
-        since_us = process_start_us() if started else spool.first_start
-        tailer = Tailer(
-            settings.input_files(),
-            settings.tail,
-            clock=clock,
-            since_us=since_us,
-            documents=documents,
-            started=started,
-        )
-        stack.callback(tailer.close)
-        waker = Waker(settings.tail, tailer.folders)
-        inlet = Inlet(settings.listen.bytes_max, waker.wake)
+        inlet = Inlet(settings.listen.bytes_max, lambda: None)
         stack.callback(inlet.close)
-        listeners = _listeners(settings, inlet, await loop.run_in_executor(worker, spool.marks))
-        backlog = Backlog(
-            lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
-            last_stored=last,
-            acknowledged=sent,
-            memory_bytes_max=settings.spool.memory_bytes_max,
-        )
-        pump = Pump(
-            tailer=tailer,
-            waker=waker,
-            inlet=inlet,
-            routes=_routes(settings, profiles, redactor),
-            builder=Builder(settings.batch),
-            spool=spool,
-            backlog=backlog,
-            worker=worker,
-            tail=settings.tail,
-            spool_bytes_max=settings.spool.bytes_max,
-            clock=clock,
-        )
-        if salvaged is not None:
-            pump.add_event(salvage_event(salvaged))
-        session = await stack.enter_async_context(make_session())
+        reloads = Reloads(path, stop, clock)
+        # Read once before there is a task group: the error of a file that is damaged is to leave as it is.
+        await loop.run_in_executor(worker, _stored, spool)
+        async with asyncio.TaskGroup() as tasks:
+            frame = Frame(
+                worker, spool, inlet, Receiving(inlet, tasks), reloads, stop, clock, format_rfc3339(clock()),
+                process_start_us(), tasks, settings, salvaged,
+            )  # fmt: skip
+            stack.callback(frame.close_files)
+            running: AgentSettings | None = None
+            following: tuple[Plan, int] | None = (plan, frame.since_us)
+            while following is not None:
+                plan, frame.since_us = following
+                before, running = running, plan.settings
+                following = await _run(plan, before, frame, guest)
+            await frame.end_metrics()
+
+
+async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Guest | None) -> tuple[Plan, int] | None:
+    """Run with one configuration; return the one that follows, None when the agent is to end.
+
+    ``before`` are the settings that it takes the place of.
+    """
+    settings, routes, redactor = plan
+    loop = asyncio.get_running_loop()
+    worker, spool, clock, turn = frame.worker, frame.spool, frame.clock, Turn(frame.stop)
+    frame.stop.drain = settings.drain_timeout
+    set_log_level(settings.log_level)
+    stored = await loop.run_in_executor(worker, _stored, spool)
+    redactor.counts.update(frame.redacted)
+    tailer = frame.tailer = Tailer(
+        settings.input_files(),
+        settings.tail,
+        clock=clock,
+        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
+        since_us=frame.since_us if stored.started else spool.first_start,
+        documents=stored.positions,
+        started=stored.started,
+        after=frame.tailer,
+    )
+    waker = Waker(settings.tail, tailer.folders)
+    frame.inlet.rewire(waker.wake, settings.listen.bytes_max)
+    backlog = Backlog(
+        lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
+        last_stored=stored.last,
+        acknowledged=stored.acknowledged,
+        memory_bytes_max=settings.spool.memory_bytes_max,
+    )
+    pump = Pump(
+        tailer=tailer,
+        waker=waker,
+        inlet=frame.inlet,
+        routes=routes,
+        builder=Builder(settings.batch),
+        spool=spool,
+        backlog=backlog,
+        worker=worker,
+        tail=settings.tail,
+        spool_bytes_max=settings.spool.bytes_max,
+        clock=clock,
+    )
+    if frame.salvaged is not None:
+        pump.add_event(salvage_event(frame.salvaged))
+        frame.salvaged = None
+    async with make_session() as session:
         journal = make_journal(spool, backlog, worker, pump.add_event, clock)
-        shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=last_used)
+        shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=stored.collector)
+        shipper.carry_on(frame.shipped)
 
         def status() -> dict[str, Any]:
-            found = _status(settings, pump, shipper, redactor, tailer, listeners, clock)
-            return found | {"heartbeat": asdict(heartbeat.state)}
+            return status_of(settings, pump, shipper, heartbeat.state, redactor, frame)
 
-        began = format_rfc3339(clock())
-        heartbeat = Heartbeat(
-            settings.heartbeat_interval,
-            lambda: describe_agent(status(), settings.host, began, lambda: read_status(settings.state, clock())),
-            shipper.tell,
-        )
-        if guest is not None:
-            listeners[guest.name] = guest.enter(Running(inlet, backlog, shipper.state))
+        def describe() -> Any:
+            said = status()
+            return describe_agent(said, settings.host, frame.began, lambda: read_status(settings.state, clock(), said))
+
+        heartbeat = Heartbeat(settings.heartbeat_interval, describe, shipper.tell)
+        await frame.serve_metrics(settings, status, partial(metrics_server, settings.metrics, frame))
+        parts = {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s}
         settle_memory()
 
         async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(waker.run()),
-                tasks.create_task(_wake_at_stop(stop, waker)),
-                tasks.create_task(shipper.run()),
-                tasks.create_task(_report(settings, status)),
-                tasks.create_task(heartbeat.run()),
-                tasks.create_task(
-                    run_watchdog(
-                        {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s},
-                        lambda: summary(shipper.report(), spool.batches, pump.paused),
-                    )
-                ),
+            beside = [
+                waker.run(),
+                turn.follow(),
+                _wake_at_stop(turn, waker),
+                shipper.run(),
+                keep_status(settings, status, frame.reloads.news),
+                run_watchdog(parts, lambda: summary(shipper.report(), spool.batches, pump.paused)),
+                # A guest's lines are sent under the name of the agent, which speaks for itself.
+                heartbeat.run() if guest is None else guest.accompany(),
             ]
             if guest is not None:
-                background.append(tasks.create_task(guest.accompany()))
-            log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
-            notify_ready()
-            listening = [tasks.create_task(listener.run()) for listener in listeners.values()]
-            await pump.run(stop)
-            await _stop_listening(listeners.values(), listening, pump, stop)
-            await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
-            with contextlib.suppress(SpoolError):  # what was sent is dropped; if not, the collector knows it already
-                await pump.finish(stop)
-            for task in background:
+                frame.receiving.add(guest.name, guest.enter(Running(frame.inlet, backlog, shipper.state)))
+            background = [tasks.create_task(each) for each in beside]
+            reloading = tasks.create_task(_end_at_reload(frame.reloads, settings, turn))
+            if before is None:
+                log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
+                notify_ready()
+            else:
+                frame.reloads.took_effect(before, settings, frame.since_us)
+            frame.receiving.start(settings, stored.marks)
+            await pump.run(turn)
+            following = reloading.result() if reloading.done() and not frame.stop.asked.is_set() else None
+            await frame.receiving.stop(
+                following and following[0].settings, partial(pump.finish, turn), settings.drain_timeout
+            )
+            if following is None:
+                await _send_the_rest(backlog, shipper, settings.drain_timeout / 2)
+            with suppress(SpoolError):  # what was sent is dropped; if not, the collector knows it already
+                await pump.finish(turn)
+            for task in (*background, reloading):
                 task.cancel()
+        frame.shipped, frame.redacted = shipper.state, redactor.counts
         await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
-        await heartbeat.say_goodbye(settings.drain_timeout / 4)
-        await loop.run_in_executor(worker, write_status, settings.state, status() | {"stopped": True})
-        log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
+        if following is None:
+            if guest is None:
+                await heartbeat.say_goodbye(settings.drain_timeout / 4)
+            await loop.run_in_executor(worker, write_status, settings.state, status() | {"stopped": True})
+            log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
+    return following
 
 
-def _listeners(settings: AgentSettings, inlet: Inlet, marks: Mapping[str, bytes]) -> dict[str, Listener]:
-    """Return what receives the lines of the inputs that are no files, by the name that the status gives it."""
-    received = [(each.name, each.received) for each in settings.inputs if each.received is not None]
-    listeners = {name: make_listener(name, source, inlet, marks.get(name)) for name, source in received}
-    hooks = [listener for listener in listeners.values() if isinstance(listener, Hook)]
-    if hooks:
-        from agent.listen.hook_server import HookServer  # brings aiohttp's server
+class _Stored(NamedTuple):
+    """Where the agent is, as its spool says."""
 
-        listeners["hooks.listen"] = HookServer(settings.hooks, hooks)
-    return listeners
+    positions: list[bytes]
+    started: list[str]
+    last: int
+    acknowledged: Mark
+    marks: dict[str, bytes]
+    collector: str | None
 
 
-async def _stop_listening(
-    listeners: Iterable[Listener], listening: Sequence[asyncio.Task[None]], pump: Pump, stop: Stop
-) -> None:
-    """Accept nothing new, and commit what is still on its way in: whoever sent it may be waiting for that."""
-    for listener in listeners:
-        listener.stop()
-    waiting = set(listening)
-    while waiting:
-        _, waiting = await asyncio.wait(waiting, timeout=_FINISH_S)
-        await pump.finish(stop)
-    await pump.finish(stop)
+def _stored(spool: Spool) -> _Stored:
+    positions, started, last = spool.positions(), spool.started(), spool.last_sequence()
+    return _Stored(positions, started, last, spool.acknowledged(), spool.marks(), spool.collector())
+
+
+async def _end_at_reload(reloads: Reloads, running: AgentSettings, turn: Turn) -> tuple[Plan, int]:
+    following = await reloads.next_plan(running)
+    turn.asked.set()
+    return following
 
 
 def _allow_open_files() -> None:
     """Raise the soft limit of open files to the hard one: every followed file is held open."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _routes(
-    settings: AgentSettings, profiles: Mapping[str, Definition], redactor: SecretRedactor | NoRedactor
-) -> dict[str, Route]:
-    routes = {}
-    for each in settings.inputs:
-        normalise = compile_profile(
-            profiles[each.profile], FORMATS, redactor, constants=each.constants, zone=each.zone, keep_raw=each.keep_raw
-        )
-        routes[each.name] = Route(normalise, Origin(settings.host, settings.name, each.name, each.profile))
-    return routes
 
 
 async def _wake_at_stop(stop: Stop, waker: Waker) -> None:
@@ -220,40 +246,8 @@ async def _send_the_rest(backlog: Backlog, shipper: Shipper, seconds: float) -> 
 
 
 def _drop_sent(spool: Spool, url: str, acknowledged: Mark) -> None:
-    """Drop what was sent during the stop: with the next start it may go to a collector that does not know it."""
+    """Drop what was sent: the next run, or the next start, may send to a collector that does not know it."""
     try:
         spool.change_collector(url, acknowledged)
     except SpoolError as error:
         log.warning("sent_kept", error=str(error), reason="it is sent again after the next start, and known there")
-
-
-def _status(
-    settings: AgentSettings,
-    pump: Pump,
-    shipper: Shipper,
-    redactor: SecretRedactor | NoRedactor,
-    tailer: Tailer,
-    listeners: Mapping[str, Listener],
-    clock: Clock,
-) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        "pid": os.getpid(),
-        "time": clock(),
-        "name": settings.name,
-        "url": shipper.url,
-        "ship": shipper.report(),
-        "paused": pump.paused,
-        "errors": dict(tailer.errors),
-        "listeners": {name: dict(listener.state) for name, listener in listeners.items()},
-        "redacted": dict(redactor.counts),
-    }
-
-
-async def _report(settings: AgentSettings, status: Callable[[], Mapping[str, Any]]) -> None:
-    while True:
-        try:
-            await asyncio.to_thread(write_status, settings.state, status())
-        except OSError as error:
-            log.warning("status_unwritten", error=str(error))
-        await asyncio.sleep(settings.status_interval)

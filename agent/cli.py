@@ -1,17 +1,21 @@
 """The words of ``watchbook agent``."""
 
+import json
 import sqlite3
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agent.config import DEFAULT_PATH, DEFAULT_STATE, load_settings
+from agent.config import DEFAULT_PATH, DEFAULT_STATE, find_state, load_settings
+from agent.finding import Finding
 from agent.pipe_cli import pipe
 from agent.spool import FolderInUseError, SpoolDamagedError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
+from watchbook.configfile import EX_CONFIG, ConfigError
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_only_option, config_option
 from watchbook.shipped import shipped_folder
@@ -27,7 +31,10 @@ def agent() -> None:
 @agent.command()
 @_config_option
 def run(path: Path) -> None:
-    """Follow the log files of the configuration and send their events to the collector, until SIGTERM."""
+    """Follow the log files of the configuration and send their events to the collector, until SIGTERM.
+
+    SIGHUP reads the configuration and its profiles again; one with mistakes changes nothing.
+    """
     from agent.app import run_agent
     from watchbook.daemon import run_daemon
     from watchbook.logs import configure_logs
@@ -35,7 +42,9 @@ def run(path: Path) -> None:
     settings, profiles = load_settings(path)
     configure_logs(settings.log_level)
     try:
-        code = run_daemon(lambda stop: run_agent(settings, profiles, stop), settings.drain_timeout)
+        code = run_daemon(
+            lambda stop: run_agent(settings, profiles, stop, path=path), settings.drain_timeout, heeds_hangup=True
+        )
     except (NewerDatabaseError, FolderInUseError, SpoolDamagedError, sqlite3.Error) as error:
         click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
         sys.exit(EX_DATA)
@@ -46,18 +55,32 @@ def run(path: Path) -> None:
 @_config_option
 @config_only_option()
 @click.option("--offline", is_flag=True, help="Look only at this host: do not ask the collector.")
-def check(path: Path, config_only: bool, offline: bool) -> None:
-    """Check the configuration, the files, the state folder and the collector.
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
+    """Check the configuration, the profiles, the files, the state folder, limits, the clock and the collector.
 
-    Exits with 78 when the configuration is wrong, with 1 when anything else is.
+    Each finding is ok, a note (the agent works, with a loss) or WRONG. Exits with 78 when the
+    configuration is wrong, with 1 when anything else is.
     """
     from agent.check import check_host
+    from agent.routes import load_plan
 
-    settings, _ = load_settings(path)
-    click.echo(f"ok     {path}")
-    findings = [] if config_only else list(check_host(settings, offline=offline))
-    for finding in findings:
-        click.echo(f"{'WRONG ' if finding.wrong else 'ok    '} {finding.text}")
+    try:
+        settings = load_plan(path).settings
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"config": str(path), "mistakes": [asdict(each) for each in error.problems]}, indent=2))
+        sys.exit(EX_CONFIG)
+    findings = [Finding(False, f"config: {path} and the profiles are right")]
+    if not config_only:
+        findings += check_host(settings, offline=offline)
+    if as_json:
+        shown = [{"level": finding.level, "text": finding.text} for finding in findings]
+        click.echo(json.dumps({"config": str(path), "mistakes": [], "findings": shown}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level:<6} {finding.text}")
     sys.exit(1 if any(finding.wrong for finding in findings) else 0)
 
 
@@ -126,6 +149,42 @@ def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) ->
     try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
 
 
+@agent.command("discover")
+@click.option("--path", "paths", multiple=True, metavar="PATH", help="A folder or file, instead of the usual places.")
+@click.option("--root", default="/", show_default=True, help="Where the files of the host lie.")
+@click.option("--profiles", "folder", type=click.Path(path_type=Path, exists=True), help="Folder of your own profiles.")
+@click.option(
+    "--lines", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Last lines of a file to try."
+)
+@click.option("--yaml", "as_yaml", is_flag=True, help="The section 'inputs' for agent.yaml instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+def discover_logs(
+    paths: tuple[str, ...], root: str, folder: Path | None, lines: int, as_yaml: bool, as_json: bool
+) -> None:
+    """Look for logs on this host and propose inputs for them; writes nothing.
+
+    For each log: the profile that understands most of its last lines, and an event of it.
+    """
+    from agent.discover import as_json as in_json
+    from agent.discover import as_table, discover
+    from agent.discover import as_yaml as in_yaml
+    from agent.discover.places import load_places
+    from agent.discover.trying import Trier
+    from agent.profile import load_profiles
+
+    for path in paths:
+        if not path.startswith("/"):
+            raise click.UsageError(f"--path: expected an absolute path, found {path!r}")
+    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
+    places = load_places(shipped_folder("config") / "discover.yaml")
+    found = discover(root.rstrip("/"), paths or None, places, profiles, Trier(profiles, lines, now_us()))
+    if as_json:
+        click.echo(json.dumps(in_json(found), indent=2, ensure_ascii=False))
+    else:
+        for line in in_yaml(found) if as_yaml else as_table(found):
+            click.echo(line)
+
+
 @agent.command()
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON.")
@@ -136,12 +195,15 @@ def status(path: Path, as_json: bool) -> None:
     """
     from agent.status import encode_report, read_status, render_status
 
-    settings, _ = load_settings(path)
+    state, mistakes = find_state(path)
     try:
-        report = read_status(settings.state, now_us())
+        report = read_status(state, now_us())
     except (NewerDatabaseError, sqlite3.Error) as error:
-        click.echo(f"watchbook agent: the spool in {settings.state} cannot be read: {error}", err=True)
+        click.echo(f"watchbook agent: the spool in {state} cannot be read: {error}", err=True)
         sys.exit(EX_DATA)
+    said = "\n".join(report["problems"])
+    new = [each for each in map(str, mistakes) if each not in said]
+    report["problems"].extend(f"the agent could not be started with this configuration: {each}" for each in new)
     if as_json:
         click.echo(encode_report(report))
     else:

@@ -1,10 +1,13 @@
 """The agent's configuration: composes what each room asks for, and checks what only the whole can tell."""
 
+import os
+import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from agent.batch import BatchSettings
 from agent.listen import (
@@ -15,7 +18,8 @@ from agent.listen import (
     ListenSettings,
     SyslogSettings,
 )
-from agent.profile import Definition, load_profiles
+from agent.metrics import MetricsSettings, is_loopback
+from agent.profile import Definition, load_profiles, zone_named
 from agent.redact import RedactSettings
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
@@ -88,12 +92,18 @@ class AgentSettings:
     status_interval: Seconds = setting(
         "How often the agent writes what 'watchbook agent status' shows.", Seconds(2.0), check=positive
     )
+    clock_skew_max: Seconds = setting(
+        "How far this host's clock may be from the collector's before 'watchbook agent check' says so.",
+        Seconds(5.0),
+        check=positive,
+    )
     tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
     listen: ListenSettings = setting("Limits of what is received.", default_factory=ListenSettings)
     hooks: HooksSettings = setting("The listener of all hooks.", default_factory=HooksSettings)
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
+    metrics: MetricsSettings = setting("A port for Prometheus and health checks.", default_factory=MetricsSettings)
 
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
@@ -107,27 +117,90 @@ class AgentSettings:
 def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
     """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong."""
     node = load(path)
-    settings = bind(node, AgentSettings)
-    profiles = load_profiles(shipped_folder("config") / "profiles")
-    if settings.profiles is not None:
-        profiles |= load_profiles(settings.profiles)
-    problems = list(_problems(node, settings, profiles))
-    if problems:
+    problems: list[Problem] = []
+    settings = _collecting(problems, lambda: bind(node, AgentSettings))
+    profiles = _collecting(problems, lambda: load_profiles(shipped_folder("config") / "profiles"))
+    own = _collecting(problems, lambda: _own_profiles(node))
+    known = None if profiles is None or own is None else {**profiles, **own}
+    problems.extend(_problems(node, known))
+    if settings is None or known is None or problems:
         raise ConfigError(problems)
-    return settings, profiles
+    return settings, known
 
 
-def _problems(node: Node, settings: AgentSettings, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+def find_state(path: Path) -> tuple[Path, list[Problem]]:
+    """Return the state folder that a file names, and what is wrong in the file, which may be much.
+
+    For words that look at an agent that runs with what the file said before.  Raises ConfigError when the file does not
+    even name the folder.
+    """
+    try:
+        return load_settings(path)[0].state, []
+    except ConfigError as error:
+        problems = list(error.problems)
+        try:
+            named = _STATE_LINE.search(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            named = None
+        if named is None:
+            raise
+        return Path(named["state"].strip("'\"")), problems
+
+
+_STATE_LINE: Final = re.compile(r"^state:[ \t]*(?P<state>\S+)", re.MULTILINE)
+_Found = TypeVar("_Found")
+
+
+def _collecting(problems: list[Problem], read: Callable[[], _Found]) -> _Found | None:
+    try:
+        return read()
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _own_profiles(node: Node) -> dict[str, Definition]:
+    where = node.mapping().get("profiles")
+    if where is None or where.is_null:
+        return {}
+    folder = Path(where.text("a path"))
+    if not os.access(folder, os.R_OK | os.X_OK) or not folder.is_dir():
+        raise where.error(f"expected a folder that can be read, found {str(folder)!r}; make it, or take this out")
+    return load_profiles(folder)
+
+
+def _inputs(options: Mapping[str, Node]) -> Iterator[tuple[InputSettings, Node]]:
+    """Yield the inputs that can be read, whatever is wrong with the others."""
+    for where in options["inputs"].sequence() if "inputs" in options else []:
+        with suppress(ConfigError):
+            yield bind(where, InputSettings), where
+
+
+def _problems(node: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
+    """Yield what binding each option by itself cannot tell; ``profiles`` is None when not all of them are known."""
+    if not node.is_mapping or ("inputs" in node.mapping() and not node.mapping()["inputs"].is_sequence):
+        return
     options = node.mapping()
-    if not settings.inputs:
+    if "inputs" in options and not options["inputs"].sequence():
         yield options["inputs"].problem("expected at least one input, found none")
-    yield from ship_problems(settings.collector, options["collector"])
+    with suppress(ConfigError, KeyError):
+        yield from ship_problems(bind(options["collector"], ShipSettings), options["collector"])
+    with suppress(ConfigError, KeyError):
+        yield from _metrics_problems(options["metrics"])
     names: set[str] = set()
-    for each, where in zip(settings.inputs, options["inputs"].sequence(), strict=True):
+    for each, where in _inputs(options):
         yield from _input_problems(each, where, profiles)
         if each.name in names:
             yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")
         names.add(each.name)
+
+
+def _metrics_problems(where: Node) -> Iterator[Problem]:
+    metrics = bind(where, MetricsSettings)
+    if metrics.listen is not None and not metrics.allow_remote and not is_loopback(metrics.listen):
+        yield where.mapping()["listen"].problem(
+            f"{metrics.listen} can be reached from other hosts; use 127.0.0.1, or say 'allow_remote: true'"
+        )
 
 
 def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
@@ -146,14 +219,19 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")
 
 
-def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
     options = where.mapping()
-    if each.profile not in profiles:
+    if profiles is not None and each.profile not in profiles:
         known = ", ".join(sorted(profiles))
         yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
     yield from _source_problems(each, where)
     if each.multiline is not None and (problem := each.multiline.problem()):
         yield options["multiline"].problem(f"expected {problem}")
+    if each.zone is not None:
+        try:
+            zone_named(each.zone)
+        except ValueError as error:
+            yield options["zone"].problem(f"expected a time zone such as Europe/Berlin: {error}")
     if each.constants:
         for name, where in options["constants"].mapping().items():
             field = FIELD_BY_NAME.get(name)

@@ -139,20 +139,25 @@ class Pump:
         await self._settle(stop)
 
     async def _take_all_arrivals(self, stop: Stop) -> None:
-        while not self._inlet.is_empty:
-            self._take_arrivals()
+        """Take in what waits now; what comes meanwhile has its turn after the files."""
+        left = len(self._inlet)
+        while left > 0 and not self._inlet.is_empty:
+            left -= self._take_arrivals()
             if self._builder.is_full:
                 await self._flush(stop)
                 await self._wait_for_room(stop)
 
-    def _take_arrivals(self) -> None:
-        """Take in what was received, as much as still fits into the group."""
+    def _take_arrivals(self) -> int:
+        """Take in what was received, as much as still fits into the group; return how many arrivals."""
+        taken = 0
         while not self._builder.is_full and (arrival := self._inlet.take()):
             self._take_in(arrival.chunk)
             if arrival.mark is not None:
                 self._marks[arrival.chunk.input] = arrival.mark
             if arrival.stored is not None:
                 self._told.append(arrival.stored)
+            taken += 1
+        return taken
 
     def _is_time_to_look(self) -> bool:
         due = self._loop.time() - self._looked >= self._tail.rescan_interval
@@ -250,7 +255,7 @@ class Pump:
             try:
                 stored = await outcome
             except SpoolError as error:
-                if stop.asked.is_set() or is_damage(error):  # what is damaged is salvaged at the next start
+                if stop.gives_up or is_damage(error):  # what is damaged is salvaged at the next start
                     raise
                 self.paused = f"the spool cannot be written: {error}"
                 self._failure.failed(str(error), next_step="free space in 'state'; nothing is lost meanwhile")

@@ -45,12 +45,13 @@ def summary(ship: Mapping[str, Any], unsent: int, paused: str | None) -> str:
     return ", ".join(words)
 
 
-def read_status(folder: Path, now_us: int) -> dict[str, Any]:
+def read_status(folder: Path, now_us: int, live: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return everything that is known of the agent of a state folder, running or not.
 
-    ``problems`` is empty when all is well.  Raises sqlite3.Error when the spool cannot be read.
+    ``live`` is what the running agent says, where it asks itself; else what it last wrote.  ``problems`` is empty when
+    all is well.  Raises sqlite3.Error when the spool cannot be read.
     """
-    live = _live_status(folder)
+    live = _live_status(folder) if live is None else live
     report: dict[str, Any] = {"running": _is_running(live, now_us), "agent": live, "files": [], "problems": []}
     problems: list[str] = report["problems"]
     if not report["running"]:
@@ -73,6 +74,12 @@ def read_status(folder: Path, now_us: int) -> dict[str, Any]:
     if report["running"]:
         named = live.get("listeners", {}).items()
         problems.extend(f"input {name}: {state['error']}" for name, state in named if state.get("error"))
+    if report["running"] and live.get("metrics_error"):
+        problems.append(f"metrics: {live['metrics_error']}")
+    reload = live.get("reload")
+    if report["running"] and reload and not reload["ok"]:
+        problems.append(f"the reload at {reload['time']} failed, the agent goes on as before: {reload['problems'][0]}")
+        problems.extend(reload["problems"][1:])
     return report
 
 
@@ -119,11 +126,21 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
     report["files"] = [_file(track, view.acknowledged.get(track.id, track.offset)) for track in files]
     for aside in asides(folder):
         report["problems"].append(f"a damaged spool was set aside in {aside}; look at it, then remove it")
+    _add_health(report)
     if view.rejected:
         report["problems"].append(f"the collector refused {view.rejected} events; they are kept in the spool")
     lost = sum(counters.get("bytes_lost", 0) for counters in view.counters.values())
     if lost:
         report["problems"].append(f"{lost} bytes of log files were gone before they could be read")
+
+
+def _add_health(report: Mapping[str, Any]) -> None:
+    """Add what only the running agent knows of its files: how long each has been behind, and its last error."""
+    live = report["agent"]
+    for file in report["files"]:
+        seconds = live.get("lags", {}).get(str(file.pop("id")))
+        file["lag_s"] = seconds if file["lag_bytes"] else 0.0
+        file["last_error"] = live.get("last_errors", {}).get(file["path"])
 
 
 def _file(track: Track, acknowledged: int) -> dict[str, Any]:
@@ -132,6 +149,7 @@ def _file(track: Track, acknowledged: int) -> dict[str, Any]:
     except OSError:
         size = track.size
     return {
+        "id": track.id,
         "input": track.input,
         "path": track.path,
         "state": track.state,
@@ -183,11 +201,15 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'read':>12} {'acknowledged':>12} {'behind':>10}  state")
     for file in report["files"]:
-        behind = format_size(file["lag_bytes"])
+        behind = format_size(file["lag_bytes"]) + (f" {file['lag_s']:.0f}s" if file["lag_s"] else "")
         output(
             f"{file['path']:<50} {file['size']:>12} {file['position']:>12} {file['acknowledged']:>12} {behind:>10}"
             f"  {file['state']}{_remarks(file)}"
         )
+        if error := file["last_error"]:
+            output(f"  last error at {error['time']}: {error['error']}")
+    if reload := live.get("reload"):
+        output(f"reload      {'took effect' if reload['ok'] else 'FAILED'} at {reload['time']}")
     for problem in report["problems"]:
         output(f"problem     {problem}")
 

@@ -1,8 +1,9 @@
 """The frame of a daemon: signals, drain with a deadline, word to systemd, supervised tasks.
 
 SIGTERM or SIGINT asks for a drain: ``Stop.asked`` is set and producers end.  A second signal, or the end of the drain
-time, cancels what is left.  A task that fails ends the whole process with a non-zero code, so that systemd restarts it;
-one that hangs is found by :mod:`watchbook.watchdog`.
+time, cancels what is left.  SIGHUP asks a program that can do so to read its configuration again
+(``Stop.hangup``).  A task that fails ends the whole process with a non-zero code, so that systemd restarts it; one that
+hangs is found by :mod:`watchbook.watchdog`.
 """
 
 import asyncio
@@ -25,10 +26,20 @@ _NOTIFY_S = 1.0
 
 
 class Stop:
-    """Whether the daemon has been asked to stop."""
+    """Whether the daemon has been asked to stop.  ``drain`` is how long that may take, in seconds, when it is asked.
 
-    def __init__(self) -> None:
+    ``hangup`` is set by SIGHUP; whoever reads the configuration again clears it first.
+    """
+
+    def __init__(self, drain: float = 0.0) -> None:
         self.asked = asyncio.Event()
+        self.hangup = asyncio.Event()
+        self.drain = drain
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether what does not work now is not to be tried again: the process is about to end."""
+        return self.asked.is_set()
 
     async def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until the stop is asked for; return whether it is."""
@@ -40,28 +51,55 @@ class Stop:
         return True
 
 
-def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
+class Turn(Stop):
+    """The stop of one run of a program that may go on with another run, in the same process.
+
+    It is asked for when that of the ``whole`` is (:meth:`follow`), or to begin the next run; only in the first case
+    what does not work is given up.
+    """
+
+    def __init__(self, whole: Stop) -> None:
+        super().__init__()
+        self._whole = whole
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether the process is about to end."""
+        return self._whole.asked.is_set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Sleep as :meth:`Stop.wait`; when this run has been asked to end, only the end of the whole cuts it short."""
+        return await (self._whole.wait(seconds) if self.asked.is_set() else super().wait(seconds))
+
+    async def follow(self) -> None:
+        """Ask this run to end when the whole is to end."""
+        await self._whole.asked.wait()
+        self.asked.set()
+
+
+def run_daemon(main: Callable[[Stop], Awaitable[None]], drain: Seconds, *, heeds_hangup: bool = False) -> int:
     """Run ``main`` until it returns and return the exit code: 0, or 1 when it failed or did not drain in time.
 
-    SIGABRT, with which systemd's watchdog ends a program that hangs, shows first where each thread is.
+    ``heeds_hangup`` says that it does something about ``Stop.hangup``; other programs are ended by SIGHUP.  SIGABRT,
+    with which systemd's watchdog ends a program that hangs, shows first where each thread is.
     """
     faulthandler.enable()
-    return asyncio.run(_run(main, drain))
+    return asyncio.run(_run(main, drain, heeds_hangup))
 
 
-async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
-    stop = Stop()
+async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds, heeds_hangup: bool) -> int:
+    stop = Stop(drain)
     loop = asyncio.get_running_loop()
     deadline = asyncio.timeout(None)
     ended = False
 
     def on_signal(name: str) -> None:
         if not stop.asked.is_set():
-            log.info("stop_asked", signal=name, drain_s=drain)
+            log.info("stop_asked", signal=name, drain_s=stop.drain)
             notify_systemd("STOPPING=1")
             stop.asked.set()
             if not ended:
-                deadline.reschedule(loop.time() + drain)
+                deadline.reschedule(loop.time() + stop.drain)
             return
         log.warning("stop_forced", signal=name)
         if ended or deadline.expired():
@@ -70,13 +108,15 @@ async def _run(main: Callable[[Stop], Awaitable[None]], drain: Seconds) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, signal.Signals(number).name)
+    if heeds_hangup:
+        loop.add_signal_handler(signal.SIGHUP, stop.hangup.set)
     try:
         async with deadline:
             await main(stop)
     except TimeoutError:
         if not deadline.expired():
             raise  # one of main's own
-        log.error("drain_failed", drain_s=drain, next_step="raise 'drain_timeout'")  # noqa: TRY400
+        log.error("drain_failed", drain_s=stop.drain, next_step="raise 'drain_timeout'")  # noqa: TRY400
         return 1
     except BaseExceptionGroup as group:
         for error in _leaves(group):
@@ -98,8 +138,9 @@ def settle_memory() -> None:
     """Call once a daemon is built: what it holds now is never looked at again by the garbage collector.
 
     Lines and events are plain values without cycles; with the default thresholds the collector would walk through every
-    batch many times (measured: a third of the decoding of a batch).
+    batch many times (measured: a third of the decoding of a batch).  When it is built anew, call it again.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD, 20, 100)

@@ -6,7 +6,7 @@ Lines go to standard error: JSON, or coloured text on a terminal.  Event names a
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,9 +17,13 @@ Logger = structlog.typing.FilteringBoundLogger
 #: How often a failure that goes on is said again.
 REPEAT_EVERY_S = 30
 
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+_level = _LEVELS["info"]
+
 
 def configure_logs(level: str = "info") -> None:
     """Set structlog up for this process; ``level`` is debug, info, warning or error."""
+    set_log_level(level)
     terminal = sys.stderr.isatty()
     # Without the local variables of each frame: tokens and lines of logs are among them.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -28,21 +32,35 @@ def configure_logs(level: str = "info") -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
+            _drop_below_level,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if terminal else [_TRACEBACKS]),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        # Loggers are made once, so what they leave out is decided for each line: the level may change.
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
 
 
+def set_log_level(level: str) -> None:
+    """Show from now on what is at least as important as ``level``: debug, info, warning or error."""
+    global _level
+    _level = _LEVELS[level]
+
+
 def get_logger(room: str) -> Logger:
     """Return the logger of a room."""
     return structlog.get_logger(room=room)  # type: ignore[no-any-return]
+
+
+def _drop_below_level(_: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if _LEVELS.get(method, 40) < _level:  # "exception" is an error
+        raise structlog.DropEvent
+    return event
 
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))

@@ -52,11 +52,17 @@ class Inlet:
         #: (input, counter) -> how much to add; whoever stores them empties it.
         self.counters: Counter[tuple[str, str]] = Counter()
 
-    def rewire(self, wake: Callable[[], None]) -> None:
-        """Wake another taker from now on."""
+    def rewire(self, wake: Callable[[], None], bytes_max: int) -> None:
+        """Wake another taker from now on, within another bound."""
         self._wake = wake
+        self._bytes_max = bytes_max
+        self._room.set()
         if self._waiting:
             wake()
+
+    def __len__(self) -> int:
+        """Return how many arrivals wait."""
+        return len(self._waiting)
 
     @property
     def is_empty(self) -> bool:

@@ -11,5 +11,6 @@ from agent.profile.compiled import CompiledProfile
 from agent.profile.compiling import compile_profile
 from agent.profile.definition import Definition
 from agent.profile.reading import load_profile, load_profiles
+from agent.profile.times import zone_named
 
-__all__ = ["CompiledProfile", "Definition", "compile_profile", "load_profile", "load_profiles"]
+__all__ = ["CompiledProfile", "Definition", "compile_profile", "load_profile", "load_profiles", "zone_named"]

@@ -54,10 +54,11 @@ class Outgoing(Protocol):
 
 
 class Probe(NamedTuple):
-    """What a question without a batch found: ``usable``, and in words."""
+    """What a question without a batch found: ``usable``, and in words; ``date`` is the answer's ``Date`` header."""
 
     usable: bool
     text: str
+    date: str | None = None
 
 
 class TokenError(Exception):
@@ -140,15 +141,7 @@ class Connection:
             status, answered, body = await self._ask(place, "POST", "/v1/batches", {}, b"")
         except (TokenError, _NoAnswerError) as error:
             return Probe(False, str(error))
-        if status in (401, 403):
-            return Probe(False, f"refuses the token ({status}); it needs the scope 'ingest'")
-        if status in (400, 415) and is_ours(body):
-            return Probe(True, "answers and takes the token")
-        if 300 <= status < 400:
-            return Probe(False, f"answers {moved(status, answered)}")
-        if is_ours(body):
-            return Probe(False, f"answers {status}: {body.get('detail') or body.get('title')}")
-        return Probe(False, f"answers {status}; is it a Watchbook collector?")
+        return _judge_probe(status, answered, body)._replace(date=answered.get("Date"))
 
     async def is_ready(self, place: int) -> Probe:
         """Ask whether a collector would take batches now; one whose /readyz cannot be reached is believed."""
@@ -259,6 +252,18 @@ class Connection:
         settings = self._settings
         path = settings.token_files[place] if settings.token_files else settings.token_file
         return settings.token or "" if path is None else _token_in(path)
+
+
+def _judge_probe(status: int, answered: Any, body: Any) -> Probe:
+    if status in (401, 403):
+        return Probe(False, f"refuses the token ({status}); it needs the scope 'ingest'")
+    if status in (400, 415) and is_ours(body):
+        return Probe(True, "answers and takes the token")
+    if 300 <= status < 400:
+        return Probe(False, f"answers {moved(status, answered)}")
+    if is_ours(body):
+        return Probe(False, f"answers {status}: {body.get('detail') or body.get('title')}")
+    return Probe(False, f"answers {status}; is it a Watchbook collector?")
 
 
 class _NoAnswerError(Exception):

@@ -10,8 +10,8 @@ collector that has not seen the batches before it is told that they are elsewher
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any, NamedTuple
+from dataclasses import asdict, replace
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 
@@ -24,6 +24,10 @@ from watchbook.clock import Clock
 from watchbook.logs import RepeatedFailure, get_logger
 
 log = get_logger("ship")
+#: What is counted since the start, over reloads.
+_CARRIED: Final = (
+    "last_success", "batches", "events", "repeats", "retries", "rejected", "halved", "renewals", "changes",
+)  # fmt: skip
 
 
 class Journal(NamedTuple):
@@ -82,6 +86,10 @@ class Shipper:
     @property
     def _collector(self) -> CollectorState:
         return self.state.collectors[self._rota.current]
+
+    def carry_on(self, before: ShipState) -> None:
+        """Go on counting where another shipper of the same agent ended."""
+        self.state = replace(self.state, **{name: getattr(before, name) for name in _CARRIED})
 
     def report(self) -> dict[str, Any]:
         """Return the state as plain data, with what is wrong at this moment."""

@@ -37,7 +37,8 @@ class Tailer:
 
     ``documents`` are what :meth:`take_changes` gave before, as stored; ``started`` likewise.  ``since_us`` is when the
     agent was first started.  ``lost`` collects what
-    was seen and could not be read.
+    was seen and could not be read.  ``after`` is a tailer whose last changes are all in ``documents``: its open files
+    are taken over, so that what was deleted meanwhile can be read to its end.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Tailer:
         since_us: int,
         documents: Iterable[bytes] = (),
         started: Iterable[str] = (),
+        after: "Tailer | None" = None,
     ) -> None:
         self._inputs = list(inputs)
         self._settings = settings
@@ -64,7 +66,7 @@ class Tailer:
             started=started,
         )
         self._readings = {files.name: Reading(files, settings) for files in self._inputs}
-        self._open: dict[int, OpenFile] = {}
+        self._open: dict[int, OpenFile] = after._release() if after else {}
         self._dirty: dict[int, None] = {}
         self._reached = {track.id: track.offset for track in self.tracks.values()}
         self.lost: list[Lost] = []
@@ -145,6 +147,11 @@ class Tailer:
         """Close every file."""
         for identifier in list(self._open):
             self._close(identifier)
+
+    def _release(self) -> dict[int, OpenFile]:
+        held, self._open = self._open, {}
+        # How they are read may be another matter from now on; what is suspect shows again at the first read.
+        return {identifier: OpenFile(each.file) for identifier, each in held.items()}
 
     def _view(self) -> View:
         live: dict[str, str] = {}

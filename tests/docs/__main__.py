@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.docs.generated import needs_collector, regenerated
 from tests.docs.pages import page_name, page_paths
-from tests.docs.traffic import exposition_of, used_stand
+from tests.docs.traffic import agent_exposition_of, exposition_of, used_stand
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def _metrics() -> str:
     with tempfile.TemporaryDirectory() as folder:
         stand = used_stand(Path(folder) / "stand")
         try:
-            return exposition_of(stand)
+            return exposition_of(stand) + agent_exposition_of(stand)
         finally:
             stand.close()
 

@@ -3,7 +3,7 @@
 - ``<!-- help: watchbook agent run -->`` and a fence: what the word's ``--help`` prints.
 - ``<!-- output -->`` and a fence: commands after ``$ ``, each with what it prints when it is run beside the shipped
   ``config`` and the page's own examples.
-- ``<!-- table: NAME -->`` to ``<!-- end of table -->``: a table from the code, or of the collector's metrics.
+- ``<!-- table: NAME -->`` to ``<!-- end of table -->``: a table from the code, or of a program's metrics.
 """
 
 import re
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from tests.docs import shell
-from tests.docs.metrics import metrics_table
+from tests.docs.metrics import of_agent, of_collector
 from tests.docs.pages import ROOT, write_examples
 from tests.docs.tables import TABLES
 from tests.docs.words import help_of
 
-METRICS: Final = "metrics"
+#: Name of a table of metrics -> what makes it of the answers of both programs.
+METRICS: Final[dict[str, Callable[[str], str]]] = {"metrics": of_collector, "agent metrics": of_agent}
 
 _HELP: Final = re.compile(r"(^<!-- help: ([a-z -]+) -->\n```\n).*?(^```$)", re.MULTILINE | re.DOTALL)
 _OUTPUT: Final = re.compile(r"(^<!-- output -->\n```\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL)
@@ -26,8 +27,8 @@ _TABLE: Final = re.compile(r"(^<!-- table: ([a-z ]+) -->\n).*?(^<!-- end of tabl
 
 
 def needs_collector(text: str) -> bool:
-    """Return whether a page has a part that only a running collector can tell."""
-    return f"<!-- table: {METRICS} -->" in text
+    """Return whether a page has a part that only running programs can tell."""
+    return any(f"<!-- table: {name} -->" in text for name in METRICS)
 
 
 def has_parts(text: str) -> bool:
@@ -36,7 +37,7 @@ def has_parts(text: str) -> bool:
 
 
 def regenerated(page: Path, exposition: Callable[[], str]) -> str:
-    """Return what a page should be; ``exposition`` is asked for the metrics of a collector, if the page shows them."""
+    """Return what a page should be; ``exposition`` is asked for the metrics of both programs, if it shows them."""
     text = page.read_text(encoding="utf-8")
     text = _HELP.sub(lambda found: f"{found[1]}{help_of(found[2])}{found[3]}", text)
     text = _OUTPUT.sub(lambda found: f"{found[1]}{_outputs(page, found[2])}{found[3]}", text)
@@ -44,7 +45,7 @@ def regenerated(page: Path, exposition: Callable[[], str]) -> str:
 
 
 def _table(name: str, exposition: Callable[[], str]) -> str:
-    return metrics_table(exposition()) if name == METRICS else TABLES[name]()
+    return METRICS[name](exposition()) if name in METRICS else TABLES[name]()
 
 
 def _outputs(page: Path, body: str) -> str:

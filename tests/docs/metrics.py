@@ -1,4 +1,4 @@
-"""The table of the collector's metrics, made from what a running collector answers."""
+"""The tables of metrics, made from what running programs answer."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.docs.tables import table
 
 _CREATED = "_created"
+_AGENT = "watchbook_agent_"
 
 
 class Metric(NamedTuple):
@@ -41,6 +42,21 @@ def metrics_of(exposition: str) -> list[Metric]:
 def metrics_table(exposition: str) -> str:
     """Return the metrics as a Markdown table."""
     return table(("metric", "kind", "labels", "meaning"), list(_rows(exposition)))
+
+
+def of_collector(expositions: str) -> str:
+    """Return the table of the collector's metrics, out of the answers of both programs."""
+    return metrics_table(_of(expositions, is_agent=False))
+
+
+def of_agent(expositions: str) -> str:
+    """Return the table of the agent's metrics, out of the answers of both programs."""
+    return metrics_table(_of(expositions, is_agent=True))
+
+
+def _of(expositions: str, *, is_agent: bool) -> str:
+    lines = expositions.splitlines(keepends=True)
+    return "".join(line for line in lines if (_AGENT in line.split("{")[0]) is is_agent)
 
 
 def names_in_source(source: str) -> set[str]:

@@ -106,8 +106,8 @@ def test_the_install_blocks_fit_the_unit_the_configuration_and_the_script(progra
     assert f"ETC={AGENT_YAML.parent} " in script
     if program == "agent":
         assert re.search(r"^ +token_file: (.+)$", config, re.MULTILINE)
-        # The token is given to the owner of the state folder, so that folder is there first.
-        assert block.index(f"/var/lib/{state}") < block.index("watchbook agent enroll --token ")
+        # The token is given to the agent's user, who is there first.
+        assert block.index("make install") < block.index("watchbook agent enroll --token ")
 
 
 @pytest.mark.parametrize("line", [line for fence in all_fences("query") for line in commands(fence.body)])

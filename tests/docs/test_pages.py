@@ -24,10 +24,13 @@ from tests.docs.generated import has_parts, needs_collector, regenerated
 from tests.docs.metrics import metrics_of, names_in_source
 from tests.docs.pages import ROOT, all_fences, page_name, page_paths
 from tests.docs.tables import options_of
-from tests.docs.traffic import exposition_of
+from tests.docs.traffic import agent_exposition_of, exposition_of
 from tests.docs.words import all_words
 from tests.stand import Stand
 from watchbook.event import FIELD_BY_NAME
+
+#: Metrics of inputs that receive: only an agent that has one answers them.
+LISTENING = {"watchbook_agent_listener", "watchbook_agent_listener_failing"}
 
 pytestmark = [pytest.mark.timeout(180)]
 
@@ -52,8 +55,8 @@ def test_what_is_made_from_the_code_is_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == regenerated(path, str), "run: make docs"
 
 
-def test_the_metrics_are_those_of_a_running_collector(stand: Stand) -> None:
-    exposition = exposition_of(stand)
+def test_the_metrics_are_those_of_running_programs(stand: Stand) -> None:
+    exposition = exposition_of(stand) + agent_exposition_of(stand)
     for path in page_paths():
         if needs_collector(path.read_text(encoding="utf-8")):
             assert path.read_text(encoding="utf-8") == regenerated(path, lambda: exposition), "run: make docs"
@@ -67,6 +70,11 @@ def test_every_metric_that_the_source_declares_is_answered_by_a_collector(stand:
     assert answered == names_in_source(sources("collector"))
 
 
+def test_every_metric_that_the_agents_source_declares_is_answered_by_an_agent(stand: Stand) -> None:
+    answered = {metric.name for metric in metrics_of(agent_exposition_of(stand))}
+    assert answered == names_in_source(page("agent/exposition.py")) - LISTENING
+
+
 def test_a_metric_that_appears_or_vanishes_changes_the_page() -> None:
     one = "# HELP watchbook_z A.\n# TYPE watchbook_z gauge\nwatchbook_z 1.0\n"
     two = '# HELP watchbook_b_total B.\n# TYPE watchbook_b_total counter\nwatchbook_b_total{x="1"} 1.0\n'
@@ -76,6 +84,8 @@ def test_a_metric_that_appears_or_vanishes_changes_the_page() -> None:
     assert "watchbook_z" not in path.read_text()
     assert "watchbook_z" in regenerated(path, lambda: one)
     assert "watchbook_store_events" not in regenerated(path, lambda: one)
+    mine = "# HELP watchbook_agent_z A.\n# TYPE watchbook_agent_z gauge\nwatchbook_agent_z 1.0\n"
+    assert "`watchbook_agent_z`" in regenerated(path, lambda: mine)
 
 
 def test_every_word_shows_its_help_in_one_place() -> None:
@@ -119,6 +129,8 @@ def test_every_part_of_the_agents_status_is_documented(stand: Stand) -> None:
     report = stand.agent_status()
     parts = [report, report["agent"], report["spool"], report["files"][0], report["agent"]["ship"]]
     parts.append(report["files"][0]["account"])
+    live = report["agent"]
+    parts = [report, live, report["spool"], report["files"][0], live["ship"], live["reload"], live["reloads"]]
     assert report["agent"]["ship"].keys() == ShipState.__dataclass_fields__.keys()
     assert without_a_word("docs/metrics.md", {key for part in parts for key in part} - {"ship"}) == []
 

@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+import os
+import re
+import signal
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Final
 
-from tests.stand import Stand, wait_for
+from tests.stand import Stand, free_port, wait_for
 
 #: Failures of one actor: more than the shipped failure spike needs.
 FAILURES: Final = 12
@@ -33,7 +36,9 @@ notify:
 
 def used_stand(folder: Path) -> Stand:
     """Return both programs running in a folder, after some traffic; the caller closes the stand."""
-    stand = Stand(folder, collector_extra=_EXTRA.format(folder=folder))
+    listen = f"127.0.0.1:{free_port()}"
+    metrics = f"metrics: {{listen: '{listen}'}}\n"
+    stand = Stand(folder, collector_extra=_EXTRA.format(folder=folder), agent_extra=metrics)
     try:
         _use(stand)
     except BaseException:
@@ -63,6 +68,13 @@ def exposition_of(stand: Stand) -> str:
     return _request(stand, "/metrics")
 
 
+def agent_exposition_of(stand: Stand) -> str:
+    """Return what the agent of a used stand answers Prometheus."""
+    (listen,) = re.findall(r"listen: '([^']+)'", stand.agent_yaml.read_text())
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=30) as answer:
+        return str(answer.read().decode())
+
+
 def _use(stand: Stand) -> None:
     stand.collector.start()
     stand.wait_until_up()
@@ -70,6 +82,7 @@ def _use(stand: Stand) -> None:
     with (stand.logs / "app.log").open("a") as log:
         log.writelines(_failure(number) for number in range(FAILURES))
         log.write("no JSON\n\n")
+        log.write("password=hunter2hunter2\n")
     stand.agent.start()
     wait_for("the events", lambda: stand.stored_events() >= FAILURES + 2, 60, stand.evidence)
     wait_for("the alert", lambda: stand.get("/v1/alerts")["alerts"], 30, stand.evidence)
@@ -82,7 +95,12 @@ def _use(stand: Stand) -> None:
     # They come with the next answers, or half a second later.
     read = "watchbook_query_blocks_read_total{"
     wait_for("the workers' metrics", lambda: read in exposition_of(stand), 30, stand.evidence)
-    wait_for("the agent's status", lambda: stand.agent_status().get("running"), 30, stand.evidence)
+    wait_for("the agent", lambda: stand.agent_status().get("running"), 30, stand.evidence)
+    os.kill(stand.agent.pid, signal.SIGHUP)
+    reloaded = 'watchbook_agent_reloads_total{result="succeeded"} 1'
+    wait_for("the reload", lambda: reloaded in agent_exposition_of(stand), 30, stand.evidence)
+    sent = "watchbook_agent_ship_last_success"
+    wait_for("the agent's receipt", lambda: sent in agent_exposition_of(stand), 30, stand.evidence)
 
 
 def _post_twice(stand: Stand) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from watchbook.daemon import Stop, Turn
+
 Start = Callable[[str], "subprocess.Popen[str]"]
 
 PRELUDE = """
@@ -187,6 +189,50 @@ sys.exit(run_daemon(main, 10))
     assert process.stdout.readline() == "False\n"
     process.terminate()
     assert ended(process)[:2] == (0, "True\n")
+
+
+def test_a_hangup_is_for_the_program_to_heed(start: Start) -> None:
+    process = start("""
+async def main(stop):
+    say("up")
+    for _ in range(2):
+        await stop.hangup.wait()
+        stop.hangup.clear()
+        say("reloaded")
+    await stop.asked.wait()
+sys.exit(run_daemon(main, 10, heeds_hangup=True))
+""")
+    assert process.stdout is not None
+    for _ in range(2):
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline() == "reloaded\n"
+    process.terminate()
+    assert ended(process)[0] == 0
+
+
+def test_a_hangup_ends_a_program_that_does_not_heed_it(start: Start) -> None:
+    process = start("""
+async def main(stop):
+    say("up")
+    await stop.asked.wait()
+sys.exit(run_daemon(main, 10))
+""")
+    process.send_signal(signal.SIGHUP)
+    assert ended(process)[0] == -signal.SIGHUP
+
+
+async def test_a_turn_ends_by_itself_or_with_the_whole_and_gives_up_only_then() -> None:
+    whole = Stop()
+    turn = Turn(whole)
+    turn.asked.set()
+    gave_up = turn.gives_up
+    assert not await turn.wait(0.01)  # it is asked for, and still there is a pause between two tries
+    whole.asked.set()
+    assert (gave_up, turn.gives_up) == (False, True)
+    assert await turn.wait(3600)
+    following = Turn(whole)
+    await following.follow()
+    assert following.asked.is_set()
 
 
 @pytest.mark.parametrize("abstract", [False, True])
