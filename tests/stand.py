@@ -97,6 +97,10 @@ class Program:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
+    def state(self) -> str:
+        """Return the state of its main thread as proc(5) has it: T when it is stopped."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
     def peak_bytes(self) -> int:
         """Return its peak resident memory."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import outages, rotations
-from tests.faults.trial import Options, Result
+from tests.faults import answers, clocks, disks, moves, outages, readable, rotations, stopped
+from tests.faults.trial import NotHereError, Options, Result
 
 SCENARIOS: Final[dict[str, Callable[[Options], Result]]] = {
     "rename": rotations.rename,
@@ -13,6 +13,18 @@ SCENARIOS: Final[dict[str, Callable[[Options], Result]]] = {
     "glob": rotations.globbed,
     "outage": outages.outage,
     "full": outages.full,
+    "answers": answers.answers,
+    "stopped": stopped.stopped,
+    "links": moves.links,
+    "recreate": moves.recreate,
+    "truncate": moves.truncate,
+    "gone": moves.gone,
+    "diskfull": disks.full,
+    "readonly": disks.readonly,
+    "eio": disks.unreadable,
+    "permission": readable.permission,
+    "many": readable.many,
+    "clock": clocks.clock,
 }
 
 
@@ -20,5 +32,7 @@ def run(word: str, options: Options) -> Result:
     """Run one scenario; what stands in its way is part of the result."""
     try:
         return SCENARIOS[word](options)
+    except NotHereError as reason:
+        return Result(word, skipped=str(reason))
     except AssertionError as error:
         return Result(word, wrong=(str(error),))

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -25,6 +26,10 @@ _DELIVERY_S: Final = 180.0
 _UP_S: Final = 60.0
 #: Rotated files are made to look so old, that none is taken any more for a copy that is just being made.
 _OLD_S: Final = 600
+
+
+class NotHereError(Exception):
+    """A scenario needs something that this machine does not give; the text says what."""
 
 
 class Options(NamedTuple):
@@ -62,7 +67,10 @@ class Result(NamedTuple):
 
 
 class Trial:
-    """A context with a stand in a throw-away folder.  ``facts`` and ``wrong`` go into the result."""
+    """A context with a stand in a throw-away folder.  ``facts`` and ``wrong`` go into the result.
+
+    ``at_close``: what is undone when both programs have ended.
+    """
 
     def __init__(self, title: str, options: Options, *, dense: bool = False, **stand: Any) -> None:
         self.title = title
@@ -71,6 +79,7 @@ class Trial:
         self.lines = Lines(dense=dense)
         self.facts: list[str] = []
         self.wrong: list[str] = []
+        self.at_close = ExitStack()
         self._folder = Path(tempfile.mkdtemp(prefix="watchbook-faults-"))
         self._began = time.monotonic()
         command = COLLECTOR if options.guarded else BROKEN
@@ -82,6 +91,7 @@ class Trial:
 
     def __exit__(self, *_: object) -> None:
         self.stand.close()
+        self.at_close.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def tell(self, text: str) -> None:
