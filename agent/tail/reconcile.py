@@ -130,6 +130,7 @@ class Reconciler:
     def _stays(self, track: Track, view: View, held: Held, claims: Claims, outcome: Outcome) -> bool:
         found = claims.at(track)
         if found is not None and track.is_blank and held(track) is None:
+            track.size = max(0, track.size - found.size)  # what is there (unreadable until now) is not lost
             return False  # its inode number may have been given to another file since
         if found is None:
             if str(PurePath(track.path).parent) in view.unreadable:
