@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.config import DEFAULT_PATH, load_settings
-from agent.spool import FolderInUseError
+from agent.spool import FolderInUseError, FolderUnusableError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
 from watchbook.database import EX_DATA, NewerDatabaseError
@@ -35,7 +35,7 @@ def run(path: Path) -> None:
     configure_logs(settings.log_level)
     try:
         code = run_daemon(lambda stop: run_agent(settings, profiles, stop), settings.drain_timeout)
-    except (NewerDatabaseError, FolderInUseError, sqlite3.Error) as error:
+    except (NewerDatabaseError, FolderInUseError, FolderUnusableError, sqlite3.Error) as error:
         click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
         sys.exit(EX_DATA)
     sys.exit(code)

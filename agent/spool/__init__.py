@@ -3,11 +3,12 @@
 from agent.spool.backlog import Backlog
 from agent.spool.inspection import Refused, SpoolInspector
 from agent.spool.settings import SpoolSettings
-from agent.spool.spool import FolderInUseError, Group, Mark, Spool, SpoolError, StoredBatch
+from agent.spool.spool import FolderInUseError, FolderUnusableError, Group, Mark, Spool, SpoolError, StoredBatch
 
 __all__ = [
     "Backlog",
     "FolderInUseError",
+    "FolderUnusableError",
     "Group",
     "Mark",
     "Refused",

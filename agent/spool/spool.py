@@ -44,6 +44,10 @@ class FolderInUseError(Exception):
     """Another agent works in this folder."""
 
 
+class FolderUnusableError(Exception):
+    """The folder cannot be made or written to: read-only, no space, no right."""
+
+
 class Mark(NamedTuple):
     """A place in a stream: every batch up to ``sequence``."""
 
@@ -74,14 +78,20 @@ class Group(NamedTuple):
 
 
 class Spool:
-    """One spool file, made when it is not there.  Raises NewerDatabaseError or sqlite3.DatabaseError.
+    """One spool file, made when it is not there.  Raises NewerDatabaseError, sqlite3.DatabaseError,
+    FolderInUseError and FolderUnusableError.
 
     ``first_start`` is when the process that made it was started.
     """
 
     def __init__(self, folder: Path, clock: Clock, process_start: int = 0) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise FolderUnusableError(
+                f"{error.filename}: {error.strerror}; see to the disk and the rights of 'state'"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -261,10 +271,12 @@ def look_into(folder: Path) -> SpoolView:
         counters: dict[str, dict[str, int]] = {}
         for name, counter, value in execute("SELECT input, name, value FROM counter"):
             counters.setdefault(name, {})[counter] = value
-        stream: Any = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()[0]
+        stream: Any = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()
+        if stream is None:
+            raise sqlite3.OperationalError("it is just being made; ask again")
         rejected = execute("SELECT count(*) FROM rejected").fetchone()[0]
         positions = [row[0] for row in execute("SELECT document FROM position ORDER BY id")]
-        return SpoolView(stream, batches, size, events, oldest, rejected, positions, counters)
+        return SpoolView(stream[0], batches, size, events, oldest, rejected, positions, counters)
     finally:
         connection.close()
 
