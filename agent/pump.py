@@ -207,6 +207,9 @@ class Pump:
                 said = True
             if self._is_time_to_look():
                 await self._look()
+                if self._tailer.has_changes:  # the sizes seen: what is deleted unread can then be counted
+                    await self._flush(stop)
+                    await self._settle(stop)
             self.paused = "the spool is full ('spool.bytes_max'); reading goes on when the collector takes events"
             await stop.wait(_RETRY_S)
         if said:
