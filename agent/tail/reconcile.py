@@ -212,7 +212,8 @@ class Reconciler:
     # 2. Tracks whose content is gone from where it was.
 
     def _move_or_miss(self, track: Track, view: View, claims: Claims, outcome: Outcome) -> None:
-        copy = None if track.state == "ignored" else self._find_copy(track, view, claims)
+        # What is blank has no copy that could be known for one; thousands of empty files would be compared with each other.
+        copy = None if track.state == "ignored" or track.is_blank else self._find_copy(track, view, claims)
         unread = track.size - max(track.offset, copy.size if copy else 0)
         if track.is_read and unread > 0:
             outcome.lost.append(Lost(track.input, track.path, unread))
