@@ -169,6 +169,18 @@ class Pump:
         self._submit(lambda: self._spool.commit(group, acknowledged))
         self._dropped = acknowledged
 
+    async def _make_room(self) -> None:
+        """Drop what has been acknowledged since a commit failed: where the spool itself fills the disk, that frees it."""
+        acknowledged = self._backlog.acknowledged
+        if acknowledged == self._dropped:
+            return
+        try:
+            await self._loop.run_in_executor(self._worker, self._spool.drop, acknowledged)
+        except SpoolError as error:
+            log.debug("spool_drop_failed", error=str(error))
+        else:
+            self._dropped = acknowledged
+
     def _submit(self, commit: Callable[[], list[StoredBatch]]) -> None:
         self._under_way = (self._loop.run_in_executor(self._worker, commit), commit)
 
@@ -187,6 +199,7 @@ class Pump:
                 self.paused = f"the spool cannot be written: {error}"
                 self._failure.failed(str(error), next_step="free space in 'state'; nothing is lost meanwhile")
                 await stop.wait(_RETRY_S)
+                await self._make_room()
                 self._submit(commit)
             else:
                 self._under_way = None

@@ -144,6 +144,13 @@ class Spool:
         self.batches += len(stored) - freed[1]
         return stored
 
+    def drop(self, acknowledged: Mark) -> None:
+        """Drop what was acknowledged, by itself; raises sqlite3.Error.  That takes less space than a commit."""
+        with self._transaction():
+            freed = self._drop(acknowledged)
+        self.bytes -= freed[0]
+        self.batches -= freed[1]
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Commit what is done within, or nothing of it."""
