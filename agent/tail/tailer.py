@@ -94,6 +94,7 @@ class Tailer:
         self._dirty: dict[int, None] = {}
         self.lost: list[Lost] = []
         self._file_errors: dict[str, str] = {}
+        self._failing: set[int] = set()
         self._folder_errors: dict[str, str] = {}
         self.needs_look = True
         self._folders = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
@@ -237,10 +238,14 @@ class Tailer:
             framed = self._read_framed(track, held)
         except OSError as error:
             self._file_errors[track.path] = error.strerror or str(error)
+            if track.id not in self._failing:
+                log.error("file_read_failed", file=track.path, offset=track.offset, error=error.strerror)  # noqa: TRY400
+            self._failing.add(track.id)
             self._close(track.id)  # opened again at the next look
             return None
         if framed is None:
             return None
+        self._failing.discard(track.id)
         self._advance(track, framed)
         return Chunk(track.input, track.path, framed.lines, framed.offsets, framed.truncated)
 
@@ -259,6 +264,9 @@ class Tailer:
                 break
             wanted = min(wanted * 2, self._settings.max_line_bytes + 1)
         if not framed.used:
+            end = track.offset + len(data)
+            if end < size:  # a read that ends before a bad block only ends early: the next one says why
+                held.file.pread(1, end)
             return self._rest(track, held)
         held.quiet_since = None
         track.set_anchor(before + data[: framed.used])

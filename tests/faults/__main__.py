@@ -8,8 +8,10 @@ lines, or the test itself would prove nothing.
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tests.faults.scenarios import SCENARIOS, run
+from tests.faults.scenarios import FAST, SCENARIOS, SLOW, run
 from tests.faults.store import StoreResult, run_store_scenario
 from tests.faults.trial import Options, Result
 from tests.progress import clear, progress
@@ -28,6 +30,7 @@ def main() -> int:
     parser.add_argument(
         "--scenario", choices=[*SCENARIOS, _STORE], action="append", help="only this one (may be given several times)"
     )
+    parser.add_argument("--jobs", type=int, default=3, help="scenarios at a time, of those that mostly wait (3)")
     parser.add_argument("--kills", type=int, default=12, help="processes killed in the scenario 'store' (12)")
     parser.add_argument("--break-guard", action="store_true", help="without the sequence guard: must fail")
     arguments = parser.parse_args()
@@ -38,8 +41,7 @@ def main() -> int:
     chosen = arguments.scenario or [*SCENARIOS, _STORE]
     print(f"seed {seed}; rotations among {arguments.lines:,} numbered lines at {arguments.rate:,} a second", flush=True)
     began, perfect = time.monotonic(), True
-    for word in [word for word in SCENARIOS if word in chosen]:
-        result = run(word, options)
+    for result in _results([word for word in SCENARIOS if word in chosen], options, arguments.jobs):
         _show(result)
         perfect = perfect and result.is_perfect
     if _STORE in chosen:
@@ -52,6 +54,14 @@ def main() -> int:
         perfect = _show_that_it_can_fail(options) and perfect
     print(f"{'all as it must be' if perfect else 'FAILED'} after {time.monotonic() - began:.0f} s")
     return 0 if perfect else 1
+
+
+def _results(words: list[str], options: Options, jobs: int) -> Iterator[Result]:
+    """Yield what came of the scenarios as they end: of those that need the machine for themselves one by one."""
+    yield from (run(word, options) for word in words if word in FAST)
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in as_completed([pool.submit(run, word, options) for word in words if word in SLOW]):
+            yield done.result()
 
 
 def _show_that_it_can_fail(options: Options) -> bool:

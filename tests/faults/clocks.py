@@ -32,11 +32,9 @@ def clock(options: Options) -> Result:
                 _restart(trial, trial.stand.agent)
             elif number == 2:
                 _restart(trial, trial.stand.collector)
-        told = {event["received"][:13] for event in trial.stand.get("/v1/events?limit=1000&from=2020-01-01T00:00:00Z")["events"]}
         writer.finish()
         rotated = renamer.rotated + copier.rotated
         trial.facts.append(f"{jumps} jumps of {', '.join(f'{hours:+}' for hours in _JUMPS_H)} h; {rotated} rotations")
-        trial.expect(bool(told), "nothing was stored while the clocks jumped")
         return trial.conclude()
 
 

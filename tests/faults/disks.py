@@ -11,7 +11,7 @@ from tests.faults.trial import Options, Result, Trial
 from tests.faults.writer import Rotator
 
 _RATE: Final = 2000
-_STATE_BYTES: Final = 4 << 20
+_STATE_BYTES: Final = 16 << 20
 _EX_DATA: Final = 65
 _STILL_S: Final = 2.5
 _LINES: Final = 400
@@ -19,7 +19,7 @@ _LINES: Final = 400
 
 def full(options: Options) -> Result:
     """The disk of the state folder is full at the first start, and again while lines come."""
-    with Trial("diskfull: no space for the spool", options, dense=True) as trial:
+    with Trial("diskfull: no space for the spool", options, dense=True, quick=True) as trial:
         mount_small(trial, trial.state, _STATE_BYTES)
         trial.stand.collector.start()
         trial.stand.wait_until_up()
@@ -51,7 +51,7 @@ def full(options: Options) -> Result:
 
 def readonly(options: Options) -> Result:
     """The kernel makes the state folder's file system read-only while lines come; it is repaired, and they go on."""
-    with Trial("readonly: the spool's disk turns so", options) as trial:
+    with Trial("readonly: the spool's disk turns so", options, quick=True) as trial:
         image = Image(trial, trial.state)
         trial.start()
         writer = trial.writer(_RATE)
@@ -73,7 +73,7 @@ def readonly(options: Options) -> Result:
 
 def unreadable(options: Options) -> Result:
     """A part of the log's disk answers EIO, to a running agent and to one that is started; then it is back."""
-    with Trial("eio: the log's disk fails", options, dense=True) as trial:
+    with Trial("eio: the log's disk fails", options, dense=True, quick=True) as trial:
         image = Image(trial, trial.stand.logs)
         trial.start()
         trial.append(_LINES)

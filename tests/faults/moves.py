@@ -16,7 +16,7 @@ _SPOOL_BYTES_MAX: Final = 200_000
 
 def links(options: Options) -> Result:
     """A symbolic link moves to the next day's file, while the day before still gets lines; twice in one absence."""
-    with Trial("links: current.log moves on", options, pattern="current.log") as trial:
+    with Trial("links: current.log moves on", options, quick=True, pattern="current.log") as trial:
         link = trial.stand.logs / "current.log"
         day = _day(trial, 1)
         trial.append(_LINES, day)
@@ -25,7 +25,7 @@ def links(options: Options) -> Result:
         moved, away = 0, 0
         for number in range(2, _DAYS + 1):
             if is_away := number % 2 == 0:
-                trial.wait_until_settled()
+                trial.wait_until_read()
                 trial.stand.agent.kill()
             trial.append(_LINES, day)
             for step in range(2 if number == 4 else 1):
@@ -41,7 +41,7 @@ def links(options: Options) -> Result:
                 trial.wait_until_agent_runs()
             trial.append(_LINES, old)
             # In the agent's presence a day is longer than the time until the next look.
-            trial.wait_until_settled()
+            trial.wait_until_read()
         trial.facts.append(f"the link moved {moved} times, {away} in the agent's absence")
         trial.expect(away > 0, "the agent was never away")
         return trial.conclude(log=link)
@@ -62,12 +62,12 @@ def recreate(options: Options) -> Result:
 
     Where it is away, everything had been read; the new file gets the old one's inode number if the file system likes.
     """
-    with Trial("recreate: deleted, made anew", options) as trial:
+    with Trial("recreate: deleted, made anew", options, quick=True) as trial:
         trial.append(_LINES)
         trial.start()
         reused = away = 0
         for number in range(_ROUNDS):
-            trial.wait_until_settled()
+            trial.wait_until_read()
             if number % 2:
                 trial.stand.agent.kill()
                 away += 1
@@ -86,12 +86,12 @@ def recreate(options: Options) -> Result:
 
 def truncate(options: Options) -> Result:
     """The log is emptied and grows past the agent's position, which is stopped, or killed, meanwhile."""
-    with Trial("truncate: regrown past the position", options) as trial:
+    with Trial("truncate: regrown past position", options, quick=True) as trial:
         trial.append(_LINES)
         trial.start()
         past = 0
         for number in range(_ROUNDS):
-            trial.wait_until_settled()
+            trial.wait_until_read()
             agent, position = trial.stand.agent, trial.log.stat().st_size
             if number % 2:
                 agent.kill()
@@ -113,7 +113,7 @@ def truncate(options: Options) -> Result:
 def gone(options: Options) -> Result:
     """A log is deleted with bytes unread while the agent is away: so many bytes are told, by an event too."""
     extra = f"spool:\n  bytes_max: {_SPOOL_BYTES_MAX}\nbatch:\n  group_events_max: 128\n"
-    with Trial("gone: deleted with bytes unread", options, dense=True, agent_extra=extra) as trial:
+    with Trial("gone: deleted with bytes unread", options, dense=True, quick=True, agent_extra=extra) as trial:
         trial.start()
         trial.append(_LINES)
         trial.wait_until_settled()
@@ -129,6 +129,7 @@ def gone(options: Options) -> Result:
         content = trial.log.read_bytes()
         unread = content[track.offset :].count(b"\n")
         told = range(trial.lines.written - unread, trial.lines.written)
+        trial.unsaved = unread
         trial.log.unlink()
         trial.stand.agent.start()
         trial.wait_until_agent_runs()
@@ -136,7 +137,7 @@ def gone(options: Options) -> Result:
         trial.start_collector()
         trial.wait_until_settled()
         result = trial.conclude(told=told)
-        found = trial.stand.get("/v1/events?q=type:agent.bytes_lost&limit=100")["events"]
+        found = trial.stand.get("/v1/events?q=event_type:agent.bytes_lost&limit=100")["events"]
         lost = [event["measures"]["bytes"] for event in found]
         counted = trial.status()["counters"]["app"].get("bytes_lost", 0)
         really = size - track.offset

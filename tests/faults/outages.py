@@ -20,7 +20,7 @@ _BOUND: Final = _SPOOL_BYTES_MAX + 2 * _GROUP_EVENTS * _DENSE_LINE_BYTES_MAX
 
 def outage(options: Options) -> Result:
     """The agent is killed once in the middle, with a rotation in its absence; another rotation comes while it is up."""
-    with Trial(f"outage: collector {options.outage_s:g} s away", options) as trial:
+    with Trial(f"outage: collector {options.outage_s:g} s away", options, agent_ship="") as trial:
         trial.start()
         writer = trial.writer(min(options.rate, _RATE))
         time.sleep(_AFTER_S)
