@@ -170,7 +170,7 @@ class Pump:
         self._dropped = acknowledged
 
     async def _make_room(self) -> None:
-        """Drop what has been acknowledged since a commit failed: where the spool itself fills the disk, that frees it."""
+        """Drop what was acknowledged since a commit failed: where the spool itself fills the disk, that frees it."""
         acknowledged = self._backlog.acknowledged
         if acknowledged == self._dropped:
             return

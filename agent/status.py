@@ -92,8 +92,8 @@ def _why_not_running(live: Mapping[str, Any], now_us: int) -> str:
         return "the agent is not running"
     age = format_duration(round((now_us - live["time"]) / SECOND_US))
     return (
-        f"the agent has not written its status for {age}, though a process {live['pid']} runs: it hangs, or the disk of "
-        "its 'state' is full or read-only; look at its log"
+        f"the agent has not written its status for {age}, though a process {live['pid']} runs: it hangs, or the disk "
+        "of its 'state' is full or read-only; look at its log"
     )
 
 

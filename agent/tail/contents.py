@@ -114,8 +114,13 @@ def continues(contents: Contents, found: Found, track: Track) -> bool:
     return (not track.head_bytes or has_head_of(contents, found, track)) and has_anchor_of(contents, found, track)
 
 
-def same_start(contents: Contents, one: Found, two: Found, size: int) -> bool:
-    """Return whether one of two files begins like the other, over what both have of the first ``size`` bytes."""
-    first, second = contents.read(one, 0, size), contents.read(two, 0, size)
+def same_ends(contents: Contents, one: Found, two: Found, size: int) -> bool:
+    """Return whether two files are equal in the first and the last ``size`` of the bytes that both have."""
+    read = contents.read
+    first, second = read(one, 0, size), read(two, 0, size)
     shared = min(len(first), len(second))
-    return shared > 0 and first[:shared] == second[:shared]
+    if not shared or first[:shared] != second[:shared]:
+        return False
+    both = min(one.size, two.size)
+    begin = max(0, both - size)
+    return read(one, begin, both - begin) == read(two, begin, both - begin)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from agent.records import Chunk
 from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.framing import Framed, frame
+from agent.tail.links import Links
 from agent.tail.listing import Found, expand, list_folders, look_at
 from agent.tail.packed import PackedFile, is_packed
 from agent.tail.reconcile import Lost, ReadHeld, Reconciler, View
@@ -97,6 +98,7 @@ class Tailer:
         self._failing: set[int] = set()
         self._folder_errors: dict[str, str] = {}
         self.needs_look = True
+        self._linked_folders: set[str] = set()
         self._folders = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
 
     @property
@@ -127,7 +129,8 @@ class Tailer:
         self._dirty.update(dict.fromkeys(outcome.changed | outcome.removed))
         self._open_files()
         patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
-        self._folders = patterns | {str(PurePath(t.path).parent) for t in self.tracks.values() if t.is_read}
+        read = {str(PurePath(track.path).parent) for track in self.tracks.values() if track.is_read}
+        self._folders = patterns | read | self._linked_folders
 
     def read(self) -> Iterator[Chunk]:
         """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
@@ -170,6 +173,10 @@ class Tailer:
         folders.update(str(PurePath(track.path).parent) for track in self.tracks.values())
         folders.update(_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns)
         listing = list_folders(folders)
+        links = Links({path: os.path.realpath(path) for path in live if path in listing.links})
+        listing.take_in(list_folders(links.folders() - folders))
+        folders |= links.folders()
+        self._reconciler.links, self._linked_folders = links, links.folders()
         for path in live:
             if path not in listing.files and (found := look_at(path)):
                 listing.files[path] = found
@@ -193,7 +200,7 @@ class Tailer:
             if track is not None and track.is_packed_in(same):
                 files[found.path] = same._replace(size=track.size)
                 continue
-            wanted = self._reconciler.wants_content(found, live.get(found.path))
+            wanted = self._reconciler.wants_content(found, live)
             if wanted is False:
                 files[found.path] = same
                 continue
