@@ -17,7 +17,8 @@ def clock(options: Options) -> Result:
     """The agent's clock and the collector's jump in turn; rotations and a kill of each come in between."""
     library = _library()
     with Trial("clock: jumps by hours", options, pattern="app.log*") as trial:
-        clocks = [_Clock(program, trial.stand.folder, library) for program in (trial.stand.agent, trial.stand.collector)]
+        stand = trial.stand
+        clocks = [_Clock(program, stand.folder, library) for program in (stand.agent, stand.collector)]
         trial.start()
         writer = trial.writer(_RATE)
         renamer, copier = Rotator(writer, "rename"), Rotator(writer, "copytruncate")

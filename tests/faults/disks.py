@@ -1,6 +1,5 @@
 """Disks that are full, that turn read-only, and that cannot be read: the agent says so, waits, and goes on."""
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -108,10 +107,11 @@ def _gives_eio(path: Path) -> bool:
 
 def _expect_no_start(trial: Trial) -> None:
     """Start an agent that cannot work, and see that it says why and ends for systemd to try again."""
-    before = os.path.getsize(trial.stand.folder / "agent.out") if (trial.stand.folder / "agent.out").exists() else 0
+    out = trial.stand.folder / "agent.out"
+    before = out.stat().st_size if out.exists() else 0
     trial.stand.agent.start()
     code = trial.stand.agent.wait()
-    told = (trial.stand.folder / "agent.out").read_bytes()[before:].decode(errors="replace")
+    told = out.read_bytes()[before:].decode(errors="replace")
     trial.expect(code == _EX_DATA and "cannot be used" in told, f"it ended with {code} and said: {told}")
     trial.expect("Traceback" not in told, "it ended with a traceback")
 

@@ -73,7 +73,8 @@ class Trial:
 
     ``dense``: lines that cannot be compressed well; ``quick``: an agent that looks around more often.
 
-    ``unsaved``: how many lines are gone, as the scenario wants it.  ``at_close``: what is undone when both programs have ended.
+    ``unsaved``: how many lines are gone, as the scenario wants it.  ``at_close``: what is undone when both programs
+    have ended.
     """
 
     def __init__(self, title: str, options: Options, *, dense: bool = False, quick: bool = False, **stand: Any) -> None:
@@ -111,7 +112,7 @@ class Trial:
             self.wrong.append(otherwise)
 
     def start(self) -> None:
-        """Start both programs.  An agent that was never up has nothing to remember; from here on it must lose nothing."""
+        """Start both programs.  An agent that was never up remembers nothing; from here on it must lose nothing."""
         self.tell("starting")
         self.stand.collector.start()
         self.stand.wait_until_up()
