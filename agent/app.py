@@ -38,7 +38,8 @@ async def run_agent(
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
-        spool = await loop.run_in_executor(worker, lambda: Spool(settings.state, clock, process_start_us()))
+        reserve = settings.spool.reserve_bytes
+        spool = await loop.run_in_executor(worker, lambda: Spool(settings.state, clock, process_start_us(), reserve))
         stack.push_async_callback(loop.run_in_executor, worker, spool.close)
         documents, started, last, sent = await loop.run_in_executor(
             worker, lambda: (spool.positions(), spool.started(), spool.last_sequence(), spool.acknowledged())

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from agent.spool.reserve import Reserve
 from watchbook import wire
 from watchbook.clock import Clock
 from watchbook.database import connect, connect_readonly
@@ -84,7 +85,7 @@ class Spool:
     ``first_start`` is when the process that made it was started.
     """
 
-    def __init__(self, folder: Path, clock: Clock, process_start: int = 0) -> None:
+    def __init__(self, folder: Path, clock: Clock, process_start: int = 0, reserve_bytes: int = 0) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -108,6 +109,10 @@ class Spool:
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (process_start,))
         (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
         (self.stream,) = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()
+        # Not to overwrite what is deleted: that would take as much space in the log as the batches themselves.
+        execute("PRAGMA secure_delete=OFF").fetchall()
+        self._reserve = Reserve(folder, reserve_bytes)
+        self._reserve.hold()
         self.bytes, self.batches = execute("SELECT coalesce(sum(length(data)), 0), count(*) FROM batch").fetchone()
 
     def last_sequence(self) -> int:
@@ -145,9 +150,12 @@ class Spool:
         return stored
 
     def drop(self, acknowledged: Mark) -> None:
-        """Drop what was acknowledged, by itself; raises sqlite3.Error.  That takes less space than a commit."""
-        with self._transaction():
-            freed = self._drop(acknowledged)
+        """Drop what was acknowledged where a commit finds no space, with the reserve; raises sqlite3.Error."""
+        with self._reserve.released():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with self._transaction():
+                freed = self._drop(acknowledged)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.bytes -= freed[0]
         self.batches -= freed[1]
 

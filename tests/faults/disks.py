@@ -14,6 +14,7 @@ _STATE_BYTES: Final = 16 << 20
 _EX_DATA: Final = 65
 _STILL_S: Final = 2.5
 _LINES: Final = 400
+_STEP_LINES: Final = 3000
 
 
 def full(options: Options) -> Result:
@@ -45,6 +46,23 @@ def full(options: Options) -> Result:
         trial.wait_for("the agent to go on", lambda: not trial.says("cannot be written"))
         writer.finish()
         trial.facts.append("full once at the start, twice while lines came; 1 rotation and 1 kill meanwhile")
+        return trial.conclude()
+
+
+def filled(options: Options) -> Result:
+    """The spool itself fills its disk in an outage; when the collector takes events, it gets out of that alone."""
+    with Trial("filled: by the spool itself", options, dense=True, quick=True) as trial:
+        mount_small(trial, trial.state, _STATE_BYTES)
+        trial.start()
+        trial.stand.collector.kill()
+        while not trial.says("the spool cannot be written"):
+            trial.append(_STEP_LINES)
+            trial.tell(f"written {trial.lines.written:,}")
+            time.sleep(0.2)
+        unsent = trial.status()["spool"]["bytes"]
+        trial.start_collector()
+        trial.wait_for("the agent to go on", lambda: not trial.says("cannot be written"))
+        trial.facts.append(f"{unsent:,} unsent bytes filled a disk of {_STATE_BYTES:,}; nobody helped")
         return trial.conclude()
 
 

@@ -26,6 +26,7 @@ SLOW: Final[dict[str, Callable[[Options], Result]]] = {
     "truncate": moves.truncate,
     "gone": moves.gone,
     "diskfull": disks.full,
+    "filled": disks.filled,
     "readonly": disks.readonly,
     "eio": disks.unreadable,
     "permission": readable.permission,
