@@ -75,7 +75,7 @@ async def run_agent(
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
         spool, salvaged = await loop.run_in_executor(
-            worker, lambda: open_spool(settings.state, clock, process_start_us())
+            worker, lambda: open_spool(settings.state, clock, process_start_us(), settings.spool.reserve_bytes)
         )
         stack.push_async_callback(loop.run_in_executor, worker, spool.close)
         inlet = Inlet(settings.listen.bytes_max, lambda: None)

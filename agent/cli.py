@@ -12,7 +12,7 @@ import click
 from agent.config import DEFAULT_PATH, DEFAULT_STATE, find_state, load_settings
 from agent.finding import Finding
 from agent.pipe_cli import pipe
-from agent.spool import FolderInUseError, SpoolDamagedError
+from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
 from watchbook.configfile import EX_CONFIG, ConfigError
@@ -45,7 +45,7 @@ def run(path: Path) -> None:
         code = run_daemon(
             lambda stop: run_agent(settings, profiles, stop, path=path), settings.drain_timeout, heeds_hangup=True
         )
-    except (NewerDatabaseError, FolderInUseError, SpoolDamagedError, sqlite3.Error) as error:
+    except (NewerDatabaseError, FolderInUseError, FolderUnusableError, SpoolDamagedError, sqlite3.Error) as error:
         click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
         sys.exit(EX_DATA)
     sys.exit(code)

@@ -15,7 +15,7 @@ from agent.config import AgentSettings
 from agent.listen import Listener
 from agent.listen.stdin import Stdin
 from agent.profile import Definition
-from agent.spool.spool import look_into
+from agent.spool.look import look_into
 from watchbook.daemon import Stop, run_daemon
 from watchbook.units import Seconds
 

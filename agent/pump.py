@@ -244,6 +244,18 @@ class Pump:
     def _submit(self, commit: Callable[[], list[StoredBatch]], told: list[asyncio.Future[None]]) -> None:
         self._under_way = _UnderWay(self._loop.run_in_executor(self._worker, commit), commit, told)
 
+    async def _make_room(self) -> None:
+        """Drop what was acknowledged since a commit failed: where the spool itself fills the disk, that frees it."""
+        acknowledged = self._backlog.acknowledged
+        if acknowledged == self._dropped:
+            return
+        try:
+            await self._loop.run_in_executor(self._worker, self._spool.drop, acknowledged)
+        except SpoolError as error:
+            log.debug("spool_drop_failed", error=str(error))
+        else:
+            self._dropped = acknowledged
+
     async def _settle(self, stop: Stop) -> None:
         """Wait until the commit under way is through, however often it must be tried.
 
@@ -260,6 +272,7 @@ class Pump:
                 self.paused = f"the spool cannot be written: {error}"
                 self._failure.failed(str(error), next_step="free space in 'state'; nothing is lost meanwhile")
                 await stop.wait(_RETRY_S)
+                await self._make_room()
                 self._submit(commit, told)
             else:
                 self._under_way = None
@@ -284,6 +297,9 @@ class Pump:
                 said = True
             if self._is_time_to_look():
                 await self._look()
+                if self._tailer.has_changes:  # the sizes seen: what is deleted unread can then be counted
+                    await self._flush(stop)
+                    await self._settle(stop)
             self.paused = "the spool is full ('spool.bytes_max'); reading goes on when the collector takes events"
             await stop.wait(_RETRY_S)
         if said:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from agent.config import load_settings
-from agent.spool import FolderInUseError, Refused, SpoolInspector
+from agent.spool import FolderInUseError, FolderUnusableError, Refused, SpoolInspector
 from agent.spool.salvage import mark_given_up, set_aside
 from agent.spool.spool import lock_folder
 from watchbook.clock import SECOND_US, format_rfc3339, now_us
@@ -144,7 +144,7 @@ def _set_aside(config_option: Callable[[Any], Any]) -> click.Command:
         settings, _ = load_settings(path)
         try:
             lock = lock_folder(settings.state)
-        except (FolderInUseError, OSError) as error:
+        except (FolderInUseError, FolderUnusableError) as error:
             _refuse(str(error))
         aside = set_aside(settings.state, now_us)
         mark_given_up(aside)

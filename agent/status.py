@@ -1,5 +1,6 @@
 """What ``watchbook agent status`` shows: written by the running agent, read from its state folder."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -9,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from agent.spool import asides
-from agent.spool.spool import look_into, spool_exists
+from agent.spool.look import look_into
+from agent.spool.spool import spool_exists
 from agent.tail.track import Track, decode_track
 from watchbook.clock import SECOND_US, format_rfc3339
 from watchbook.units import format_duration, format_size
@@ -29,10 +31,26 @@ _REMARKS: Final = {
 
 
 def write_status(folder: Path, status: Mapping[str, Any]) -> None:
-    """Replace the status file in one step."""
-    temporary = folder / f"{FILE_NAME}.new"
-    temporary.write_text(json.dumps(status), encoding="utf-8")
-    temporary.replace(folder / FILE_NAME)
+    """Replace the status file in one step; where the disk has no space for another, write into it.
+
+    Raises OSError when that cannot be done either.
+    """
+    temporary, text = folder / f"{FILE_NAME}.new", json.dumps(status)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(folder / FILE_NAME)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        temporary.unlink(missing_ok=True)
+        _overwrite(folder / FILE_NAME, text)
+
+
+def _overwrite(path: Path, text: str) -> None:
+    """Write into the blocks that a file has: so a status that fits says even on a full disk what is wrong."""
+    with path.open("r+b", buffering=0) as file:
+        file.write(text.encode())
+        file.truncate()
 
 
 def summary(ship: Mapping[str, Any], unsent: int, paused: str | None) -> str:
@@ -55,7 +73,7 @@ def read_status(folder: Path, now_us: int, live: dict[str, Any] | None = None) -
     report: dict[str, Any] = {"running": _is_running(live, now_us), "agent": live, "files": [], "problems": []}
     problems: list[str] = report["problems"]
     if not report["running"]:
-        problems.append("the agent is not running")
+        problems.append(_why_not_running(live, now_us))
     if spool_exists(folder):
         _add_spool(report, folder, now_us)
     else:
@@ -100,13 +118,27 @@ def _live_status(folder: Path) -> dict[str, Any]:
 def _is_running(live: Mapping[str, Any], now_us: int) -> bool:
     if not live or live.get("stopped") or now_us - live["time"] > _STALE_AFTER_S * SECOND_US:
         return False
+    return _is_alive(live["pid"])
+
+
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(live["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
     return True
+
+
+def _why_not_running(live: Mapping[str, Any], now_us: int) -> str:
+    if not live or live.get("stopped") or not _is_alive(live["pid"]):
+        return "the agent is not running"
+    age = format_duration(round((now_us - live["time"]) / SECOND_US))
+    return (
+        f"the agent has not written its status for {age}, though a process {live['pid']} runs: it hangs, or the disk "
+        "of its 'state' is full or read-only; look at its log"
+    )
 
 
 def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:

@@ -22,7 +22,10 @@ COLLECTOR = ("-m", "watchbook", "collector")
 
 
 class Program:
-    """One of our programs as a child process, started and ended as often as a test likes."""
+    """One of our programs as a child process, started and ended as often as a test likes.
+
+    ``prefix`` is a command that runs the program in its own place (setpriv(1)), ``environment`` is added to this one's.
+    """
 
     def __init__(self, name: str, command: tuple[str, ...], log: Path) -> None:
         self.name = name
@@ -30,6 +33,8 @@ class Program:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self.cpu_s_of_dead = 0.0
+        self.prefix: tuple[str, ...] = ()
+        self.environment: dict[str, str] = {}
 
     @property
     def pid(self) -> int:
@@ -40,13 +45,25 @@ class Program:
     def start(self) -> None:
         """Start it; its log goes to the file."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                (*self.prefix, *self._command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment},
+            )  # fmt: skip
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self, timeout_s: float = 30) -> int:
+        """Wait until it has ended by itself and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
 
     def stop(self, timeout_s: float = 30) -> int:
         """Ask it to stop and return its exit code."""
@@ -80,6 +97,10 @@ class Program:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
+    def state(self) -> str:
+        """Return the state of its main thread as proc(5) has it: T when it is stopped."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
     def peak_bytes(self) -> int:
         """Return its peak resident memory."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
@@ -93,7 +114,10 @@ class Program:
 
 
 class Stand:
-    """A folder with both programs' configurations.  ``logs`` is where the agent looks for ``*.log``."""
+    """A folder with both programs' configurations.  ``logs`` is where the agent looks for ``*.log``.
+
+    ``agent_url``: where the agent sends to, if not to the collector; ``agent_ship``: further settings of ``collector``.
+    """
 
     def __init__(
         self,
@@ -103,6 +127,8 @@ class Stand:
         profile: str = "jsonl",
         pattern: str = "app.log",
         agent_extra: str = "",
+        agent_url: str = "",
+        agent_ship: str = "",
         collector_extra: str = "",
     ) -> None:
         self.folder = folder
@@ -114,7 +140,8 @@ class Stand:
         self.collector_yaml.write_text(f"listen: 127.0.0.1:{self.port}\ndata: {folder}/collector\n{collector_extra}")
         self.agent_yaml = folder / "agent.yaml"
         self.agent_yaml.write_text(
-            f"collector:\n  url: {self.url}\n  token_file: {folder}/agent.token\nstate: {folder}/agent\n"
+            f"collector:\n  url: {agent_url or self.url}\n  token_file: {folder}/agent.token\n{agent_ship}"
+            f"state: {folder}/agent\n"
             f"inputs:\n  - name: app\n    files: [{self.logs}/{pattern}]\n    profile: {profile}\n{agent_extra}"
         )
         (folder / "agent.token").write_text(self._make_token("agent", "ingest"))

@@ -4,11 +4,21 @@ from agent.spool.backlog import Backlog
 from agent.spool.inspection import Refused, SpoolInspector
 from agent.spool.salvage import Salvaged, SpoolDamagedError, asides, is_damage, open_spool
 from agent.spool.settings import SpoolSettings
-from agent.spool.spool import FolderInUseError, Group, Mark, Rejection, Spool, SpoolError, StoredBatch
+from agent.spool.spool import (
+    FolderInUseError,
+    FolderUnusableError,
+    Group,
+    Mark,
+    Rejection,
+    Spool,
+    SpoolError,
+    StoredBatch,
+)
 
 __all__ = [
     "Backlog",
     "FolderInUseError",
+    "FolderUnusableError",
     "Group",
     "Mark",
     "Refused",

@@ -7,8 +7,9 @@ replaced by an empty one, because a stream has no holes.  The damaged files stay
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +26,9 @@ _CORRUPT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FILES: Final = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
 #: Sequences that are tried one by one when SQLite cannot say which there are.
 _TRIED_MAX: Final = 1_000_000
+
+
+Opening = Callable[[], Spool]
 
 
 class SpoolDamagedError(Exception):
@@ -44,25 +48,28 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
 
 
-def open_spool(folder: Path, clock: Clock, process_start: int = 0) -> tuple[Spool, Salvaged | None]:
+def open_spool(
+    folder: Path, clock: Clock, process_start: int = 0, reserve_bytes: int = 0
+) -> tuple[Spool, Salvaged | None]:
     """Return the spool of a folder, salvaged when it is damaged.
 
     Raises SpoolDamagedError when it cannot be, and whatever :class:`Spool` raises.
     """
+    opening = partial(Spool, folder, clock, process_start, reserve_bytes)
     cut_off = next((aside for aside in asides(folder) if not (aside / _REPORT).exists()), None)
     if cut_off is not None:
-        return _filled(cut_off, folder, clock, process_start)
+        return _filled(cut_off, folder, clock, opening)
     try:
-        spool = Spool(folder, clock, process_start)
+        spool = opening()
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
-        return _replaced(folder, clock, process_start, str(error))
+        return _replaced(folder, clock, opening, str(error))
     damage = spool.damage()
     if damage is None:
         return spool, None
     spool.close()
-    return _replaced(folder, clock, process_start, damage)
+    return _replaced(folder, clock, opening, damage)
 
 
 def asides(folder: Path) -> list[Path]:
@@ -85,7 +92,7 @@ def mark_given_up(aside: Path) -> None:
     (aside / _REPORT).write_text(json.dumps({"given_up": True}), encoding="utf-8")
 
 
-def _replaced(folder: Path, clock: Clock, process_start: int, damage: str) -> tuple[Spool, Salvaged]:
+def _replaced(folder: Path, clock: Clock, opening: Opening, damage: str) -> tuple[Spool, Salvaged]:
     try:
         with closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as damaged:
             list(_needed(damaged))
@@ -96,14 +103,14 @@ def _replaced(folder: Path, clock: Clock, process_start: int, damage: str) -> tu
         ) from error
     aside = set_aside(folder, clock)
     log.error("spool_damaged", damage=damage, set_aside=str(aside))
-    return _filled(aside, folder, clock, process_start)
+    return _filled(aside, folder, clock, opening)
 
 
-def _filled(aside: Path, folder: Path, clock: Clock, process_start: int) -> tuple[Spool, Salvaged]:
+def _filled(aside: Path, folder: Path, clock: Clock, opening: Opening) -> tuple[Spool, Salvaged]:
     """Return a new spool with what can be read of a damaged one; may be done again when it was cut off."""
-    Spool(folder, clock, process_start).close()
+    opening().close()
     salvaged = _salvage(aside, folder, clock)
-    return Spool(folder, clock, process_start), salvaged
+    return opening(), salvaged
 
 
 def _needed(damaged: sqlite3.Connection) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:

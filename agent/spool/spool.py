@@ -24,9 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from agent.spool.reserve import Reserve
 from watchbook import wire
 from watchbook.clock import Clock
-from watchbook.database import connect, connect_readonly
+from watchbook.database import connect
 
 COMPATIBILITY: Final = 1
 _SCHEMA: Final = f"""
@@ -51,12 +52,15 @@ CREATE TABLE IF NOT EXISTS reach(
 _READ_OF_LOST: Final = (
     "INSERT OR IGNORE INTO counter SELECT input, 'bytes_read', value FROM counter WHERE name = 'bytes_lost'"
 )
-_REACH: Final = "SELECT offsets FROM reach WHERE sequence IN (SELECT sequence FROM batch) ORDER BY sequence"
 FILE_NAME: Final = "spool.db"
 
 
 class FolderInUseError(Exception):
     """Another agent works in this folder."""
+
+
+class FolderUnusableError(Exception):
+    """The folder cannot be made or written to: read-only, no space, no right."""
 
 
 class Mark(NamedTuple):
@@ -101,8 +105,17 @@ class Group(NamedTuple):
 
 
 def lock_folder(folder: Path) -> int:
-    """Return a descriptor that keeps other agents out of a folder while it is open; raises FolderInUseError."""
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Return a descriptor that keeps other agents out of a folder, which is made, while it is open.
+
+    Raises FolderInUseError and FolderUnusableError.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FolderUnusableError(
+            f"{error.filename}: {error.strerror}; see to the disk and the rights of 'state'"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -114,15 +127,16 @@ def lock_folder(folder: Path) -> int:
 
 
 class Spool:
-    """One spool file, made when it is not there.  Raises NewerDatabaseError or sqlite3.DatabaseError.
+    """One spool file, made when it is not there.  Raises NewerDatabaseError, sqlite3.DatabaseError,
+    FolderInUseError and FolderUnusableError.
 
     ``first_start`` is when the process that made it was started.
     """
 
-    def __init__(self, folder: Path, clock: Clock, process_start: int = 0) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def __init__(self, folder: Path, clock: Clock, process_start: int = 0, reserve_bytes: int = 0) -> None:
         self._clock = clock
         self._lock = lock_folder(folder)
+        self._reserve = Reserve(folder, reserve_bytes)
         try:
             self._open(folder, process_start)
         except BaseException:
@@ -141,6 +155,9 @@ class Spool:
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (process_start,))
         (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
         (self.stream,) = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()
+        # Not to overwrite what is deleted: that would take as much space in the log as the batches themselves.
+        execute("PRAGMA secure_delete=OFF").fetchall()
+        self._reserve.hold()
         self.bytes, self.batches = execute("SELECT coalesce(sum(length(data)), 0), count(*) FROM batch").fetchone()
 
     def damage(self) -> str | None:
@@ -191,6 +208,16 @@ class Spool:
         self.bytes += sum(len(batch.data) for batch in stored) - freed[0]
         self.batches += len(stored) - freed[1]
         return stored
+
+    def drop(self, acknowledged: Mark) -> None:
+        """Drop what was acknowledged where a commit finds no space, with the reserve; raises sqlite3.Error."""
+        with self._reserve.released():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            with self._transaction():
+                freed = self._drop(acknowledged)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.bytes -= freed[0]
+        self.batches -= freed[1]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -326,48 +353,6 @@ def _divided(events: list[dict[str, Any]], bad: set[int]) -> tuple[list[dict[str
 
 def _encoded(events: list[dict[str, Any]]) -> bytes:
     return wire.encode_batch(len(events), wire.columns_of(events))
-
-
-class SpoolView(NamedTuple):
-    """What a look at a spool from outside shows."""
-
-    stream: str
-    batches: int
-    size: int
-    events: int
-    oldest: int | None
-    rejected: int
-    positions: list[bytes]
-    counters: dict[str, dict[str, int]]
-    acknowledged: dict[int, int]
-
-
-def look_into(folder: Path) -> SpoolView:
-    """Return what is in a folder's spool while its agent may be running; raises sqlite3.Error when there is none.
-
-    ``acknowledged``: by id of a position that unsent batches hold lines of, the offset up to which the collector has
-    all.
-    """
-    connection = connect_readonly(folder / FILE_NAME, compatibility=COMPATIBILITY)
-    try:
-        execute = connection.execute
-        execute("BEGIN")
-        batches, size, events, oldest = execute(
-            "SELECT count(*), coalesce(sum(length(data)), 0), coalesce(sum(n), 0), min(created) FROM batch"
-        ).fetchone()
-        counters: dict[str, dict[str, int]] = {}
-        for name, counter, value in execute("SELECT input, name, value FROM counter"):
-            counters.setdefault(name, {})[counter] = value
-        stream: Any = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()[0]
-        rejected = execute("SELECT count(*) FROM rejected").fetchone()[0]
-        positions = [row[0] for row in execute("SELECT document FROM position ORDER BY id")]
-        acknowledged: dict[int, int] = {}
-        if execute("SELECT 1 FROM sqlite_master WHERE name = 'reach'").fetchone():
-            for (offsets,) in execute(_REACH):
-                acknowledged = {int(key): offset for key, offset in json.loads(offsets).items()} | acknowledged
-        return SpoolView(stream, batches, size, events, oldest, rejected, positions, counters, acknowledged)
-    finally:
-        connection.close()
 
 
 def spool_exists(folder: Path) -> bool:

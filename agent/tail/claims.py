@@ -1,6 +1,6 @@
 """Looks up files by identity and tracks by kinship of names, so that 5,000 files cost no 25 million comparisons."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import PurePath
 
 from agent.tail.listing import Found
@@ -17,12 +17,13 @@ class Claims:
             self._by_identity.setdefault(found.identity, []).append(found)
         self._claimed: set[tuple[int, int]] = set()
 
-    def at(self, track: Track) -> Found | None:
-        """Return the unclaimed file with a track's identity, under the track's own name if it still has that."""
+    def at(self, track: Track, live: Container[str]) -> Found | None:
+        """Return the unclaimed file with a track's identity, under a live name if it has one, best the track's own."""
         names = self._by_identity.get(track.identity)
         if not names or track.identity in self._claimed:
             return None
-        return next((found for found in names if found.path == track.path), names[0])
+        named = [found for found in names if found.path in live] or names
+        return next((found for found in named if found.path == track.path), named[0])
 
     def claim(self, found: Found) -> None:
         """Note that a file belongs to a track now."""
@@ -41,22 +42,23 @@ class Claims:
 
 
 class Kin:
-    """Tracks by folder and live name: those whose files may be rotated forms of one another."""
+    """Tracks by folder and live name (``keys``): those whose files may be rotated forms of one another."""
 
-    def __init__(self, tracks: Iterable[Track]) -> None:
+    def __init__(self, tracks: Iterable[Track], keys: Callable[[str], set[str]]) -> None:
+        self._keys = keys
         self._by_key: dict[str, list[Track]] = {}
         for track in tracks:
             self.add(track)
 
     def add(self, track: Track) -> None:
         """Take in one more track."""
-        for key in kin_keys(track.path):
+        for key in self._keys(track.path):
             self._by_key.setdefault(key, []).append(track)
 
     def of(self, path: str) -> Iterator[Track]:
         """Yield the tracks that a path may be a copy of, each once."""
         seen: set[int] = set()
-        for key in kin_keys(path):
+        for key in self._keys(path):
             for track in self._by_key.get(key, ()):
                 if track.id not in seen:
                     seen.add(track.id)

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Protocol
 
+from agent.tail.encodings import encoding_of, ends_a_line, is_wide
 from agent.tail.listing import Found
 from agent.tail.packed import PackedDamagedError, PackedFile
-from agent.tail.track import Track, hash_bytes
+from agent.tail.track import ANCHOR_BYTES, Track, hash_bytes
 
 
 class UnreadableError(Exception):
@@ -107,6 +108,16 @@ def has_anchor_of(contents: Contents, found: Found, track: Track) -> bool:
     return not size or hash_bytes(contents.read(found, track.offset - size, size)) == track.anchor_hash
 
 
+def go_to_end(contents: Contents, found: Found, track: Track, encoding_setting: str) -> None:
+    """Begin a track at the end of a file: after its last whole line, or within one whose rest is passed over."""
+    encoding = encoding_of(encoding_setting, contents.read(found, 0, 2))
+    track.offset = found.size - (found.size % 2 if is_wide(encoding) else 0)
+    size = min(track.offset, ANCHOR_BYTES)
+    before = contents.read(found, track.offset - size, size)
+    track.set_anchor(before)
+    track.skipping = not ends_a_line(before, encoding)
+
+
 def continues(contents: Contents, found: Found, track: Track) -> bool:
     """Return whether a file holds a track's content at least up to its offset."""
     if found.size < track.offset:
@@ -114,8 +125,13 @@ def continues(contents: Contents, found: Found, track: Track) -> bool:
     return (not track.head_bytes or has_head_of(contents, found, track)) and has_anchor_of(contents, found, track)
 
 
-def same_start(contents: Contents, one: Found, two: Found, size: int) -> bool:
-    """Return whether one of two files begins like the other, over what both have of the first ``size`` bytes."""
-    first, second = contents.read(one, 0, size), contents.read(two, 0, size)
+def same_ends(contents: Contents, one: Found, two: Found, size: int) -> bool:
+    """Return whether two files are equal in the first and the last ``size`` of the bytes that both have."""
+    read = contents.read
+    first, second = read(one, 0, size), read(two, 0, size)
     shared = min(len(first), len(second))
-    return shared > 0 and first[:shared] == second[:shared]
+    if not shared or first[:shared] != second[:shared]:
+        return False
+    both = min(one.size, two.size)
+    begin = max(0, both - size)
+    return read(one, begin, both - begin) == read(two, begin, both - begin)

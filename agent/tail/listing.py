@@ -28,11 +28,21 @@ class Found(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """``files`` by path; by folder, why it could not be listed (``unreadable``), what was left out (``strange``)."""
+    """``files`` by path; by folder, why it could not be listed (``unreadable``), what was left out (``strange``).
+
+    ``links`` are the paths that are symbolic links.
+    """
 
     files: dict[str, Found]
     unreadable: dict[str, str]
     strange: dict[str, str]
+    links: set[str]
+
+    def take_in(self, more: "Listing") -> None:
+        """Add what another listing found, in other folders."""
+        self.files.update(more.files)
+        self.unreadable.update(more.unreadable)
+        self.strange.update(more.strange)
 
 
 def expand(patterns: Iterable[str]) -> list[str]:
@@ -46,6 +56,7 @@ def list_folders(folders: Iterable[str]) -> Listing:
     files: dict[str, Found] = {}
     unreadable: dict[str, str] = {}
     strange: dict[str, str] = {}
+    links: set[str] = set()
     for folder in folders:
         unreadable_names = 0
         try:
@@ -53,8 +64,11 @@ def list_folders(folders: Iterable[str]) -> Listing:
                 for entry in entries:
                     if not _is_text(entry.name):
                         unreadable_names += 1
-                    elif found := look_at(entry.path):
-                        files[entry.path] = found
+                    else:
+                        if entry.is_symlink():
+                            links.add(entry.path)
+                        if found := look_at(entry.path):
+                            files[entry.path] = found
             if unreadable_names:
                 unreadable_words = f"{unreadable_names} names of files in it are not UTF-8; those files are not read"
                 strange[folder] = unreadable_words
@@ -62,7 +76,7 @@ def list_folders(folders: Iterable[str]) -> Listing:
             continue
         except OSError as error:
             unreadable[folder] = error.strerror or str(error)
-    return Listing(files, unreadable, strange)
+    return Listing(files, unreadable, strange, links)
 
 
 def _is_text(name: str) -> bool:

@@ -99,6 +99,9 @@ class Reading:
                 break
             wanted = min(wanted * 2, limit + 1)
         if not framed.used:
+            end = track.offset + len(data)
+            if end < size:  # a read that ends before a bad block only ends early: the next one says why
+                held.file.pread(1, end)
             return self._pass_nuls(track, held, data) or self._rest(track, held, size)
         return self._done(track, held, before, data, framed)
 

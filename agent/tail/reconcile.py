@@ -20,13 +20,13 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from agent.tail.claims import Claims, Kin, kin_keys
-from agent.tail.contents import Contents, UnreadableError, continues, has_head_of, same_start
-from agent.tail.encodings import encoding_of, ends_a_line, is_wide
+from agent.tail.contents import Contents, UnreadableError, continues, go_to_end, has_head_of, same_ends
+from agent.tail.links import Links
 from agent.tail.listing import Found
 from agent.tail.names import is_rotated_form, live_names, matches, packed_mark
 from agent.tail.packed import is_packed
 from agent.tail.settings import InputFiles
-from agent.tail.track import ANCHOR_BYTES, State, Track, hash_bytes
+from agent.tail.track import State, Track, hash_bytes
 
 
 class _Judgement(Enum):
@@ -40,8 +40,6 @@ class _Judgement(Enum):
 _NEW, _COPY, _WAIT = _Judgement
 #: A copy that has not grown for so long is not being made any more.
 _COPYING_NS_MAX = 60 * 10**9
-
-
 #: Reads a file that is held open: (offset, size) -> bytes; raises OSError.
 ReadHeld = Callable[[int, int], bytes]
 #: How a track's file that is held open is read; None when it is not.
@@ -106,6 +104,8 @@ class Reconciler:
         self.started = set(started)
         self._next_id = max(self.tracks, default=0) + 1
         self._verified: dict[int, Found] = {}
+        #: Where the live paths lead that are symbolic links; to be set before a look.
+        self.links = Links({})
 
     def reconcile(self, view: View, held: Held) -> Outcome:
         """Bring every track up to date with what was found, and begin tracks for what is new.
@@ -120,7 +120,7 @@ class Reconciler:
         for track in displaced:
             self._move_or_miss(track, view, claims, outcome)
         self._begin_tracks(view, claims, outcome)
-        self.started.update(self._patterns, map(packed_mark, self._patterns))
+        self.started.update(self._patterns, map(packed_mark, self._patterns), self.links.marks())
         return outcome
 
     def distrust(self, track: Track) -> None:
@@ -130,8 +130,9 @@ class Reconciler:
     # 1. Tracks that stay with their file.
 
     def _stays(self, track: Track, view: View, held: Held, claims: Claims, outcome: Outcome) -> bool:
-        found = claims.at(track)
+        found = claims.at(track, view.live)
         if found is not None and track.is_blank and held(track) is None:
+            track.size = max(0, track.size - found.size)  # what is there (unreadable until now) is not lost
             return False  # its inode number may have been given to another file since
         if found is None:
             if str(PurePath(track.path).parent) in view.unreadable:
@@ -182,6 +183,8 @@ class Reconciler:
         if found.packed_bytes and not track.is_packed_in(found):
             track.note_packed(found)
             outcome.changed.add(track.id)
+        if track.state == "ignored" and self.links.leads(found.path):  # a day from before the start, after all
+            track.offset = track.anchor_bytes = 0
         if track.state == "finished":
             self._set_state(track, "rotated" if found.size > track.offset else "finished", outcome)
         elif track.state != "ignored" or (found.size > track.offset and not found.packed_bytes):
@@ -213,7 +216,8 @@ class Reconciler:
     # 2. Tracks whose content is gone from where it was.
 
     def _move_or_miss(self, track: Track, view: View, claims: Claims, outcome: Outcome) -> None:
-        copy = None if track.state == "ignored" else self._find_copy(track, view, claims)
+        # Nothing can be known for a copy of what is blank; thousands of empty files would be compared with each other.
+        copy = None if track.state == "ignored" or track.is_blank else self._find_copy(track, view, claims)
         unread = track.size - max(track.offset, copy.size if copy else 0)
         if track.is_read and unread > 0:
             outcome.lost.append(Lost(track.input, track.path, unread, track.id))
@@ -234,10 +238,10 @@ class Reconciler:
 
         Where an application writes is no copy of what was not read at all: the first bytes of a line prove nothing.
         """
-        keys = kin_keys(track.path)
+        keys = self.links.keys(track.path)
         cut: Found | None = None
         for found in claims.unclaimed():
-            if found.identity == track.identity or keys.isdisjoint(kin_keys(found.path)):
+            if found.identity == track.identity or keys.isdisjoint(self.links.keys(found.path)):
                 continue
             if not track.offset and _is_written(found.path, view):
                 continue
@@ -275,7 +279,7 @@ class Reconciler:
             files = self._input_of(found, view)
             if files is None:
                 continue
-            kin = kin or Kin(self.tracks.values())
+            kin = kin or Kin(self.tracks.values(), self.links.keys)
             try:
                 judgement = self._judge(found, kin, view)
                 if judgement is not _WAIT:
@@ -315,7 +319,7 @@ class Reconciler:
             return self._inputs[name]
         if found.size == 0:
             return None
-        return self._rotated_of(found.path)
+        return self._rotated_of(found.path, view.live)
 
     def _is_copy(self, found: Found, track: Track, view: View) -> bool:
         """Return whether a file holds a track's content as far as it goes.
@@ -328,19 +332,10 @@ class Reconciler:
         if original is not None and original.identity == track.identity and self._holds(original, track):
             # Nothing is longer than what it was copied from (asked now: that may have grown since it was listed).
             whole = found.size <= original.size or self._contents.read(original, found.size - 1, 1)
-            return bool(whole) and self._are_equal(found, original)
+            return bool(whole) and same_ends(self._contents, found, original, self._fingerprint_bytes)
         if found.size < track.offset:
             return has_head_of(self._contents, found, track)
         return track.head_bytes > 0 and continues(self._contents, found, track)
-
-    def _are_equal(self, one: Found, two: Found) -> bool:
-        """Return whether two files are equal in the first and the last of the bytes that both have."""
-        if not same_start(self._contents, one, two, self._fingerprint_bytes):
-            return False
-        shared = min(one.size, two.size)
-        size = min(shared, self._fingerprint_bytes)
-        read = self._contents.read
-        return read(one, shared - size, size) == read(two, shared - size, size)
 
     def _begin(self, found: Found, files: InputFiles, view: View, judgement: "Track | _Judgement") -> Track:
         track = Track(
@@ -357,40 +352,38 @@ class Reconciler:
                 track.offset = judgement.offset
                 track.anchor_bytes, track.anchor_hash = judgement.anchor_bytes, judgement.anchor_hash
             elif first_start and files.read_from == "end":
-                self._go_to_end(track, found, files)
+                go_to_end(self._contents, found, track, files.encoding)
         self._next_id += 1
         return track
 
-    def _go_to_end(self, track: Track, found: Found, files: InputFiles) -> None:
-        read = self._contents.read
-        encoding = encoding_of(files.encoding, read(found, 0, 2))
-        track.offset = found.size - (found.size % 2 if is_wide(encoding) else 0)
-        size = min(track.offset, ANCHOR_BYTES)
-        before = read(found, track.offset - size, size)
-        track.set_anchor(before)
-        track.skipping = not ends_a_line(before, encoding)
-
-    def wants_content(self, found: Found, live_input: str | None) -> bool | None:
+    def wants_content(self, found: Found, live: Mapping[str, str]) -> bool | None:
         """Return whether the content of a compressed file that no track knows matters.
 
         False: it will be ignored, whatever is in it; None: it is none of any input's.
         """
-        if live_input is not None:
+        if found.path in live:
             return True
-        files = self._rotated_of(found.path)
+        files = self._rotated_of(found.path, live)
         if files is None:
             return None
         return not (self._is_first_start(found.path, files) and self._is_from_before(found, files))
 
-    def _rotated_of(self, path: str) -> InputFiles | None:
-        return next((files for p, files in self._patterns.items() if is_rotated_form(path, p)), None)
+    def _rotated_of(self, path: str, live: Mapping[str, str]) -> InputFiles | None:
+        for pattern, files in self._patterns.items():
+            if is_rotated_form(path, pattern):
+                return files
+        family = self.links.family(path)
+        return None if family is None else self._inputs[live[family[0]]]
 
     def _is_from_before(self, found: Found, files: InputFiles) -> bool:
         """Return whether a rotated file that is met at the first start is none of ours."""
         return files.read_from == "end" or found.modified < self._since_us * 1000
 
     def _is_first_start(self, path: str, files: InputFiles) -> bool:
-        naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)] or files.patterns
+        naming = [p for p in files.patterns if matches(path, p) or is_rotated_form(path, p)]
+        if not naming and (family := self.links.family(path)):
+            return family[1] not in self.started
+        naming = naming or list(files.patterns)
         return self.started.isdisjoint(map(packed_mark, naming) if is_packed(path) else naming)
 
 

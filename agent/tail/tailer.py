@@ -9,6 +9,7 @@ from typing import NamedTuple
 from agent.records import Chunk
 from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.framing import Framed
+from agent.tail.links import Links
 from agent.tail.listing import Found, expand, list_folders, look_at
 from agent.tail.packed import PackedFile, is_packed
 from agent.tail.reading import ContentChangedError, OpenFile, PlainFile, Reading
@@ -71,8 +72,10 @@ class Tailer:
         self._reached = {track.id: track.offset for track in self.tracks.values()}
         self.lost: list[Lost] = []
         self._file_errors: dict[str, str] = {}
+        self._failing: set[int] = set()
         self._folder_errors: dict[str, str] = {}
         self.needs_look = True
+        self._linked_folders: set[str] = set()
         self._folders = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
 
     @property
@@ -104,7 +107,8 @@ class Tailer:
         self._dirty.update(dict.fromkeys(outcome.changed | outcome.removed))
         self._open_files()
         patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
-        self._folders = patterns | {str(PurePath(t.path).parent) for t in self.tracks.values() if t.is_read}
+        read = {str(PurePath(track.path).parent) for track in self.tracks.values() if track.is_read}
+        self._folders = patterns | read | self._linked_folders
 
     def read(self) -> Iterator[Chunk]:
         """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
@@ -162,6 +166,10 @@ class Tailer:
         folders.update(str(PurePath(track.path).parent) for track in self.tracks.values())
         folders.update(_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns)
         listing = list_folders(folders)
+        links = Links({path: os.path.realpath(path) for path in live if path in listing.links})
+        listing.take_in(list_folders(links.folders() - folders))
+        folders |= links.folders()
+        self._reconciler.links, self._linked_folders = links, links.folders()
         for path in live:
             if path not in listing.files and (found := look_at(path)):
                 listing.files[path] = found
@@ -185,7 +193,7 @@ class Tailer:
             if track is not None and track.is_packed_in(same):
                 files[found.path] = same._replace(size=track.size)
                 continue
-            wanted = self._reconciler.wants_content(found, live.get(found.path))
+            wanted = self._reconciler.wants_content(found, live)
             if wanted is False:
                 files[found.path] = same
                 continue
@@ -235,10 +243,14 @@ class Tailer:
             return None
         except OSError as error:
             self._file_errors[track.path] = error.strerror or str(error)
+            if track.id not in self._failing:
+                log.error("file_read_failed", file=track.path, offset=track.offset, error=error.strerror)  # noqa: TRY400
+            self._failing.add(track.id)
             self._close(track.id)  # opened again at the next look
             return None
         if framed is None:
             return None
+        self._failing.discard(track.id)
         chunk = self._advance(track, framed, held)
         if track.state == "finished":
             self._dirty[track.id] = None

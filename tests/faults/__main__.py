@@ -1,16 +1,20 @@
 """``make faults``: real processes are killed, logs rotate, the collector goes away; every line must be stored once.
 
-Prints a line a scenario (``lost 0 doubled 0``) and exits 1 when a line is lost or doubled.  The last run takes the
-collector's sequence guard away and must show doubled lines, or the test itself would prove nothing.
+Prints a line a scenario (``lost 0 doubled 0`` and what really happened) and exits 1 when a line is lost or doubled, or
+a fault did not happen that was to happen.  The last run takes the collector's sequence guard away and must show doubled
+lines, or the test itself would prove nothing.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tests.faults.scenario import SCENARIOS, Result, Scenario, run_scenario
+from tests.faults.scenarios import FAST, SCENARIOS, SLOW, run
 from tests.faults.store import StoreResult, run_store_scenario
-from tests.progress import progress
+from tests.faults.trial import Options, Result
+from tests.progress import clear, progress
 
 _ATTEMPTS_TO_FAIL = 5
 _STORE = "store"
@@ -19,60 +23,68 @@ _STORE = "store"
 def main() -> int:
     """Run what the arguments ask for and return the exit code."""
     parser = argparse.ArgumentParser(prog="make faults ARGS=…", description=__doc__.splitlines()[0])
-    parser.add_argument("--lines", type=int, default=200_000, help="lines a scenario (200000)")
+    parser.add_argument("--lines", type=int, default=200_000, help="lines of a scenario with rotations (200000)")
     parser.add_argument("--rate", type=int, default=20_000, help="lines a second (20000)")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments (default: another each time)")
-    parser.add_argument("--scenario", choices=[*map(_word, SCENARIOS), _STORE], help="only this one")
+    parser.add_argument("--outage", type=float, default=15.0, help="seconds that the collector is away (15)")
+    parser.add_argument(
+        "--scenario", choices=[*SCENARIOS, _STORE], action="append", help="only this one (may be given several times)"
+    )
+    parser.add_argument("--jobs", type=int, default=3, help="scenarios at a time, of those that mostly wait (3)")
     parser.add_argument("--kills", type=int, default=12, help="processes killed in the scenario 'store' (12)")
     parser.add_argument("--break-guard", action="store_true", help="without the sequence guard: must fail")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000
-    chosen = [s for s in SCENARIOS if arguments.scenario in (None, _word(s))]
-    print(f"seed {seed}" + (f", {arguments.lines:,} numbered lines at {arguments.rate:,} a second" if chosen else ""))
-    perfect = True
-    for scenario in chosen:
-        result = run_scenario(
-            scenario, lines=arguments.lines, rate=arguments.rate, seed=seed, guarded=not arguments.break_guard,
-            progress=progress(),
-        )  # fmt: skip
+    options = Options(
+        arguments.lines, arguments.rate, seed, arguments.outage, guarded=not arguments.break_guard, progress=progress()
+    )
+    chosen = arguments.scenario or [*SCENARIOS, _STORE]
+    print(f"seed {seed}; rotations among {arguments.lines:,} numbered lines at {arguments.rate:,} a second", flush=True)
+    began, perfect = time.monotonic(), True
+    for result in _results([word for word in SCENARIOS if word in chosen], options, arguments.jobs):
         _show(result)
         perfect = perfect and result.is_perfect
-    if arguments.scenario in (None, _STORE):
+    if _STORE in chosen:
         store_result = run_store_scenario(
-            kills=arguments.kills, seed=seed, guarded=not arguments.break_guard, progress=progress()
+            kills=arguments.kills, seed=seed, guarded=options.guarded, progress=options.progress
         )
         _show_store(store_result)
         perfect = perfect and store_result.is_perfect
-    if not arguments.break_guard and arguments.scenario is None:
-        perfect = _show_that_it_can_fail(seed) and perfect
+    if options.guarded and arguments.scenario is None:
+        perfect = _show_that_it_can_fail(options) and perfect
+    print(f"{'all as it must be' if perfect else 'FAILED'} after {time.monotonic() - began:.0f} s")
     return 0 if perfect else 1
 
 
-def _show_that_it_can_fail(seed: int) -> bool:
+def _results(words: list[str], options: Options, jobs: int) -> Iterator[Result]:
+    """Yield what came of the scenarios as they end: of those that need the machine for themselves one by one."""
+    yield from (run(word, options) for word in words if word in FAST)
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in as_completed([pool.submit(run, word, options) for word in words if word in SLOW]):
+            yield done.result()
+
+
+def _show_that_it_can_fail(options: Options) -> bool:
     """Return whether lines are doubled without the guard; a kill may by chance fall between two batches, so it is tried
     at several moments."""
     for attempt in range(_ATTEMPTS_TO_FAIL):
-        result = run_scenario(
-            SCENARIOS[0], lines=60_000, rate=20_000, seed=seed + attempt, guarded=False, progress=progress()
-        )
+        broken = options._replace(lines=60_000, rate=20_000, seed=options.seed + attempt, guarded=False)
+        result = run("rename", broken)
+        clear()
         found = f"lost {result.lost} doubled {result.doubled}"
-        print(f"without the sequence guard  {found}  (must be doubled: the test can fail)", flush=True)
+        print(f"{'without the sequence guard':<34}  {found}  (must be doubled: the test can fail)", flush=True)
         if result.doubled:
             return True
     return False
 
 
-def _word(scenario: Scenario) -> str:
-    return scenario.name.split()[0].rstrip(":")
-
-
 def _show_store(result: StoreResult) -> None:
-    start = "\r\033[K" if sys.stdout.isatty() else ""
+    clear()
     killed = " ".join(f"{kind} {count}" for kind, count in sorted(result.kills.items()))
     segments = " ".join(f"{tier} {count}" for tier, count in sorted(result.segments.items()))
     title = f"store: {result.kills.total()} x kill -9"
     print(
-        f"{start}{title:<26}  lost {result.lost} doubled {result.doubled}"
+        f"{title:<34}  lost {result.lost} doubled {result.doubled}"
         f"  (acknowledged {result.acknowledged:,}; killed: {killed}; segments: {segments}; {result.seconds:.0f} s)",
         flush=True,
     )
@@ -80,14 +92,15 @@ def _show_store(result: StoreResult) -> None:
 
 
 def _show(result: Result) -> None:
-    start = "\r\033[K" if sys.stdout.isatty() else ""
-    print(
-        f"{start}{result.scenario.name:<26}  lost {result.lost} doubled {result.doubled}"
-        f"  (written {result.written:,}, stored {result.stored:,}, {result.seconds:.0f} s)",
-        flush=True,
-    )
-    if result.evidence:
-        print(result.evidence)
+    clear()
+    if result.skipped:
+        print(f"{result.title:<34}  skipped: {result.skipped}", flush=True)
+        return
+    facts = "; ".join((f"written {result.written:,}, stored {result.stored:,}", *result.facts))
+    verdict = f"lost {result.lost} doubled {result.doubled}" + ("" if result.is_perfect else "  WRONG")
+    print(f"{result.title:<34}  {verdict}  ({facts}; {result.seconds:.0f} s)", flush=True)
+    for text in result.wrong:
+        print(f"  {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.spool import FolderInUseError, Group, Mark, Spool, StoredBatch
-from agent.spool.spool import look_into
+from agent.spool import FolderInUseError, FolderUnusableError, Group, Mark, Spool, StoredBatch
+from agent.spool.look import look_into
 from watchbook import wire
 from watchbook.database import NewerDatabaseError, connect
 
@@ -159,3 +159,21 @@ def test_a_batch_damaged_in_the_spool_is_set_aside_as_it_is(tmp_path: Path, spoo
     assert rejection is not None
     assert (rejection.replacement.sequence, rejection.replacement.n, spool.rejected()) == (1, 0, 1)
     assert wire.decode_batch(rejection.replacement.data, bytes_max=1000).n == 0
+
+
+def test_a_folder_that_cannot_be_made_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FolderUnusableError, match="file/state: Not a directory"):
+        Spool(tmp_path / "file" / "state", lambda: 7)
+
+
+def test_dropping_with_the_reserve_frees_what_was_acknowledged_and_takes_the_reserve_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, lambda: 7, reserve_bytes=10_000)
+    batches = spool.commit(group("a"), NOTHING) + spool.commit(group("b"), NOTHING)
+    spool.drop(Mark(spool.stream, batches[0].sequence))
+    assert spool.after(0, 10) == batches[1:]
+    assert (spool.batches, spool.bytes) == (1, len(batches[1].data))
+    assert (tmp_path / "reserve").stat().st_size == 10_000
+    spool.close()
+    Spool(tmp_path, lambda: 7, reserve_bytes=0).close()
+    assert not (tmp_path / "reserve").exists()

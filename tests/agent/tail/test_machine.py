@@ -23,11 +23,10 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 SETTINGS = TailSettings(chunk_bytes=Bytes(256), rotated_hold=Seconds(0.0), max_line_bytes=Bytes(4096))
 
 
-class TailerMachine(RuleBasedStateMachine):
-    """Appends, rotates in both ways, compresses what was rotated, dies and comes back, in any order."""
+class TailerModel(RuleBasedStateMachine):
+    """Appends, reads, dies and comes back, in any order; what was written is compared with what was read."""
 
     pattern = "app.log"
-    infixes = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,11 +40,14 @@ class TailerMachine(RuleBasedStateMachine):
         self.packed = False
         self.documents: dict[int, bytes] = {}
         self.started: list[str] = []
-        self.log.write_bytes(b"")
-        (self.folder / "app.log.9").write_bytes(b"from long before\n" * 20)
+        self._prepare()
         self.tailer = self._start()
         self.tailer.look()
         self._commit()
+
+    def _prepare(self) -> None:
+        self.log.write_bytes(b"")
+        (self.folder / "app.log.9").write_bytes(b"from long before\n" * 20)
 
     def _start(self) -> Tailer:
         files = InputFiles("app", (str(self.folder / self.pattern),), "beginning")
@@ -90,6 +92,58 @@ class TailerMachine(RuleBasedStateMachine):
                 self.tailer.look()
             self.read(2)
             file.write(line[first:] + b"\n")
+
+    @rule()
+    def look(self) -> None:
+        self.tailer.look()
+
+    @rule(chunks=st.integers(1, 6))
+    def read(self, chunks: int) -> None:
+        for chunk in self.tailer.read():
+            self.uncommitted += chunk.lines
+            chunks -= 1
+            if not chunks:
+                break
+        self._commit()
+
+    @rule(chunks=st.integers(0, 6))
+    def die_with_lines_in_hand(self, chunks: int) -> None:
+        for chunk in self.tailer.read():
+            if not chunks:
+                break
+            self.uncommitted += chunk.lines
+            chunks -= 1
+        self.uncommitted = []
+        self.tailer.close()
+        self.tailer = self._start()
+
+    def _read_all(self) -> None:
+        for _ in range(3):
+            self.tailer.look()
+            for chunk in self.tailer.read():
+                self.uncommitted += chunk.lines
+            self._commit()
+
+    @invariant()
+    def nothing_comes_twice(self) -> None:
+        assert len(self.delivered) == len(set(self.delivered))
+        assert not self.tailer.lost
+
+    def teardown(self) -> None:
+        try:
+            for _ in range(30):
+                self.tailer.look()
+                for chunk in self.tailer.read():
+                    self.uncommitted += chunk.lines
+                self._commit()
+            assert sorted(self.delivered) == sorted(self.written)
+        finally:
+            self.tailer.close()
+            shutil.rmtree(self.folder)
+
+
+class TailerMachine(TailerModel):
+    """Rotates in both ways, compresses what was rotated, truncates and deletes what was read."""
 
     def _may_rotate(self, way: str) -> bool:
         """Whether to rotate in a way: a log whose old files are compressed is rotated in one way only."""
@@ -146,46 +200,72 @@ class TailerMachine(RuleBasedStateMachine):
             self.read(1)
         os.truncate(self.log, 0)
 
+    @rule(dies=st.booleans(), lines=st.integers(0, 30))
+    def truncate(self, dies: bool, lines: int) -> None:
+        """Without a copy, so everything must have been read; it may grow past the position before anybody looks."""
+        if not self.log.exists():
+            return
+        self._read_all()
+        os.truncate(self.log, 0)
+        if lines:
+            self.append(lines, 40)
+        if dies:
+            self.die_with_lines_in_hand(0)
+
+    @rule(recreate=st.booleans(), dies=st.booleans())
+    def delete(self, recreate: bool, dies: bool) -> None:
+        """After it was read; a file that is made anew may get the same inode number."""
+        if not self.log.exists() or (self.pattern != "app.log" and not recreate):
+            return
+        self._read_all()
+        if dies:
+            self.die_with_lines_in_hand(0)
+        self.log.unlink()
+        if recreate:
+            self.append(3, 40)
+
     @rule()
-    def look(self) -> None:
-        self.tailer.look()
+    def delete_the_oldest(self) -> None:
+        """As logrotate does with what is old enough; here when it has been read."""
+        numbered = [path for path in self.folder.glob("app.log.*") if ".9" not in path.name]
+        if numbered:
+            self._read_all()
+            max(numbered, key=lambda path: int(path.name.split(".")[2])).unlink()
 
-    @rule(chunks=st.integers(1, 6))
-    def read(self, chunks: int) -> None:
-        for chunk in self.tailer.read():
-            self.uncommitted += chunk.lines
-            chunks -= 1
-            if not chunks:
-                break
-        self._commit()
 
-    @rule(chunks=st.integers(0, 6))
-    def die_with_lines_in_hand(self, chunks: int) -> None:
-        for chunk in self.tailer.read():
-            if not chunks:
-                break
-            self.uncommitted += chunk.lines
-            chunks -= 1
-        self.uncommitted = []
-        self.tailer.close()
-        self.tailer = self._start()
+class MachineWithALinkThatMoves(TailerModel):
+    """``current.log`` leads to a file a day; the days before may still get lines."""
 
-    @invariant()
-    def nothing_comes_twice(self) -> None:
-        assert len(self.delivered) == len(set(self.delivered))
-        assert not self.tailer.lost
+    pattern = "current.log"
 
-    def teardown(self) -> None:
-        try:
-            for _ in range(30):
-                self.tailer.look()
-                for chunk in self.tailer.read():
-                    self.uncommitted += chunk.lines
-                self._commit()
-            assert sorted(self.delivered) == sorted(self.written)
-        finally:
-            self.tailer.close()
-            shutil.rmtree(self.folder)
+    def __init__(self) -> None:
+        self.day = 0
+        super().__init__()
+
+    def _prepare(self) -> None:
+        (self.folder / "app-2026-10-01.log").write_bytes(b"from long before\n" * 20)
+        self.log = self.folder / "current.log"
+        self._day(0).write_bytes(b"")
+        self.log.symlink_to(self._day(0))
+
+    def _day(self, number: int) -> Path:
+        return self.folder / f"app-2026-{11 + number // 28}-{1 + number % 28:02}.log"
+
+    @precondition(lambda self: self.day < 27)
+    @rule(is_there=st.booleans())
+    def move_the_link(self, is_there: bool) -> None:
+        self.day += 1
+        if is_there:
+            self._day(self.day).write_bytes(b"")
+        self.log.unlink()
+        self.log.symlink_to(self._day(self.day))
+
+    @rule(back=st.integers(1, 3), count=st.integers(1, 5))
+    def append_to_an_older_day(self, back: int, count: int) -> None:
+        if back <= self.day:
+            with self._day(self.day - back).open("ab") as file:
+                for _ in range(count):
+                    file.write(self._line(30) + b"\n")
 
 
 class MachineWithAGlobThatMatchesRotatedNames(TailerMachine):
@@ -211,3 +291,5 @@ TestTailer = TailerMachine.TestCase
 TestTailer.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestTailerWithGlob = MachineWithAGlobThatMatchesRotatedNames.TestCase
 TestTailerWithGlob.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestTailerWithLink = MachineWithALinkThatMoves.TestCase
+TestTailerWithLink.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)

@@ -223,3 +223,75 @@ def test_a_name_that_is_no_utf8_is_left_out_and_said(tmp_path: Path) -> None:
     reader = tailer(tmp_path, "*.log")
     assert lines(reader) == [b"a"]
     assert "not UTF-8" in reader.errors[str(tmp_path)]
+
+
+def linked(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_day_that_a_link_led_to_while_nobody_looked_is_read_and_days_from_before_are_not(
+    tmp_path: Path, elsewhere: bool
+) -> None:
+    folder = tmp_path / "data" if elsewhere else tmp_path
+    folder.mkdir(exist_ok=True)
+    link, days = tmp_path / "current.log", [folder / f"app-2026-11-{day}.log" for day in range(19, 24)]
+    days[0].write_bytes(b"19a\n")
+    days[1].write_bytes(b"20a\n")
+    (folder / "web-2026-11-21.log").write_bytes(b"of another application\n")
+    (folder / "app.log").write_bytes(b"of yet another\n")
+    linked(link, days[1])
+    reader = tailer(tmp_path, "current.log")
+    assert lines(reader) == [b"20a"]
+    changes = reader.take_changes()
+    reader.close()
+    days[2].write_bytes(b"21a\n")
+    days[3].write_bytes(b"22a\n")
+    with days[1].open("ab") as file:
+        file.write(b"20b\n")
+    linked(link, days[3])
+    (folder / "app.log.1").write_bytes(b"of yet another, rotated\n")
+    documents = [document for document in changes.tracks.values() if document]
+    again = tailer(tmp_path, "current.log", documents=documents, started=changes.started)
+    assert sorted(lines(again) + lines(again)) == [b"20b", b"21a", b"22a"]
+    assert lines(again) == []
+    assert again.lost == []
+
+
+def test_an_agent_that_did_not_know_of_links_begins_with_no_old_day(tmp_path: Path) -> None:
+    link, old, new = (tmp_path / name for name in ("current.log", "app-2026-11-20.log", "app-2026-11-21.log"))
+    old.write_bytes(b"20a\n")
+    new.write_bytes(b"21a\n")
+    linked(link, new)
+    reader = tailer(tmp_path, "current.log", started=[str(link)])
+    assert lines(reader) == [b"21a"]
+    assert lines(reader) == []
+
+
+def test_a_copy_of_what_a_link_leads_to_is_not_read_again(tmp_path: Path) -> None:
+    log, link = tmp_path / "0.log", tmp_path / "current.log"
+    log.write_bytes(b"".join(b"line %d\n" % number for number in range(500)))
+    linked(link, log)
+    reader = tailer(tmp_path, "current.log")
+    assert len(lines(reader)) == 500
+    with log.open("ab") as file:
+        file.write(b"unread\n")
+    shutil.copyfile(log, tmp_path / "0.log.20261121-101112")
+    os.truncate(log, 0)
+    assert lines(reader) + lines(reader) + lines(reader) == [b"unread"]
+    assert reader.lost == []
+
+
+def test_a_file_that_may_not_be_read_yet_is_not_said_to_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"a\n")
+    reader = tailer(tmp_path)
+    with monkeypatch.context() as denied:
+        denied.setattr(os, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        assert lines(reader) + lines(reader) == []
+        assert reader.errors == {str(log): "Permission denied"}
+    assert lines(reader) == [b"a"]
+    assert reader.lost == []
