@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent.profile.casts import CASTS, NUMBER_MAX, VERB, text_of
+from agent.profile.casts import AS_THEY_ARE, CASTS, NUMBER_MAX, VERB, text_of
 from agent.profile.definition import Rule, Source
 from agent.profile.memo import Memo
 from agent.profile.states import check_depth, lift_details
@@ -54,6 +54,8 @@ class Meaning:
             self.namespace[f"convert_{name}"] = Memo(lambda text: None if text.lower() in absent else verb_of(text))
         elif source.cast is not None or source.values is not None or allowed is not None:
             self.namespace[f"convert_{name}"] = Memo(_conversion(source, allowed))
+            if source.cast in AS_THEY_ARE and not source.absent:
+                self.namespace[f"quick_{name}"] = AS_THEY_ARE[source.cast]
         elif source.absent:
             self.namespace[f"absent_{name}"] = source.absent
 
