@@ -13,52 +13,12 @@ from agent.profile.meaning import Meaning
 from agent.profile.shape import Shape
 from agent.profile.structcode import StructCode, UnsuitableError
 
-#: Lines learnt before code is written for the first time; each later time needs twice as many new ones.
+#: Lines learnt before code is written for the first time; each later time needs four times as many new ones.
 FIRST_LINES: Final = 16
 #: Times that code is written.
 WRITTEN_MAX: Final = 10
-#: Share of lines that the code for the core of a log may refuse, looked at after so many lines each time.
-CORE_REFUSED_MAX: Final = 0.4
-CORE_LINES: Final = 4096
 
 MakeRows = Callable[[Sequence[bytes], int, Callable[[tuple[Any, ...]], None], Callable[[bytes], None]], None]
-
-
-class CoreFirst:
-    """Tries the code for lines with nothing but what every line has, then the code for all; the first is half the work.
-
-    It is given up when too many lines have more than that.
-    """
-
-    def __init__(self, core: MakeRows, every: MakeRows) -> None:
-        self._core: MakeRows | None = core
-        self._every = every
-        self._lines = 0
-        self._refused = 0
-
-    def __call__(
-        self,
-        lines: Sequence[bytes],
-        read_us: int,
-        append: Callable[[tuple[Any, ...]], None],
-        otherwise: Callable[[bytes], None],
-    ) -> None:
-        """See :class:`Learner`."""
-        every = self._every
-        if self._core is None:
-            every(lines, read_us, append, otherwise)
-            return
-
-        def refused(line: bytes) -> None:
-            self._refused += 1
-            every((line,), read_us, append, otherwise)
-
-        self._core(lines, read_us, append, refused)
-        self._lines += len(lines)
-        if self._lines >= CORE_LINES:
-            if self._refused > self._lines * CORE_REFUSED_MAX:
-                self._core = None
-            self._lines = self._refused = 0
 
 
 class Learner:
@@ -93,26 +53,24 @@ class Learner:
             self._write()
 
     def _write(self) -> None:
-        self._new_lines, self._wanted, self._written = 0, self._wanted * 2, self._written + 1
+        self._new_lines, self._wanted, self._written = 0, self._wanted * 4, self._written + 1
         self._is_done = self._written >= WRITTEN_MAX
         if self._shape.too_varied:
             self._give_up()
             return
         try:
-            self.source, make_rows = self._code(self._shape, "all")
+            code = StructCode(self._meaning, self._shape, self._changes)
             core = self._shape.core
-            self.make_rows = make_rows if core is None else CoreFirst(self._code(core, "core")[1], make_rows)
+            usual = None if core is None else StructCode(self._meaning, core, self._changes)
+            self.source = code.source(usual)
+            names = {**self._meaning.namespace, **code.namespace(self._decoder_of)}
         except UnsuitableError:
             self._give_up()
-
-    def _code(self, shape: Shape, part: str) -> tuple[str, MakeRows]:
-        code = StructCode(self._meaning, shape, self._changes)
-        source = code.source()
-        names = {**self._meaning.namespace, **code.namespace(self._decoder_of)}
-        file = f"<profile {self._title}, learnt {self._written}, {part}>"
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        exec(compile(source, file, "exec"), names)  # noqa: S102 - written by StructCode; values only by repr()
-        return source, names["rows"]
+            return
+        file = f"<profile {self._title}, learnt {self._written}>"
+        linecache.cache[file] = (len(self.source), None, self.source.splitlines(keepends=True), file)
+        exec(compile(self.source, file, "exec"), names)  # noqa: S102 - written by StructCode; values only by repr()
+        self.make_rows = names["rows"]
 
     def _give_up(self) -> None:
         self._is_done = True

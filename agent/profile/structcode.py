@@ -2,22 +2,27 @@
 
 The struct has a member for every key the log was seen to have, typed where all lines agreed; the decoder checks that in
 C, refuses any other line, and that one goes the way of :mod:`agent.profile.dictcode`.  With that known, most of a
-rule's alternatives fall away when the code is written.  ``UNSET`` is what a line does not have::
+rule's alternatives fall away when the code is written.  ``UNSET`` is what a line does not have.  Most lines have
+nothing but what every line has: for these the code is written a second time, without the questions for the rest::
 
     def rows(lines, read_us, append, otherwise):
         flags = None
         for line in lines:
             try:
                 d = decode(line)
-                v0 = d.a3
-                actor_id = v0
-                …
-                append((time, actor_type, actor_id, …))
+                if d.a9 is UNSET and d.a10 is UNSET:
+                    …
+                    append(…)
+                else:
+                    v0 = d.a3
+                    actor_id = v0
+                    …
+                    append((time, actor_type, actor_id, …))
             except Exception:
                 otherwise(line)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -85,11 +90,21 @@ class StructCode(RowCode):
         if any(field.startswith(DETAILS) for field in meaning.rules):
             raise UnsuitableError("a rule fills a detail by its name")
 
-    def source(self) -> str:
-        """Return the source of ``rows(lines, read_us, append, otherwise)``."""
-        changes = list(self._changes())
-        statements = [*self._statements(), f"append({self._row()})"]
-        body = [*_written(self._loads), *changes, *statements]
+    def source(self, usual: "StructCode | None" = None) -> str:
+        """Return the source of ``rows(lines, read_us, append, otherwise)``.
+
+        ``usual`` is the code for the core of the shape, if it has one.
+        """
+        body = self._body()
+        if usual is not None:
+            attributes = _attributes(self._shape.members)
+            rare = [attributes[key] for key, member in self._shape.members.items() if not member.always]
+            body = [
+                f"if {' and '.join(f'd.{attribute} is UNSET' for attribute in rare)}:",
+                *(f"    {line}" for line in usual._body()),
+                "else:",
+                *(f"    {line}" for line in body),
+            ]
         lines = [
             "def rows(lines, read_us, append, otherwise, decode=decode, UNSET=UNSET):",
             "    for line in lines:",
@@ -101,16 +116,24 @@ class StructCode(RowCode):
         ]
         return "\n".join(lines) + "\n"
 
+    def _body(self) -> list[str]:
+        """Return the statements that append the row of a line ``d``."""
+        changes = list(self._changes())
+        statements = [*self._statements(), f"append({self._row()})"]
+        return [*_written(self._loads), *changes, *statements]
+
     def namespace(self, decoder_of: Callable[[Any], Any]) -> dict[str, Any]:
         """Return the objects that the source uses besides those of its meaning."""
         return {"decode": decoder_of(self._struct((), self._shape)), "UNSET": UNSET, "take_changes": take_changes}
 
     def _struct(self, above: Place, shape: Shape) -> Any:
         fields: list[tuple[Any, ...]] = []
-        for index, (key, member) in enumerate(shape.members.items()):
+        attributes = _attributes(shape.members)
+        for key, attribute in attributes.items():
+            member = shape.members[key]
             kind = self._type((*above, key), member)
-            fields.append((f"a{index}", kind) if member.always else (f"a{index}", kind | UnsetType, UNSET))
-        rename = {f"a{index}": key for index, key in enumerate(shape.members)}
+            fields.append((attribute, kind) if member.always else (attribute, kind | UnsetType, UNSET))
+        rename = {attribute: key for key, attribute in attributes.items()}
         try:
             return msgspec.defstruct("Line", fields, rename=rename, forbid_unknown_fields=True, kw_only=True, gc=False)
         except ValueError as error:
@@ -183,7 +206,7 @@ class StructCode(RowCode):
                 above = Value(value.key, value.below[:-1])
                 container, members = self._open(above)
                 loads = loads if self._known(above) is not None else self._within[container]
-            attribute = f"a{list(members).index(place[-1])}"
+            attribute = _attributes(members)[place[-1]]
             self._names[place] = name = f"v{len(self._names)}"
             loads.append(f"{name} = {container}.{attribute}")
         return self._names[place]
@@ -318,6 +341,12 @@ class StructCode(RowCode):
         """Return whether every line has the objects that a value stands in."""
         above = [self._member(Value(value.key, value.below[:length])) for length in range(len(value.below))]
         return all(member is not None and member.always for member in above)
+
+
+def _attributes(members: Mapping[str, Member]) -> dict[str, str]:
+    """Return the attribute of each key: those that every line has come first, so that the core has the same."""
+    ordered = sorted(members, key=lambda key: not members[key].always)
+    return {key: f"a{index}" for index, key in enumerate(ordered)}
 
 
 def _written(loads: Sequence[str | _Inside]) -> Iterator[str]:

@@ -17,7 +17,7 @@ class TailSettings:
     rescan_interval: Seconds = setting(
         "How often all files are looked at even when no change was reported.", Seconds(2.0), check=positive
     )
-    chunk_bytes: Bytes = setting("How much of a file is read in one go.", Bytes(128 << 10), check=positive)
+    chunk_bytes: Bytes = setting("How much of a file is read in one go.", Bytes(256 << 10), check=positive)
     max_line_bytes: Bytes = setting(
         "A line is cut at this length, marked 'truncated', and the rest of it skipped and counted.",
         Bytes(1 << 20),
