@@ -89,9 +89,12 @@ class Pump:
         await self._look()
         await self._flush(stop)
         await self._turn(stop)
+        read = self._loop.time()
         while not stop.asked.is_set():
             if await self._waker.wait():
-                await stop.wait(self._tail.tick)
+                # The first line after a pause is read at once; those that follow are gathered for a tick.
+                await stop.wait(read + self._tail.tick - self._loop.time())
+            read = self._loop.time()
             await self._turn(stop)
             if self._tailer.needs_look:  # a file was not what it had been: find its content at once
                 await self._turn(stop)
