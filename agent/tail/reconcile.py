@@ -76,6 +76,11 @@ class Outcome:
     removed: set[int] = field(default_factory=set)
     lost: list[Lost] = field(default_factory=list)
 
+    @property
+    def is_eventful(self) -> bool:
+        """Whether anything was decided at all."""
+        return bool(self.changed or self.moved or self.removed or self.lost)
+
 
 class Reconciler:
     """Holds the tracks.  ``started`` are the patterns whose older rotated files have been noted.
@@ -104,6 +109,8 @@ class Reconciler:
         self.started = set(started)
         self._next_id = max(self.tracks, default=0) + 1
         self._verified: dict[int, Found] = {}
+        #: Whether the last look left a file of which it cannot be told yet what it is.
+        self.is_undecided = False
 
     def reconcile(self, view: View, held: Held) -> Outcome:
         """Bring every track up to date with what was found, and begin tracks for what is new.
@@ -111,6 +118,7 @@ class Reconciler:
         ``held`` returns how to read a file that the reader holds open: it can be read to its end even without a name.
         """
         outcome = Outcome()
+        self.is_undecided = False
         claims = Claims(view.files.values())
         # What is nowhere to be found takes no file from a track that lives in it.
         ordered = sorted(self.tracks.values(), key=lambda track: track.state == "missing")
@@ -146,6 +154,7 @@ class Reconciler:
                 if not track.is_packed_in(found) and not self._holds(found, track):
                     return False
             except UnreadableError:  # nothing is known of it: neither is it given up nor begun anew
+                self.is_undecided = True
                 claims.claim(found)
                 return True
             self._verified[track.id] = found
@@ -279,8 +288,10 @@ class Reconciler:
                 if judgement is not _WAIT:
                     track = self._begin(found, files, view, judgement)
             except UnreadableError:  # what it is can be told when it can be read
+                self.is_undecided = True
                 continue
             if judgement is _WAIT:
+                self.is_undecided = True
                 continue
             claims.claim(found)
             self.tracks[track.id] = track

@@ -6,7 +6,7 @@ a file that was truncated and has grown past the offset in between is noticed be
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from agent.records import Chunk
 from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.framing import Framed, frame
+from agent.tail.glance import glance
 from agent.tail.listing import Found, expand, list_folders, look_at
 from agent.tail.packed import PackedFile, is_packed
 from agent.tail.reconcile import Lost, ReadHeld, Reconciler, View
@@ -23,6 +24,8 @@ from watchbook.clock import SECOND_US, Clock
 from watchbook.logs import get_logger
 
 log = get_logger("tail")
+#: After so long everything is looked at, changed or not: what is missing is forgotten some day.
+_LOOK_ANYWAY_S = 300.0
 
 
 class Changes(NamedTuple):
@@ -96,6 +99,9 @@ class Tailer:
         self._file_errors: dict[str, str] = {}
         self._folder_errors: dict[str, str] = {}
         self.needs_look = True
+        self._seen: int | None = None
+        self._looked = -_LOOK_ANYWAY_S
+        self._is_quiet = False
         self._folders = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
 
     @property
@@ -114,7 +120,12 @@ class Tailer:
 
     def look(self) -> None:
         """Look at the folders: follow renames, notice truncations, open what is new."""
-        self.needs_look = False
+        seen = glance(self._folders, self._patterns())
+        now = time.monotonic()
+        if seen is not None and seen == self._seen and not self.needs_look and now - self._looked < _LOOK_ANYWAY_S:
+            return
+        self.needs_look = self._is_quiet = False
+        self._looked = now
         view = self._view()
         outcome = self._reconciler.reconcile(view, self._held)
         for lost in outcome.lost:
@@ -125,14 +136,27 @@ class Tailer:
             self._close(identifier)
         self._dirty.update(dict.fromkeys(outcome.changed | outcome.removed))
         self._open_files()
-        patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
-        self._folders = patterns | {str(PurePath(t.path).parent) for t in self.tracks.values() if t.is_read}
+        fixed = {_fixed_folder(pattern) for pattern in self._patterns()}
+        folders = fixed | {str(PurePath(t.path).parent) for t in self.tracks.values() if t.is_read}
+        # What is decided anew at every look, or tried again, must be looked at again.
+        settled = not (outcome.is_eventful or self._reconciler.is_undecided or self.errors) and folders == self._folders
+        self._seen = seen if settled else None
+        self._folders = folders
 
-    def read(self) -> Iterator[Chunk]:
-        """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
+    def _patterns(self) -> list[str]:
+        return [pattern for files in self._inputs for pattern in files.patterns]
+
+    def read(self, hints: Collection[str] | None = None) -> Iterator[Chunk]:
+        """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking.
+
+        ``hints``: the paths that are known to have changed since the last look or reading; None: any may have.
+        """
         # Files of an input that was taken out of the configuration stay known, unread.
         configured = {files.name for files in self._inputs}
         reading = [t for t in self.tracks.values() if t.id in self._open and t.input in configured]
+        if self._is_quiet and hints is not None:
+            reading = [track for track in reading if track.state != "live" or track.path in hints]
+        self._is_quiet = False
         reading.sort(key=lambda track: track.state == "live")
         while reading:
             going_on = []
@@ -143,6 +167,7 @@ class Tailer:
                     if chunk.lines:
                         yield chunk
             reading = going_on
+        self._is_quiet = True
 
     def take_changes(self) -> Changes:
         """Return what has changed since the last call, to be stored with the lines read until now."""

@@ -27,8 +27,14 @@ class Waker:
         self._wanted = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._watched: set[str] = set()
+        self._paths: set[str] = set()
         #: Files appeared, vanished or were renamed since this was last set to False.
         self.names_changed = False
+
+    def take_paths(self) -> set[str]:
+        """Return the files that hints named since the last call."""
+        paths, self._paths = self._paths, set()
+        return paths
 
     async def wait(self) -> bool:
         """Return when there may be something to read: True after a hint, False when the interval has passed."""
@@ -83,13 +89,15 @@ class Waker:
             raise_interrupt=False,
         ):
             names_changed = any(change is not Change.modified for change, _ in changes)
+            paths = {path for _, path in changes}
             self._wanted.clear()
             if restart.is_set():  # asked after this, it sets what is waited for too
                 return
-            self._loop.call_soon_threadsafe(self._hint, names_changed)
+            self._loop.call_soon_threadsafe(self._hint, paths, names_changed)
             self._wanted.wait()  # whatever happens before the reader has read is no news to it
 
-    def _hint(self, names_changed: bool) -> None:
+    def _hint(self, paths: set[str], names_changed: bool) -> None:
+        self._paths |= paths
         self.names_changed |= names_changed
         self._changed.set()
 
