@@ -165,11 +165,11 @@ class Pump:
         self._waker.names_changed = False
         self._looked = self._loop.time()
         self._look_cost = await asyncio.to_thread(self._timed_look)
-        self._waker.folders_may_have_changed()
 
     def _timed_look(self) -> float:
         began = time.thread_time()
         self._tailer.look()
+        self._waker.folders_may_have_changed()
         return time.thread_time() - began
 
     def _take_in(self, chunk: Chunk) -> None:

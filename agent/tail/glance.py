@@ -27,14 +27,23 @@ def glance(folders: Iterable[str], patterns: Iterable[str]) -> int | None:
 
 def _state_of(folder: str) -> int:
     try:
-        entries = os.scandir(folder)
+        with os.scandir(folder) as entries:
+            return hash(tuple(_file(entry.name, entry.stat()) for entry in entries))
+    except FileNotFoundError:  # the folder itself, or a link in it that leads nowhere
+        pass
+    try:
+        with os.scandir(folder) as entries:
+            return hash(tuple(_entry(entry) for entry in entries))
     except FileNotFoundError:
         return 0
-    with entries:
-        return hash(
-            tuple(
-                (entry.name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-                for entry in entries
-                for status in (entry.stat(),)
-            )
-        )
+
+
+def _entry(entry: os.DirEntry[str]) -> tuple[object, ...]:
+    try:
+        return _file(entry.name, entry.stat())
+    except FileNotFoundError:
+        return (entry.name,)
+
+
+def _file(name: str, status: os.stat_result) -> tuple[object, ...]:
+    return name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -52,7 +52,7 @@ class Waker:
         self._changed.set()
 
     def folders_may_have_changed(self) -> None:
-        """Watch other folders if what is to be watched has changed."""
+        """Watch other folders if what is to be watched has changed.  Blocks; may be called from any thread."""
         if self._existing() != self._watched:
             self._stop(self._restart)
 
@@ -64,7 +64,7 @@ class Waker:
         """Watch until cancelled."""
         while True:
             self._restart = restart = threading.Event()
-            self._watched = self._existing()
+            self._watched = await asyncio.to_thread(self._existing)
             try:
                 await asyncio.to_thread(self._watch, self._watched, restart)
             except Exception as error:  # noqa: BLE001  # a hint only, and watchfiles raises its own kinds

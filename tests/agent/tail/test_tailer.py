@@ -223,3 +223,45 @@ def test_a_name_that_is_no_utf8_is_left_out_and_said(tmp_path: Path) -> None:
     reader = tailer(tmp_path, "*.log")
     assert lines(reader) == [b"a"]
     assert "not UTF-8" in reader.errors[str(tmp_path)]
+
+
+def test_only_files_that_hints_name_are_read_until_a_look_finds_others(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.log", tmp_path / "two.log"
+    one.write_text("1\n")
+    two.write_text("2\n")
+    reader = tailer(tmp_path, "*.log")
+    assert lines(reader) == [b"1", b"2"]
+    for file in (one, two):
+        with file.open("a") as log:
+            log.write("more\n")
+    assert [chunk.file for chunk in reader.read(set())] == []
+    assert [chunk.file for chunk in reader.read({str(two)})] == [str(two)]
+    reader.look()
+    assert [chunk.file for chunk in reader.read(set())] == [str(one)]
+
+
+def test_what_was_not_read_to_its_end_needs_no_hint(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("1\n")
+    reader = tailer(tmp_path)
+    assert lines(reader) == [b"1"]
+    with (tmp_path / "app.log").open("a") as log:
+        log.write("2\n")
+    for chunk in reader.read({str(tmp_path / "app.log")}):
+        assert chunk.lines == [b"2"]
+        with (tmp_path / "app.log").open("a") as log:
+            log.write("3\n")
+        break
+    assert [chunk.lines for chunk in reader.read(set())] == [[b"3"]]
+
+
+def test_a_copy_that_had_to_be_waited_for_is_judged_again_though_nothing_changes(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("1\n" * 1000)
+    reader = tailer(tmp_path, "app.log")
+    reader.look()
+    (tmp_path / "app.log.1").write_text("1\n" * 500)  # a copy that is being made
+    reader.look()
+    assert len(reader.tracks) == 1
+    assert lines(reader) == [b"1"] * 1000
+    reader.look()
+    reader.look()
+    assert [track.path for track in reader.tracks.values() if track.is_read] == [str(tmp_path / "app.log")]
