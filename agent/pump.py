@@ -22,8 +22,6 @@ from watchbook.logs import RepeatedFailure, get_logger
 
 log = get_logger("pump")
 _RETRY_S = 1.0
-#: The share of a core that looks at the folders may take while nothing calls for one.
-_LOOK_SHARE_MAX = 0.003
 
 
 class Route(NamedTuple):
@@ -155,7 +153,7 @@ class Pump:
 
     def _is_time_to_look(self, hinted: bool = True) -> bool:
         # With very many files even a glance at all of them is no small thing: while they rest it comes the more rarely.
-        rest = 0.0 if hinted else self._look_cost / _LOOK_SHARE_MAX
+        rest = 0.0 if hinted else self._look_cost / self._tail.rescan_cpu_max
         return self._is_look_due(rest) or self._tailer.needs_look or self._waker.names_changed
 
     def _is_look_due(self, rest: float = 0.0) -> bool:

@@ -76,11 +76,6 @@ class Outcome:
     removed: set[int] = field(default_factory=set)
     lost: list[Lost] = field(default_factory=list)
 
-    @property
-    def is_eventful(self) -> bool:
-        """Whether anything was decided at all."""
-        return bool(self.changed or self.moved or self.removed or self.lost)
-
 
 class Reconciler:
     """Holds the tracks.  ``started`` are the patterns whose older rotated files have been noted.
@@ -109,8 +104,7 @@ class Reconciler:
         self.started = set(started)
         self._next_id = max(self.tracks, default=0) + 1
         self._verified: dict[int, Found] = {}
-        #: Whether the last look left a file of which it cannot be told yet what it is.
-        self.is_undecided = False
+        self.is_undecided = False  # the last look left a file of which it cannot be told yet what it is
 
     def reconcile(self, view: View, held: Held) -> Outcome:
         """Bring every track up to date with what was found, and begin tracks for what is new.
@@ -285,12 +279,10 @@ class Reconciler:
             kin = kin or Kin(self.tracks.values())
             try:
                 judgement = self._judge(found, kin, view)
-                if judgement is not _WAIT:
-                    track = self._begin(found, files, view, judgement)
+                track = None if judgement is _WAIT else self._begin(found, files, view, judgement)
             except UnreadableError:  # what it is can be told when it can be read
-                self.is_undecided = True
-                continue
-            if judgement is _WAIT:
+                track = None
+            if track is None:
                 self.is_undecided = True
                 continue
             claims.claim(found)

@@ -139,7 +139,8 @@ class Tailer:
         fixed = {_fixed_folder(pattern) for pattern in self._patterns()}
         folders = fixed | {str(PurePath(t.path).parent) for t in self.tracks.values() if t.is_read}
         # What is decided anew at every look, or tried again, must be looked at again.
-        settled = not (outcome.is_eventful or self._reconciler.is_undecided or self.errors) and folders == self._folders
+        decided = any((outcome.changed, outcome.moved, outcome.removed, outcome.lost))
+        settled = not (decided or self._reconciler.is_undecided or self.errors) and folders == self._folders
         self._seen = seen if settled else None
         self._folders = folders
 
