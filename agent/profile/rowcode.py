@@ -237,7 +237,8 @@ class RowCode(ABC):
                 yield f"{field} = {self._otherwise(field)}"
         yield "if verb_outcome is not None:"
         yield "    outcome = verb_outcome"
-        yield f"if category is None and changes_permissions(action, {self._column('resource.type')}):"
+        kind = self._column("resource.type")
+        yield f"if category is None and {kind} in PERMISSION_TYPES and changes_permissions(action, {kind}):"
         yield "    category = 'permission'"
 
     def _actor(self) -> Iterator[str]:

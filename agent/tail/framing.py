@@ -5,6 +5,7 @@ does not append) are no part of it.  What comes after the last ``\\n`` waits for
 """
 
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 
@@ -34,7 +35,8 @@ def frame(data: bytes, start: int, *, max_line_bytes: int, skipping: bool = Fals
         skipped = end + 1
         data = data[skipped:]
     lines, used, cut, still_skipping = _split(data, max_line_bytes, last)
-    offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=start + skipped)) if lines else []
+    ends = accumulate(map(len, lines[:-1]), initial=start + skipped)
+    offsets = list(map(add, ends, range(len(lines))))  # and a newline for each line before
     truncated: tuple[int, ...] = ()
     if len(data) > max_line_bytes and any(len(line) > max_line_bytes for line in lines):
         truncated = tuple(place for place, line in enumerate(lines) if len(line) > max_line_bytes)
