@@ -5,6 +5,7 @@ again after a crash.  One commit is under way while the next group is read.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -79,6 +80,7 @@ class Pump:
         self._told: list[asyncio.Future[None]] = []
         self._dropped: Mark | None = None
         self._looked = -1e9
+        self._look_cost = 0.0
         self._failure = RepeatedFailure(log.error, "spool_commit", clock)
         self._own_events: list[Mapping[str, Any]] = []
         self.paused: str | None = None
@@ -95,21 +97,24 @@ class Pump:
         await self._look()
         await self._flush(stop)
         await self._turn(stop)
+        read = self._loop.time()
         while not stop.asked.is_set():
             self.steps.rest()
-            if await self._waker.wait():
-                await stop.wait(self._tail.tick)
-            await self._turn(stop)
+            if hinted := await self._waker.wait():
+                # The first line after a pause is read at once; those that follow are gathered for a tick.
+                await stop.wait(read + self._tail.tick - self._loop.time())
+            read = self._loop.time()
+            await self._turn(stop, hinted=hinted)
             if self._tailer.needs_look:  # a file was not what it had been: find its content at once
                 await self._turn(stop)
         await self._settle(stop)
 
-    async def _turn(self, stop: Stop) -> None:
+    async def _turn(self, stop: Stop, *, hinted: bool = True) -> None:
         self.steps.begin()
-        if self._is_time_to_look():
+        if self._is_time_to_look(hinted):
             await self._look()
         await self._wait_for_room(stop)
-        for chunk in self._tailer.read():
+        for chunk in self._tailer.read(self._waker.take_paths()):
             self._take_in(chunk)
             self._take_arrivals()
             if self._builder.is_full:
@@ -117,7 +122,7 @@ class Pump:
                 await self._wait_for_room(stop)
             if stop.asked.is_set():
                 break
-            if self._loop.time() - self._looked >= self._tail.rescan_interval:
+            if self._is_look_due():
                 # Files are rotated and removed while a backlog is read; what is held open cannot be lost.
                 await self._look()
         await self._take_all_arrivals(stop)
@@ -159,16 +164,25 @@ class Pump:
             taken += 1
         return taken
 
-    def _is_time_to_look(self) -> bool:
-        due = self._loop.time() - self._looked >= self._tail.rescan_interval
-        return due or self._tailer.needs_look or self._waker.names_changed
+    def _is_time_to_look(self, hinted: bool = True) -> bool:
+        # With very many files even a glance at all of them is no small thing: while they rest it comes the more rarely.
+        rest = 0.0 if hinted else self._look_cost / self._tail.rescan_cpu_max
+        return self._is_look_due(rest) or self._tailer.needs_look or self._waker.names_changed
+
+    def _is_look_due(self, rest: float = 0.0) -> bool:
+        return self._loop.time() - self._looked >= max(self._tail.rescan_interval, rest)
 
     async def _look(self) -> None:
         self.steps.begin()
         self._waker.names_changed = False
         self._looked = self._loop.time()
-        await asyncio.to_thread(self._tailer.look)
+        self._look_cost = await asyncio.to_thread(self._timed_look)
+
+    def _timed_look(self) -> float:
+        began = time.thread_time()
+        self._tailer.look()
         self._waker.folders_may_have_changed()
+        return time.thread_time() - began
 
     def _take_in(self, chunk: Chunk) -> None:
         if not chunk.lines:

@@ -20,7 +20,7 @@ def derive_changes(before: Any, after: Any) -> list[dict[str, Any]]:
     old, new = _state(before), _state(after)
     if old is None and new is None:
         return []
-    if isinstance(old, Mapping | None) and isinstance(new, Mapping | None):
+    if _may_be_object(old) and _may_be_object(new):
         return _object_changes(old or {}, new or {})
     if _same(old, new):
         return []
@@ -32,6 +32,10 @@ def before_and_after(changes: Sequence[Mapping[str, Any]]) -> tuple[dict[str, An
     before = {change["field"]: change["old"] for change in changes if "old" in change}
     after = {change["field"]: change["new"] for change in changes if "new" in change}
     return before, after
+
+
+def _may_be_object(state: Any) -> bool:
+    return state is None or state.__class__ is dict or isinstance(state, Mapping)
 
 
 def _state(value: Any) -> Any:

@@ -24,6 +24,8 @@ _CODES: Final = {chr(digit): code for code, digit in enumerate(DIGITS)}
 _ALL: Final = bytes(range(256))
 _HIGH: Final = [code // BASE for code in range(BASE * BASE)]
 _LOW: Final = [code % BASE for code in range(BASE * BASE)]
+_HIGH_OF_BYTE: Final = bytes(_HIGH[:256])
+_LOW_OF_BYTE: Final = bytes(_LOW[:256])
 #: Columns whose first values are nearly all distinct are left as they are, without looking at the rest.
 _SAMPLE: Final = 64
 _SAMPLE_DISTINCT_MAX: Final = 32
@@ -98,10 +100,16 @@ def has_absent(coded: Coded) -> bool:
 def code_column(column: Sequence[Hashable | None]) -> Coded | None:
     """Return a column of hashable values as distinct values and codes, None when that would not be shorter."""
     known: defaultdict[Any, int] = defaultdict(count(1).__next__, ((None, 0),))
-    codes = list(map(known.__getitem__, column[:_SAMPLE]))
-    if len(codes) == _SAMPLE and len(known) - (0 not in codes) > _SAMPLE_DISTINCT_MAX:
-        return None
-    codes.extend(map(known.__getitem__, column[_SAMPLE:]))
+    sample = bytes(map(known.__getitem__, column[:_SAMPLE]))
+    if len(sample) == _SAMPLE:
+        if len(known) - (0 not in sample) > _SAMPLE_DISTINCT_MAX:
+            return None
+        if len(known) == 2 and column.count(column[0]) == len(column):
+            return Coded([None, column[0]], sample[:1] * len(column))
+    try:
+        codes: Sequence[int] = sample + bytes(map(known.__getitem__, column[_SAMPLE:]))
+    except ValueError:  # more codes than a byte holds
+        codes = list(map(known.__getitem__, column))
     if 2 * len(known) > len(column) and len(known) > 2:
         return None
     return Coded(list(known), *_planes(codes, len(known) - 1))
@@ -129,10 +137,12 @@ def write_sparse(column: Sequence[Any]) -> dict[str, Any]:
     return written(Coded(values, *_planes(codes, len(places))))
 
 
-def _planes(codes: list[int], values: int) -> tuple[bytes, bytes | None]:
+def _planes(codes: Sequence[int], values: int) -> tuple[bytes, bytes | None]:
     """Return the lower and the higher digits of codes, the higher ones None when one digit is enough."""
     if values < BASE:
         return bytes(codes), None
+    if isinstance(codes, bytes):
+        return codes.translate(_LOW_OF_BYTE), codes.translate(_HIGH_OF_BYTE)
     return bytes(map(_LOW.__getitem__, codes)), bytes(map(_HIGH.__getitem__, codes))
 
 

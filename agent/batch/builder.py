@@ -19,7 +19,7 @@ from watchbook.units import Bytes
 class BatchSettings:
     """How lines are gathered into batches."""
 
-    events_max: int = setting("Most events in one batch.", 512, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
+    events_max: int = setting("Most events in one batch.", 1024, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
     line_bytes_max: Bytes = setting("Most bytes of lines in one batch.", Bytes(2 << 20), check=positive)
     group_events_max: int = setting("Most events that one transaction of the spool takes.", 2048, check=positive)
 
@@ -41,9 +41,15 @@ class _Run(NamedTuple):
 
     fields: Sequence[str]
     constants: Mapping[str, str]
-    rows: Sequence[tuple[Any, ...]]
-    offsets: Sequence[int | None]
-    sizes: Sequence[int]
+    rows: list[tuple[Any, ...]]
+    offsets: list[int | None]
+    sizes: list[int]
+
+    def is_like(self, other: "_Run") -> bool:
+        """Return whether another run's rows can stand behind these."""
+        if self.fields != other.fields or self.constants != other.constants:
+            return False
+        return (self.offsets[0] is None) is (other.offsets[0] is None)
 
 
 _UNPARSED_FIELDS = ("time", "raw", "reason", "flags")
@@ -51,11 +57,17 @@ _UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "u
 
 
 class Builder:
-    """Gathers until :meth:`take` is called.  ``n`` events and ``line_bytes`` bytes of lines are waiting."""
+    """Gathers until :meth:`take` is called.  ``n`` events and ``line_bytes`` bytes of lines are waiting.
+
+    Rows that are enough for a batch are encoded at once, while they are in the processor's cache: later it takes half
+    as long again.
+    """
 
     def __init__(self, settings: BatchSettings) -> None:
         self._settings = settings
         self._runs: list[_Run] = []
+        self._rows = 0
+        self._encoded: list[tuple[int, bytes]] = []
         self.n = 0
         self.line_bytes = 0
 
@@ -90,6 +102,8 @@ class Builder:
             offsets = [chunk.offsets[line.line] for line in normalised.unparsed]
             sizes = [len(line.raw) for line in normalised.unparsed]
             self._append(_Run(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, offsets, sizes))
+        if 2 * self._rows >= self._settings.events_max:
+            self._encode_rows()
 
     def _add_rows(
         self,
@@ -102,7 +116,7 @@ class Builder:
         if chunk.truncated:
             rows, fields = _with_truncated_flag(rows, places, fields, chunk)
         if len(rows) == len(chunk.lines):
-            offsets, sizes = chunk.offsets, list(map(len, chunk.lines))
+            offsets, sizes = list(chunk.offsets), list(map(len, chunk.lines))
         else:
             offsets = [chunk.offsets[place] for place in places]
             sizes = [len(chunk.lines[place]) for place in places]
@@ -113,14 +127,26 @@ class Builder:
         self._append(_Run(tuple(event), {}, [tuple(event.values())], [None], [0]))
 
     def _append(self, run: _Run) -> None:
-        self._runs.append(run)
+        last = self._runs[-1] if self._runs else None
+        if last is not None and last.is_like(run):
+            last.rows.extend(run.rows)
+            last.offsets.extend(run.offsets)
+            last.sizes.extend(run.sizes)
+        else:
+            self._runs.append(run)
+        self._rows += len(run.rows)
         self.n += len(run.rows)
         self.line_bytes += sum(run.sizes)
 
+    def _encode_rows(self) -> None:
+        runs, self._runs, self._rows = self._runs, [], 0
+        self._encoded += [_encode(pieces) for pieces in self._cut(runs)]
+
     def take(self) -> list[tuple[int, bytes]]:
         """Return (number of events, JSON before compression) of the batches gathered, and begin anew."""
-        runs, self._runs, self.n, self.line_bytes = self._runs, [], 0, 0
-        return [_encode(pieces) for pieces in self._cut(runs)]
+        self._encode_rows()
+        encoded, self._encoded, self.n, self.line_bytes = self._encoded, [], 0, 0
+        return encoded
 
     def _cut(self, runs: Sequence[_Run]) -> list[list[_Run]]:
         """Cut runs into batches of about equal size within the limits."""

@@ -101,6 +101,9 @@ CASTS: Final[Mapping[str, tuple[Cast, Kind]]] = {
     "duration": (duration, "number"),
     "seconds": (seconds, "number"),
 }
+#: Name of a cast -> what quickly tells of most values that the cast leaves as they are: a log has more addresses than a
+#: memo holds.
+AS_THEY_ARE: Final[Mapping[str | None, Callable[[str], Any]]] = {"ip": _IPV4.fullmatch}
 #: The cast of ``action`` that fills event_type, category, outcome and reason too (agent.profile.verbs).
 VERB: Final = "verb"
 

@@ -49,6 +49,9 @@ class DictCode(RowCode):
     def _known(self, value: Value) -> Known | None:  # noqa: ARG002
         return None
 
+    def _guard(self, value: Value) -> str:  # noqa: ARG002
+        return ""
+
     def _presence(self, value: Value) -> str:
         return f"{self._load(value)} is not None"
 

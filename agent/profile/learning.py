@@ -13,7 +13,7 @@ from agent.profile.meaning import Meaning
 from agent.profile.shape import Shape
 from agent.profile.structcode import StructCode, UnsuitableError
 
-#: Lines learnt before code is written for the first time; each later time needs twice as many new ones.
+#: Lines learnt before code is written for the first time; each later time needs four times as many new ones.
 FIRST_LINES: Final = 16
 #: Times that code is written.
 WRITTEN_MAX: Final = 10
@@ -53,14 +53,16 @@ class Learner:
             self._write()
 
     def _write(self) -> None:
-        self._new_lines, self._wanted, self._written = 0, self._wanted * 2, self._written + 1
+        self._new_lines, self._wanted, self._written = 0, self._wanted * 4, self._written + 1
         self._is_done = self._written >= WRITTEN_MAX
         if self._shape.too_varied:
             self._give_up()
             return
         try:
             code = StructCode(self._meaning, self._shape, self._changes)
-            self.source = code.source()
+            core = self._shape.core
+            usual = None if core is None else StructCode(self._meaning, core, self._changes)
+            self.source = code.source(usual)
             names = {**self._meaning.namespace, **code.namespace(self._decoder_of)}
         except UnsuitableError:
             self._give_up()

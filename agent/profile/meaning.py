@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agent.profile.casts import CASTS, NUMBER_MAX, VERB, text_of
+from agent.profile.casts import AS_THEY_ARE, CASTS, NUMBER_MAX, VERB, text_of
 from agent.profile.definition import Rule, Source
 from agent.profile.memo import Memo
 from agent.profile.states import check_depth, lift_details
 from agent.profile.times import TimeReader
 from agent.profile.values import Keys
-from agent.profile.verbs import changes_permissions, verb_of
+from agent.profile.verbs import PERMISSION_TYPES, changes_permissions, verb_of
 from watchbook.event import FIELD_BY_NAME
 
 
@@ -40,7 +40,8 @@ class Meaning:
         self.has_verb = action is not None and any(source.cast == VERB for source in action.sources)
         self.namespace: dict[str, Any] = {
             "read_time": read_time, "text_of": text_of, "check_depth": check_depth, "lift_details": lift_details,
-            "changes_permissions": changes_permissions, "EMPTY": {}, "NUMBER_MAX": NUMBER_MAX,
+            "changes_permissions": changes_permissions, "PERMISSION_TYPES": PERMISSION_TYPES, "EMPTY": {},
+            "NUMBER_MAX": NUMBER_MAX,
         }  # fmt: skip
         for rule in rules.values():
             for index, source in enumerate(rule.sources):
@@ -54,6 +55,8 @@ class Meaning:
             self.namespace[f"convert_{name}"] = Memo(lambda text: None if text.lower() in absent else verb_of(text))
         elif source.cast is not None or source.values is not None or allowed is not None:
             self.namespace[f"convert_{name}"] = Memo(_conversion(source, allowed))
+            if source.cast in AS_THEY_ARE and not source.absent:
+                self.namespace[f"quick_{name}"] = AS_THEY_ARE[source.cast]
         elif source.absent:
             self.namespace[f"absent_{name}"] = source.absent
 

@@ -24,6 +24,8 @@ VERB_FIELDS: Final = {
 _NO_VERB: Final = "word = verb_category = verb_outcome = verb_reason = None"
 #: Fields that get a value of their own when no rule gave one.
 _DERIVED: Final = ("actor.type", "actor.email", *VERB_FIELDS)
+#: Fields whose variable is looked at or set again after their rule: these need one of their own.
+_OWN_VARIABLE: Final = ("action", "actor.id", "actor.name", *_DERIVED)
 _MADE_LAST: Final = ("time", "flags", "changes", "details", "measures", "actor.type", "actor.email")
 
 #: What is known of a value before the line is seen: never empty when text, never null.
@@ -46,6 +48,8 @@ class RowCode(ABC):
         self._meaning = meaning
         #: Fields whose value no line changes: field -> expression.
         self._fixed: dict[str, str] = {}
+        #: Fields that no line leaves without a value.
+        self._sure: set[str] = set()
 
     @abstractmethod
     def _values(self, source: Source) -> list[Value]:
@@ -62,6 +66,10 @@ class RowCode(ABC):
     @abstractmethod
     def _presence(self, value: Value) -> str:
         """Return the condition that a line has a value, and that it is not null."""
+
+    @abstractmethod
+    def _guard(self, value: Value) -> str:
+        """Return what spares a line that lacks a value all questions about it, ready to be followed by them."""
 
     @abstractmethod
     def _taking(self, value: Value, *, always: bool) -> list[str]:
@@ -103,8 +111,22 @@ class RowCode(ABC):
         if not branches and not is_verb and rule.field not in _DERIVED:
             self._fixed[rule.field] = otherwise
             return
+        if self._is_mere_copy(rule, list(branches.values())):
+            return
         assigned = [f"{local_name(rule.field)} = {otherwise}", *([_NO_VERB] if is_verb else [])]
         yield from self._chain(list(branches.values()), assigned)
+
+    def _is_mere_copy(self, rule: Rule, branches: Sequence[Branch]) -> bool:
+        """Return whether every line has a field's value at one place; then the row takes it from there."""
+        if not branches or branches[0].condition or branches[0].takes_if:
+            return False
+        name, _, expression = branches[0].statements[0].partition(" = ")
+        in_row = rule.field not in _OWN_VARIABLE and not rule.field.startswith((MEASURES, DETAILS))
+        if not in_row or name != local_name(rule.field) or self._take_statements(branches[0], always=True):
+            return False
+        self._fixed[rule.field] = expression
+        self._sure.add(rule.field)
+        return True
 
     def _otherwise(self, field: str) -> str:
         """Return the expression of a field's value when no source gave one."""
@@ -135,7 +157,10 @@ class RowCode(ABC):
         if f"convert_{name}_{index}" in self._meaning.namespace:
             plain = f"{loaded}.__class__ is str or {loaded}.__class__ is int"
             text = loaded if known in ("text", "integer") else f"{loaded} if {plain} else text_of({loaded})"
-            yield Branch(f"{needs}({name} := convert_{name}_{index}[{text}]) is not None", [], takes, takes_if)
+            converted = f"convert_{name}_{index}[{text}]"
+            if known == "text" and f"quick_{name}_{index}" in self._meaning.namespace:
+                converted = f"{loaded} if quick_{name}_{index}({loaded}) else {converted}"
+            yield Branch(f"{needs}({name} := {converted}) is not None", [], takes, takes_if)
         elif rule.kind == "text":
             yield from self._text_branches(name, index, source, value, Branch(needs, [], takes, takes_if))
 
@@ -143,8 +168,9 @@ class RowCode(ABC):
         loaded, known, needs = self._load(value), self._known(value), like.condition
         if known in (None, "text"):
             conditions = [] if known == "text" else [f"{loaded}.__class__ is str and {loaded}"]
-            if source.absent:
-                conditions.append(f"{loaded}.lower() not in absent_{name}_{index}")
+            if source.absent:  # most texts are longer than those that mean nothing
+                longest = max(map(len, source.absent))
+                conditions.append(f"(len({loaded}) > {longest} or {loaded}.lower() not in absent_{name}_{index})")
             condition = (needs + " and ".join(conditions)).removesuffix(" and ")
             yield like._replace(condition=condition, statements=[f"{name} = {loaded}"])
         if known in (None, "integer"):
@@ -160,7 +186,7 @@ class RowCode(ABC):
         own = rule.field.removeprefix(DETAILS)
         if rule.field.startswith(DETAILS) and (value.key, value.below) != (own, ()):
             conditions += f"{own!r} not in d and "
-        return conditions
+        return conditions + self._guard(value)
 
     @abstractmethod
     def _top_keys(self) -> Sequence[str]:
@@ -211,7 +237,8 @@ class RowCode(ABC):
                 yield f"{field} = {self._otherwise(field)}"
         yield "if verb_outcome is not None:"
         yield "    outcome = verb_outcome"
-        yield f"if category is None and changes_permissions(action, {self._column('resource.type')}):"
+        kind = self._column("resource.type")
+        yield f"if category is None and {kind} in PERMISSION_TYPES and changes_permissions(action, {kind}):"
         yield "    category = 'permission'"
 
     def _actor(self) -> Iterator[str]:
@@ -228,7 +255,7 @@ class RowCode(ABC):
 
     def _flags(self) -> Iterator[str]:
         columns = [self._column(name) for name in _RESOURCE]
-        if any(column.startswith(("'", '"')) for column in columns):
+        if not self._sure.isdisjoint(_RESOURCE) or any(column.startswith(("'", '"')) for column in columns):
             return
         yield f"if {' and '.join(f'{column} is None' for column in columns)}:"
         yield f"    flags = [*(flags or ()), {FLAG_NO_RESOURCE!r}]"
@@ -238,11 +265,12 @@ class RowCode(ABC):
         if not names:
             self._fixed["measures"] = "None"
             return
-        yield "measures = {}"
+        yield "measures = None"
+        yield f"if {' or '.join(f'{local_name(name)} is not None' for name in names)}:"
+        yield "    measures = {}"
         for name in names:
-            yield f"if {local_name(name)} is not None:"
-            yield f"    measures[{name.removeprefix(MEASURES)!r}] = {local_name(name)}"
-        yield "measures = measures or None"
+            yield f"    if {local_name(name)} is not None:"
+            yield f"        measures[{name.removeprefix(MEASURES)!r}] = {local_name(name)}"
 
     def _column(self, field: str) -> str:
         """Return the expression of a field's value once the code of the fields has run."""

@@ -28,6 +28,13 @@ class Shape:
         """Whether there are more keys than are worth learning."""
         return len(self.members) > KEYS_MAX
 
+    @property
+    def core(self) -> "Shape | None":
+        """The shape of the lines that have nothing but what every line has; None when that is all there is."""
+        core = Shape(self._depth)
+        core.members = {key: member for key, member in self.members.items() if member.always}
+        return core if 0 < len(core.members) < len(self.members) else None
+
     def see(self, line: dict[str, Any]) -> None:
         """Learn from one more line."""
         for key, value in line.items():

@@ -2,23 +2,28 @@
 
 The struct has a member for every key the log was seen to have, typed where all lines agreed; the decoder checks that in
 C, refuses any other line, and that one goes the way of :mod:`agent.profile.dictcode`.  With that known, most of a
-rule's alternatives fall away when the code is written.  ``UNSET`` is what a line does not have::
+rule's alternatives fall away when the code is written.  ``UNSET`` is what a line does not have.  Most lines have
+nothing but what every line has: for these the code is written a second time, without the questions for the rest::
 
     def rows(lines, read_us, append, otherwise):
         flags = None
         for line in lines:
             try:
                 d = decode(line)
-                v0 = d.a3
-                actor_id = v0
-                …
-                append((time, actor_type, actor_id, …))
+                if d.a9 is UNSET and d.a10 is UNSET:
+                    …
+                    append(…)
+                else:
+                    v0 = d.a3
+                    actor_id = v0
+                    …
+                    append((time, actor_type, actor_id, …))
             except Exception:
                 otherwise(line)
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -46,6 +51,24 @@ class UnsuitableError(Exception):
     """These lines cannot be had as structs: their keys mean different things from line to line."""
 
 
+class _Inside(NamedTuple):
+    """Loads from an object that lines may lack: asked for once, for all that is in it."""
+
+    container: str
+    loads: "list[str | _Inside]"
+
+    @property
+    def names(self) -> list[str]:
+        """The variables that are loaded."""
+        names = []
+        for load in self.loads:
+            if isinstance(load, _Inside):
+                names += load.names
+            elif not load.startswith("if "):
+                names.append(load.partition(" = ")[0])
+        return names
+
+
 class StructCode(RowCode):
     """The code for lines of a shape."""
 
@@ -53,21 +76,35 @@ class StructCode(RowCode):
         super().__init__(meaning)
         self._shape = shape
         self._keys = sorted(shape.members)
-        self._loads: list[str] = []
+        self._loads: list[str | _Inside] = []
+        self._within: dict[str, list[str | _Inside]] = {}
         self._names: dict[Place, str] = {}
         self._opened: set[Value] = set()
         self._gone: set[Place] = set()
+        self._leaves_something = False
+        #: Keys of lines that may be found in the details.
+        self._left: set[str] = set()
         self._maybe_gone: dict[Place, str] = {}
         self._looked_into = self._find_looked_into()
         self._states = self._find_states(changes)
         if any(field.startswith(DETAILS) for field in meaning.rules):
             raise UnsuitableError("a rule fills a detail by its name")
 
-    def source(self) -> str:
-        """Return the source of ``rows(lines, read_us, append, otherwise)``."""
-        changes = list(self._changes())
-        statements = [*self._statements(), f"append({self._row()})"]
-        body = [*self._loads, *changes, *statements]
+    def source(self, usual: "StructCode | None" = None) -> str:
+        """Return the source of ``rows(lines, read_us, append, otherwise)``.
+
+        ``usual`` is the code for the core of the shape, if it has one.
+        """
+        body = self._body()
+        if usual is not None:
+            attributes = _attributes(self._shape.members)
+            rare = [attributes[key] for key, member in self._shape.members.items() if not member.always]
+            body = [
+                f"if {' and '.join(f'd.{attribute} is UNSET' for attribute in rare)}:",
+                *(f"    {line}" for line in usual._body()),
+                "else:",
+                *(f"    {line}" for line in body),
+            ]
         lines = [
             "def rows(lines, read_us, append, otherwise, decode=decode, UNSET=UNSET):",
             "    for line in lines:",
@@ -79,16 +116,24 @@ class StructCode(RowCode):
         ]
         return "\n".join(lines) + "\n"
 
+    def _body(self) -> list[str]:
+        """Return the statements that append the row of a line ``d``."""
+        changes = list(self._changes())
+        statements = [*self._statements(), f"append({self._row()})"]
+        return [*_written(self._loads), *changes, *statements]
+
     def namespace(self, decoder_of: Callable[[Any], Any]) -> dict[str, Any]:
         """Return the objects that the source uses besides those of its meaning."""
         return {"decode": decoder_of(self._struct((), self._shape)), "UNSET": UNSET, "take_changes": take_changes}
 
     def _struct(self, above: Place, shape: Shape) -> Any:
         fields: list[tuple[Any, ...]] = []
-        for index, (key, member) in enumerate(shape.members.items()):
+        attributes = _attributes(shape.members)
+        for key, attribute in attributes.items():
+            member = shape.members[key]
             kind = self._type((*above, key), member)
-            fields.append((f"a{index}", kind) if member.always else (f"a{index}", kind | UnsetType, UNSET))
-        rename = {f"a{index}": key for index, key in enumerate(shape.members)}
+            fields.append((attribute, kind) if member.always else (attribute, kind | UnsetType, UNSET))
+        rename = {attribute: key for key, attribute in attributes.items()}
         try:
             return msgspec.defstruct("Line", fields, rename=rename, forbid_unknown_fields=True, kw_only=True, gc=False)
         except ValueError as error:
@@ -141,6 +186,12 @@ class StructCode(RowCode):
             return None
         return _KNOWN.get(member.kind)
 
+    def _guard(self, value: Value) -> str:
+        member = self._member(value)
+        if member is not None and member.always and self._always_there(value):
+            return ""
+        return f"{self._load(value)} is not UNSET and "
+
     def _presence(self, value: Value) -> str:
         if self._known(value) is not None:
             return ""
@@ -150,14 +201,14 @@ class StructCode(RowCode):
     def _load(self, value: Value) -> str:
         place = (value.key, *value.below)
         if place not in self._names:
-            container, members, maybe = "d", self._shape.members, ""
+            container, members, loads = "d", self._shape.members, self._loads
             if value.below:
                 above = Value(value.key, value.below[:-1])
                 container, members = self._open(above)
-                maybe = "" if self._known(above) is not None else f" if {container} is not UNSET else UNSET"
-            attribute = f"a{list(members).index(place[-1])}"
+                loads = loads if self._known(above) is not None else self._within[container]
+            attribute = _attributes(members)[place[-1]]
             self._names[place] = name = f"v{len(self._names)}"
-            self._loads.append(f"{name} = {container}.{attribute}{maybe}")
+            loads.append(f"{name} = {container}.{attribute}")
         return self._names[place]
 
     def _open(self, value: Value) -> tuple[str, dict[str, Member]]:
@@ -167,9 +218,13 @@ class StructCode(RowCode):
         container, members = self._load(value), member.object.members
         if value not in self._opened:
             self._opened.add(value)
+            within: list[str | _Inside] = self._loads
+            if self._known(value) is None:
+                within = self._within[container] = []
+                self._loads.append(_Inside(container, within))
             if not any(inner.always for inner in members.values()):
                 empty = " and ".join(f"{container}.a{index} is UNSET" for index in range(len(members)))
-                self._loads.append(f"if {container} is not UNSET and {empty}: raise ValueError('an empty object')")
+                within.append(f"if {empty}: raise ValueError('an empty object')")
         return container, members
 
     def _is_opened(self, place: Place, member: Member) -> bool:
@@ -235,11 +290,12 @@ class StructCode(RowCode):
             for key, member in self._shape.members.items()
             if member.kind not in ("text", "integer") and key != "details"
         ]
-        left = [f"{key!r} in details" for key in containers if (key,) not in self._gone]
+        left = [f"{key!r} in details" for key in containers if key in self._left]
         if left:
             yield f"if {' or '.join(left)}:"
             yield "    check_depth(details)"
-        yield "details = details or None"
+        if not self._leaves_something:
+            yield "details = details or None"
 
     def _rest_of(self, name: str, shape: Shape, above: Place) -> Iterator[str]:
         """Yield the statements that gather what is left of an object."""
@@ -251,13 +307,19 @@ class StructCode(RowCode):
             if place in self._gone:
                 continue
             if self._is_opened(place, member):
-                lines += self._rest_of_object(name, value, member)
+                inner = list(self._rest_of_object(name, value, member))
+                if inner and not above:
+                    self._left.add(key)
+                lines += inner
                 continue
+            if not above:
+                self._left.add(key)
             left = self._maybe_gone.get(place) or self._load(value)
             if place not in self._maybe_gone and member.always and self._always_there(value):
                 sure.append(f"{key!r}: {left}")
             else:
                 lines += [f"if {left} is not UNSET:", f"    {name}[{key!r}] = {left}"]
+        self._leaves_something |= bool(sure) and not above
         if sure or lines or not above:
             yield f"{name} = {{{', '.join(sure)}}}"
             yield from lines
@@ -279,3 +341,22 @@ class StructCode(RowCode):
         """Return whether every line has the objects that a value stands in."""
         above = [self._member(Value(value.key, value.below[:length])) for length in range(len(value.below))]
         return all(member is not None and member.always for member in above)
+
+
+def _attributes(members: Mapping[str, Member]) -> dict[str, str]:
+    """Return the attribute of each key: those that every line has come first, so that the core has the same."""
+    ordered = sorted(members, key=lambda key: not members[key].always)
+    return {key: f"a{index}" for index, key in enumerate(ordered)}
+
+
+def _written(loads: Sequence[str | _Inside]) -> Iterator[str]:
+    """Yield the statements of loads."""
+    for load in loads:
+        if isinstance(load, str):
+            yield load
+            continue
+        yield f"if {load.container} is UNSET:"
+        yield f"    {' = '.join([*load.names, 'UNSET'])}" if load.names else "    pass"
+        yield "else:"
+        yield from (f"    {statement}" for statement in _written(load.loads))
+        yield "    pass"

@@ -6,6 +6,7 @@ exact.
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 _LOOSE = re.compile(r"[^a-z0-9]+")
@@ -45,4 +46,9 @@ class Keys:
         return exact + sorted(key for key in keys if key != name and self._form(key) == form)
 
     def _form(self, key: str) -> str:
-        return (_LOOSE.sub("", key.lower()) or key) if self._loose else key
+        return _loose_form(key) if self._loose else key
+
+
+@lru_cache(maxsize=1024)
+def _loose_form(key: str) -> str:
+    return _LOOSE.sub("", key.lower()) or key

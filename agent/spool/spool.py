@@ -146,6 +146,7 @@ class Spool:
     def _open(self, folder: Path, process_start: int) -> None:
         self._connection = connect(folder / FILE_NAME, compatibility=COMPATIBILITY)
         execute = self._connection.execute
+        execute("PRAGMA cache_size=-256")  # KiB: batches are written once and seldom read
         if execute("PRAGMA user_version").fetchone() == (0,):
             self._connection.executescript(_SCHEMA)
         self._connection.executescript(_LATER)

@@ -5,6 +5,7 @@ does not append) are no part of it.  What comes after the last ``\\n`` waits for
 """
 
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 
@@ -68,7 +69,8 @@ def _split(data: bytes, start: int, limit: int, last: bool) -> Framed:
         used, skipping = len(data), not last
     if not lines:
         return Framed([], [])
-    offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=start))
+    ends = accumulate(map(len, lines[:-1]), initial=start)
+    offsets = list(map(add, ends, range(len(lines))))  # and a newline for each line before
     if len(data) < limit or not (skipping or any(len(line) > limit for line in lines)):
         return Framed(lines, offsets, used=used)
     return _cut(Framed(lines, offsets, used=used, skipping=skipping), start, limit)

@@ -34,6 +34,10 @@ class Links:
         """Return whether a live path is a link."""
         return path in self._targets
 
+    def target(self, path: str) -> str | None:
+        """Return the file that a live path leads to, None when it is no link."""
+        return self._targets.get(path)
+
     def keys(self, path: str) -> set[str]:
         """Return the live paths that a path, or what it leads to, may stand for."""
         target = self._targets.get(path)

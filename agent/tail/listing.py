@@ -5,6 +5,7 @@ import glob
 import os
 import stat
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import NamedTuple
 
 
@@ -47,7 +48,9 @@ class Listing(NamedTuple):
 
 def expand(patterns: Iterable[str]) -> list[str]:
     """Return the paths that glob patterns match, each once, sorted within a pattern."""
-    found = (sorted(glob.glob(pattern, recursive=True)) for pattern in patterns)  # noqa: PTH207  # absolute patterns
+    # Hints and folders come without doubled slashes too.
+    plain = (str(PurePath(pattern)) for pattern in patterns)
+    found = (sorted(glob.glob(pattern, recursive=True)) for pattern in plain)  # noqa: PTH207  # absolute patterns
     return list(dict.fromkeys(path for paths in found for path in paths if _is_text(path)))
 
 

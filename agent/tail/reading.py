@@ -65,6 +65,11 @@ class OpenFile:
         nuls, self.nuls = self.nuls, 0
         return nuls
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether what is left of it, or its end, is to be looked at again though nothing is added."""
+        return self.quiet_since is not None
+
     def quiet_for(self, size: int) -> float:
         """Return for how many seconds the file has had this size and nothing has come of it."""
         now = time.monotonic()
@@ -107,10 +112,10 @@ class Reading:
 
     def _done(self, track: Track, held: OpenFile, before: bytes, data: bytes, framed: Framed) -> Framed:
         held.quiet_since = None
-        used = data[: framed.used]
-        track.set_anchor(before + used)
-        if b"\0" in used and not is_wide(held.encoding):
-            held.nuls += used.count(b"\0")
+        last = data[max(0, framed.used - ANCHOR_BYTES) : framed.used]
+        track.set_anchor(last if len(last) == ANCHOR_BYTES else before + last)
+        if b"\0" in data and not is_wide(held.encoding):
+            held.nuls += data.count(b"\0", 0, framed.used)
         if track.offset == 0 and track.head_bytes < self._settings.fingerprint_bytes:
             head = data[: self._settings.fingerprint_bytes]
             track.head_bytes, track.head_hash = len(head), hash_bytes(head)
@@ -148,6 +153,9 @@ class Reading:
 
     def _rest(self, track: Track, held: OpenFile, size: int) -> Framed | None:
         """At what is not whole: a record may have had its time; a rotated file that was quiet for long is finished."""
+        if track.state != "rotated" and (self._records is None or size <= track.offset):
+            held.quiet_since = None
+            return None
         quiet_s = held.quiet_for(size)
         if track.state == "rotated" and quiet_s >= self._settings.rotated_hold:
             before, data = self._pread(track, held, int(self._settings.max_line_bytes))

@@ -106,6 +106,7 @@ class Reconciler:
         self._verified: dict[int, Found] = {}
         #: Where the live paths lead that are symbolic links; to be set before a look.
         self.links = Links({})
+        self.is_undecided = False  # the last look left a file of which it cannot be told yet what it is
 
     def reconcile(self, view: View, held: Held) -> Outcome:
         """Bring every track up to date with what was found, and begin tracks for what is new.
@@ -113,6 +114,7 @@ class Reconciler:
         ``held`` returns how to read a file that the reader holds open: it can be read to its end even without a name.
         """
         outcome = Outcome()
+        self.is_undecided = False
         claims = Claims(view.files.values())
         # What is nowhere to be found takes no file from a track that lives in it.
         ordered = sorted(self.tracks.values(), key=lambda track: track.state == "missing")
@@ -149,6 +151,7 @@ class Reconciler:
                 if not track.is_packed_in(found) and not self._holds(found, track):
                     return False
             except UnreadableError:  # nothing is known of it: neither is it given up nor begun anew
+                self.is_undecided = True
                 claims.claim(found)
                 return True
             self._verified[track.id] = found
@@ -282,11 +285,11 @@ class Reconciler:
             kin = kin or Kin(self.tracks.values(), self.links.keys)
             try:
                 judgement = self._judge(found, kin, view)
-                if judgement is not _WAIT:
-                    track = self._begin(found, files, view, judgement)
+                track = None if judgement is _WAIT else self._begin(found, files, view, judgement)
             except UnreadableError:  # what it is can be told when it can be read
-                continue
-            if judgement is _WAIT:
+                track = None
+            if track is None:
+                self.is_undecided = True
                 continue
             claims.claim(found)
             self.tracks[track.id] = track

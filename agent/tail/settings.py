@@ -18,7 +18,12 @@ class TailSettings:
     rescan_interval: Seconds = setting(
         "How often all files are looked at even when no change was reported.", Seconds(2.0), check=positive
     )
-    chunk_bytes: Bytes = setting("How much of a file is read in one go.", Bytes(128 << 10), check=positive)
+    rescan_cpu_max: float = setting(
+        "Most of a core that looking at files at rest may take; with very many of them it is done more rarely.",
+        0.003,
+        check=positive,
+    )
+    chunk_bytes: Bytes = setting("How much of a file is read in one go.", Bytes(256 << 10), check=positive)
     max_line_bytes: Bytes = setting(
         "A line is cut at this length, marked 'truncated', and the rest of it skipped and counted.",
         Bytes(1 << 20),

@@ -1,7 +1,8 @@
 """Holds the open files of all inputs and reads whole lines from them in turn."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from agent.records import Chunk
 from agent.tail.contents import DiskContents, UnreadableError
 from agent.tail.framing import Framed
+from agent.tail.glance import glance
 from agent.tail.links import Links
 from agent.tail.listing import Found, expand, list_folders, look_at
 from agent.tail.packed import PackedFile, is_packed
@@ -20,6 +22,8 @@ from watchbook.clock import SECOND_US, Clock
 from watchbook.logs import get_logger
 
 log = get_logger("tail")
+#: After so long everything is looked at, changed or not: what is missing is forgotten some day.
+_LOOK_ANYWAY_S = 300.0
 
 
 class Changes(NamedTuple):
@@ -76,6 +80,9 @@ class Tailer:
         self._folder_errors: dict[str, str] = {}
         self.needs_look = True
         self._linked_folders: set[str] = set()
+        self._seen: int | None = None
+        self._looked = -_LOOK_ANYWAY_S
+        self._is_quiet = False
         self._folders = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
 
     @property
@@ -94,7 +101,12 @@ class Tailer:
 
     def look(self) -> None:
         """Look at the folders: follow renames, notice truncations, open what is new."""
-        self.needs_look = False
+        seen = glance(self._folders, self._patterns())
+        now = time.monotonic()
+        if seen is not None and seen == self._seen and not self.needs_look and now - self._looked < _LOOK_ANYWAY_S:
+            return
+        self.needs_look = self._is_quiet = False
+        self._looked = now
         view = self._view()
         outcome = self._reconciler.reconcile(view, self._held)
         for lost in outcome.lost:
@@ -106,15 +118,29 @@ class Tailer:
             self._close(identifier)
         self._dirty.update(dict.fromkeys(outcome.changed | outcome.removed))
         self._open_files()
-        patterns = {_fixed_folder(pattern) for files in self._inputs for pattern in files.patterns}
+        fixed = {_fixed_folder(pattern) for pattern in self._patterns()}
         read = {str(PurePath(track.path).parent) for track in self.tracks.values() if track.is_read}
-        self._folders = patterns | read | self._linked_folders
+        folders = fixed | read | self._linked_folders
+        # What is decided anew at every look, or tried again, must be looked at again.
+        decided = any((outcome.changed, outcome.moved, outcome.removed, outcome.lost))
+        settled = not (decided or self._reconciler.is_undecided or self.errors) and folders == self._folders
+        self._seen = seen if settled else None
+        self._folders = folders
 
-    def read(self) -> Iterator[Chunk]:
-        """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking."""
+    def _patterns(self) -> list[str]:
+        return [pattern for files in self._inputs for pattern in files.patterns]
+
+    def read(self, hints: Collection[str] | None = None) -> Iterator[Chunk]:
+        """Yield what the files have, a chunk of each file in turn, until all are read or the caller stops asking.
+
+        ``hints``: the paths that are known to have changed since the last look or reading; None: any may have.
+        """
         # Files of an input that was taken out of the configuration stay known, unread.
         configured = {files.name for files in self._inputs}
         reading = [t for t in self.tracks.values() if t.id in self._open and t.input in configured]
+        if self._is_quiet and hints is not None:
+            reading = [track for track in reading if self._may_have_more(track, hints)]
+        self._is_quiet = False
         reading.sort(key=lambda track: track.state == "live")
         while reading:
             going_on = []
@@ -124,6 +150,13 @@ class Tailer:
                     going_on.append(track)
                     yield chunk
             reading = going_on
+        self._is_quiet = True
+
+    def _may_have_more(self, track: Track, hints: Collection[str]) -> bool:
+        """Return whether a file may have something that is not read, though it had been read as far as it went."""
+        if track.state != "live" or track.path in hints or self._open[track.id].is_waiting:
+            return True
+        return self._reconciler.links.target(track.path) in hints
 
     def take_changes(self) -> Changes:
         """Return what has changed since the last call, to be stored with the lines read until now."""

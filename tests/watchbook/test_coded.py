@@ -32,6 +32,17 @@ def test_a_column_of_distinct_values_is_left_as_it_is() -> None:
     assert write_coded([str(n // 8) for n in range(512)]) is not None
 
 
+@pytest.mark.parametrize("distinct", [1, 2, BASE - 1, BASE, 254, 255, 256, 300])
+@pytest.mark.parametrize("nulls", [False, True])
+def test_however_many_values_there_are_they_come_back(distinct: int, nulls: bool) -> None:
+    column: list[str | None] = [str(n // 4 % distinct) for n in range(4 * distinct)]
+    if nulls:
+        column[1::9] = [None] * len(column[1::9])
+    form = write_coded(column)
+    assert form is not None
+    assert come_back(form, len(column)) == column
+
+
 @pytest.mark.parametrize("values", [0, 1, BASE - 2, BASE, BASE + 5, 2 * BASE - 1, 2 * BASE, 500])
 def test_the_largest_code_is_taken_and_the_next_refused(values: int) -> None:
     texts = [str(n) for n in range(values)]

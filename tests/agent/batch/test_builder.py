@@ -85,3 +85,17 @@ def test_every_row_comes_out_once_and_in_order(runs: list[tuple[int, bool, bool]
     assert all(0 < n <= events_max for n, _ in batches)
     found = [wire.decode_json(data) for _, data in batches]
     assert [batch.value("actor.id", i) for batch in found for i in range(batch.n)] == expected
+
+
+def test_batches_that_were_encoded_early_keep_the_order_and_lose_nothing() -> None:
+    builder = Builder(BatchSettings(events_max=10))
+    numbers = [f"{n}".encode() for n in range(97)]
+    for start in range(0, len(numbers), 7):
+        add(builder, numbers[start : start + 7])
+    assert builder.n == 97
+    batches = [wire.decode_json(data) for _, data in builder.take()]
+    assert all(5 <= batch.n <= 10 for batch in batches[:-1])
+    found = [batch.event(index)["actor.id"] for batch in batches for index in range(batch.n)]
+    assert found == [number.decode() for number in numbers]
+    assert builder.n == 0
+    assert builder.take() == []

@@ -73,7 +73,7 @@ def test_what_is_refused_often_is_learnt_too() -> None:
     profile = compiled(DEFINITIONS["jsonl"])
     events(profile, [json.dumps(LINE)] * learning.FIRST_LINES)
     before = learner_of(profile).source
-    events(profile, [json.dumps({**LINE, "rows": 5})] * 2 * learning.FIRST_LINES)
+    events(profile, [json.dumps({**LINE, "rows": 5})] * 4 * learning.FIRST_LINES)
     after = learner_of(profile).source
     assert before != after
     assert "measures_rows" in after

@@ -100,3 +100,11 @@ def test_no_line_is_lost_or_doubled(written: list[bytes]) -> None:
         offset += framed.used
         rest = content[offset:]
     assert b"".join(line + b"\n" for line in joined) == content
+
+
+def test_a_record_that_waits_needs_no_hint_to_be_handed_on(tmp_path: Path) -> None:
+    log = Log(tmp_path, 0)
+    log.write(b"one\n two\n")
+    log.tailer.look()
+    first = [chunk.lines for chunk in log.tailer.read(set())]
+    assert first + [chunk.lines for chunk in log.tailer.read(set())] == [[b"one\n two"]]

@@ -295,3 +295,57 @@ def test_a_file_that_may_not_be_read_yet_is_not_said_to_be_lost(
         assert reader.errors == {str(log): "Permission denied"}
     assert lines(reader) == [b"a"]
     assert reader.lost == []
+
+
+def test_only_files_that_hints_name_are_read_until_a_look_finds_others(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.log", tmp_path / "two.log"
+    one.write_text("1\n")
+    two.write_text("2\n")
+    reader = tailer(tmp_path, "*.log")
+    assert lines(reader) == [b"1", b"2"]
+    for file in (one, two):
+        with file.open("a") as log:
+            log.write("more\n")
+    assert [chunk.file for chunk in reader.read(set())] == []
+    assert [chunk.file for chunk in reader.read({str(two)})] == [str(two)]
+    reader.look()
+    assert [chunk.file for chunk in reader.read(set())] == [str(one)]
+
+
+def test_what_was_not_read_to_its_end_needs_no_hint(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("1\n")
+    reader = tailer(tmp_path)
+    assert lines(reader) == [b"1"]
+    with (tmp_path / "app.log").open("a") as log:
+        log.write("2\n")
+    for chunk in reader.read({str(tmp_path / "app.log")}):
+        assert chunk.lines == [b"2"]
+        with (tmp_path / "app.log").open("a") as log:
+            log.write("3\n")
+        break
+    assert [chunk.lines for chunk in reader.read(set())] == [[b"3"]]
+
+
+def test_a_copy_that_had_to_be_waited_for_is_judged_again_though_nothing_changes(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("1\n" * 1000)
+    reader = tailer(tmp_path, "app.log")
+    reader.look()
+    (tmp_path / "app.log.1").write_text("1\n" * 500)  # a copy that is being made
+    reader.look()
+    assert len(reader.tracks) == 1
+    assert lines(reader) == [b"1"] * 1000
+    reader.look()
+    reader.look()
+    assert [track.path for track in reader.tracks.values() if track.is_read] == [str(tmp_path / "app.log")]
+
+
+def test_a_hint_that_names_what_a_link_leads_to_is_understood(tmp_path: Path) -> None:
+    link, log = tmp_path / "current.log", tmp_path / "app-2026-11-21.log"
+    log.write_bytes(b"1\n")
+    linked(link, log)
+    reader = tailer(tmp_path, "current.log")
+    assert lines(reader) == [b"1"]
+    with log.open("ab") as file:
+        file.write(b"2\n")
+    assert [chunk.lines for chunk in reader.read({str(tmp_path / "other.log")})] == []
+    assert [chunk.lines for chunk in reader.read({str(log)})] == [[b"2"]]
