@@ -21,7 +21,7 @@ from agent.receiving import Receiving
 from agent.reload import Reloads
 from agent.reporting import keep_status, metrics_server, status_of
 from agent.routes import Plan, make_plan
-from agent.ship import Shipper, ShipState, make_session
+from agent.ship import Session, Shipper, ShipState
 from agent.spool import Backlog, Mark, Spool, SpoolError, open_spool
 from agent.status import read_status, summary, write_status
 from agent.tail import Tailer, Waker
@@ -144,7 +144,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
     if frame.salvaged is not None:
         pump.add_event(salvage_event(frame.salvaged))
         frame.salvaged = None
-    async with make_session() as session:
+    async with Session() as session:
         journal = make_journal(spool, backlog, worker, pump.add_event, clock)
         shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=stored.collector)
         shipper.carry_on(frame.shipped)

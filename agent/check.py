@@ -11,7 +11,7 @@ from agent.finding import Finding
 from agent.hostcheck import check_clock, check_limits, check_metrics, check_state, check_user
 from agent.listen import try_addresses
 from agent.listen.checks import check_hooks_listener, check_received
-from agent.ship import Connection, make_session
+from agent.ship import Connection, Session
 from agent.status import listening_now
 from watchbook.clock import Clock, now_us
 
@@ -55,7 +55,7 @@ def _check_token_files(settings: AgentSettings) -> Iterator[Finding]:
 
 async def _ask_collectors(settings: AgentSettings, clock: Clock) -> list[Finding]:
     """Ask every collector the way batches go; look at the certificates, and compare the clock with the first's."""
-    async with make_session() as session:
+    async with Session() as session:
         connection = Connection(settings.collector, session, clock)
         await connection.follow_files()
         places = range(len(connection.addresses))

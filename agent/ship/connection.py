@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
-from aiohttp.connector import Connection as HttpConnection
 
 from agent.ship.failure import ClosedAtOnceError, describe, is_of_tls
+from agent.ship.http import ConnectFailedError, Session, Way
 from agent.ship.proxy import proxy_for, without_password
 from agent.ship.settings import ShipSettings
 from agent.ship.tls import expiry_problems, followed_context
@@ -65,28 +64,10 @@ class TokenError(Exception):
     """There is no token to be had; the text says which file and why."""
 
 
-class _Response(aiohttp.ClientResponse):
-    """An answer that remembers until when the certificate of its server is valid."""
-
-    peer_not_after: str | None = None
-
-    async def start(self, connection: HttpConnection) -> aiohttp.ClientResponse:
-        # Later the connection may have been given back already.
-        transport = connection.transport
-        certificate = transport.get_extra_info("peercert") if transport is not None else None
-        self.peer_not_after = (certificate or {}).get("notAfter")
-        return await super().start(connection)
-
-
-def make_session() -> aiohttp.ClientSession:
-    """Return a session for :class:`Connection`; to be closed by whoever made it."""
-    return aiohttp.ClientSession(auto_decompress=True, response_class=_Response)
-
-
 class Connection:
     """The way to the collectors, which are named by their place in ``settings.addresses``."""
 
-    def __init__(self, settings: ShipSettings, session: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(self, settings: ShipSettings, session: Session, clock: Clock) -> None:
         self._settings = settings
         self._session = session
         self._clock = clock
@@ -95,12 +76,6 @@ class Connection:
         self._expires: dict[str, int] = {}
         self._expiring: list[str] = []
         self._tls = followed_context(settings.tls) if any(map(_is_https, self.addresses)) else None
-        self._timeout = aiohttp.ClientTimeout(
-            total=None,
-            connect=settings.connect_timeout,
-            sock_connect=settings.connect_timeout,
-            sock_read=settings.answer_timeout,
-        )
 
     async def post(self, place: int, batch: Outgoing, elsewhere_from: int | None = None) -> tuple[Verdict, bool]:
         """Send a batch; return what came of it, and whether the collector says that it had it already."""
@@ -195,30 +170,28 @@ class Connection:
             token = self._tokens[place] = await asyncio.to_thread(self._read_token, place)
         proxy = await asyncio.to_thread(proxy_for, self._settings.proxy, url) if self._settings.proxy else None
         try:
-            async with self._session.request(
-                method,
-                url + path,
-                data=data,
-                headers={**headers, "Authorization": f"Bearer {token}"},
-                timeout=self._timeout,
-                allow_redirects=False,
-                proxy=proxy,
-                ssl=await self._context(url),
-                server_hostname=self._settings.tls.server_name if _is_https(url) else None,
-            ) as answer:
-                not_after = getattr(answer, "peer_not_after", None)
-                if not_after is not None:
-                    self._expires[url] = expiry_of_peer(not_after)
-                return answer.status, answer.headers, _decoded(await answer.content.read(_ANSWER_BYTES_MAX))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            settings = self._settings
+            way = Way(
+                proxy,
+                await self._context(url),
+                settings.tls.server_name,
+                settings.connect_timeout,
+                settings.answer_timeout,
+            )
+            headers = {**headers, "Authorization": f"Bearer {token}"}
+            answer = await self._session.request(method, url + path, headers, data, way, body_max=_ANSWER_BYTES_MAX)
+            if answer.peer_not_after is not None:
+                self._expires[url] = expiry_of_peer(answer.peer_not_after)
+            return answer.status, answer.headers, _decoded(answer.body)
+        except (TimeoutError, OSError) as error:
             cause = await self._cause(error, url) if _is_https(url) and proxy is None else error
             reason = describe(cause, self._settings, proxy)
             await self.follow_files()  # newer ones may help
             raise _NoAnswerError(without_password(proxy)(reason)) from error
 
-    async def _context(self, url: str) -> ssl.SSLContext | bool:
+    async def _context(self, url: str) -> ssl.SSLContext | None:
         if self._tls is None or not _is_https(url):
-            return True
+            return None
         if self._tls.context is None:
             await self.follow_files()
         if self._tls.context is None:
@@ -228,9 +201,9 @@ class Connection:
     async def _cause(self, error: BaseException, url: str) -> BaseException:
         """Return why a connection ended.  A server that wants another certificate than it got ends it without a word,
         or with one that gets lost when it comes while a request is sent (TLS 1.3): so one is opened to listen."""
-        if not isinstance(error, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError) or is_of_tls(error):
+        if not isinstance(error, ConnectionError) or isinstance(error, ConnectFailedError) or is_of_tls(error):
             return error
-        if isinstance(error, aiohttp.ClientConnectorError) or self._tls is None or self._tls.context is None:
+        if self._tls is None or self._tls.context is None:
             return error
         parts = urlsplit(url)
         name = self._settings.tls.server_name or parts.hostname

@@ -3,8 +3,13 @@
 import ssl
 from typing import Final
 
-import aiohttp
-
+from agent.ship.http import (
+    ConnectFailedError,
+    ConnectTimeoutError,
+    NoHttpError,
+    ProxyRefusedError,
+    ProxyUnreachableError,
+)
 from agent.ship.proxy import shown
 from agent.ship.settings import ShipSettings
 from watchbook.units import format_duration
@@ -24,20 +29,18 @@ class ClosedAtOnceError(OSError):
 
 def is_of_tls(error: BaseException) -> bool:
     """Whether TLS failed: newer files may help at once."""
-    return isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or "SSL" in str(error)
+    return isinstance(error, ssl.SSLError) or "SSL" in str(error)
 
 
 def describe(error: BaseException, settings: ShipSettings, proxy: str | None) -> str:
     """Return why there was no answer."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _certificate(error.certificate_error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate(error)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
+    if isinstance(error, ProxyRefusedError):
         hint = "it wants a user and a password; " if error.status == 407 else ""
         return f"the proxy {shown(proxy or '')} answers {error.status} {error.message}; {hint}check 'collector.proxy'"
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return f"the proxy {shown(proxy or '')} cannot be reached: {error.os_error}; check 'collector.proxy'"
+    if isinstance(error, ProxyUnreachableError):
+        return f"the proxy {shown(proxy or '')} cannot be reached: {error}; check 'collector.proxy'"
     if isinstance(error, ClosedAtOnceError):
         step = "check" if settings.tls.cert_file else "set"
         return (
@@ -45,11 +48,15 @@ def describe(error: BaseException, settings: ShipSettings, proxy: str | None) ->
         )
     if is_of_tls(error):
         return _tls(error, settings)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
+    if isinstance(error, ConnectTimeoutError):
         return f"no connection within {format_duration(settings.connect_timeout)} ('collector.connect_timeout')"
     if isinstance(error, TimeoutError):
         return f"no answer within {format_duration(settings.answer_timeout)} ('collector.answer_timeout')"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, ConnectFailedError):
+        return f"no connection to {error}"
+    if isinstance(error, NoHttpError):
+        return f"{error}; check 'collector.url'"
+    return str(error) or type(error).__name__
 
 
 def _certificate(error: BaseException) -> str:
@@ -64,7 +71,7 @@ def _certificate(error: BaseException) -> str:
 
 
 def _tls(error: BaseException, settings: ShipSettings) -> str:
-    text = str(getattr(error, "os_error", error))
+    text = str(error)
     if any(alert in text.upper().replace(" ", "_") for alert in _REFUSED_ALERTS):
         if settings.tls.cert_file is None:
             return f"the collector asks for a certificate: set 'collector.tls.cert_file' and 'key_file' ({text})"

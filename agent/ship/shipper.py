@@ -13,9 +13,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Final, NamedTuple
 
-import aiohttp
-
 from agent.ship.connection import Connection, Outgoing
+from agent.ship.http import Session
 from agent.ship.rota import Rota
 from agent.ship.settings import ShipSettings
 from agent.ship.state import CollectorState, ShipState
@@ -54,7 +53,7 @@ class Shipper:
     def __init__(
         self,
         settings: ShipSettings,
-        session: aiohttp.ClientSession,
+        session: Session,
         journal: Journal,
         *,
         clock: Clock,

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
 from agent.heartbeat import Heartbeat, describe_agent
-from agent.ship import Journal, Shipper, ShipSettings
+from agent.ship import Journal, Session, Shipper, ShipSettings
 from agent.spool import Group, Mark, Spool
 from agent.status import read_status
 from collector.agents.records import Heartbeat as Taken
@@ -96,7 +95,7 @@ def bench() -> Bench:
     return Bench()
 
 
-async def shipper_of(session: aiohttp.ClientSession, server: AiohttpServer, bench: Bench, **settings: Any) -> Shipper:
+async def shipper_of(session: Session, server: AiohttpServer, bench: Bench, **settings: Any) -> Shipper:
     app = web.Application()
     app.router.add_post("/v1/heartbeat", bench.handle)
     url = str((await server(app)).make_url("/"))
@@ -109,7 +108,7 @@ async def shipper_of(session: aiohttp.ClientSession, server: AiohttpServer, benc
 
 
 async def test_it_is_sent_by_the_shippers_session_and_counted(aiohttp_server: AiohttpServer, bench: Bench) -> None:
-    async with aiohttp.ClientSession() as session:
+    async with Session() as session:
         shipper = await shipper_of(session, aiohttp_server, bench)
         heartbeat = Heartbeat(0.001, lambda: {"name": "web01"}, shipper.tell)
         running = asyncio.ensure_future(heartbeat.run())
@@ -128,7 +127,7 @@ async def test_it_is_sent_by_the_shippers_session_and_counted(aiohttp_server: Ai
 
 async def test_what_is_no_text_or_too_long_does_not_stop_it(aiohttp_server: AiohttpServer, bench: Bench) -> None:
     document: dict[str, Any] = {"name": "web01", "lag": {"worst_file": "/var/log/caf\udce9"}, "problems": ["a"]}
-    async with aiohttp.ClientSession() as session:
+    async with Session() as session:
         shipper = await shipper_of(session, aiohttp_server, bench)
         heartbeat = Heartbeat(30, lambda: document, shipper.tell)
         await heartbeat.say_goodbye(5)
@@ -145,7 +144,7 @@ async def test_one_that_fails_is_counted_and_a_new_token_is_taken(
 ) -> None:
     token = tmp_path / "token"
     token.write_text("old")
-    async with aiohttp.ClientSession() as session:
+    async with Session() as session:
         shipper = await shipper_of(session, aiohttp_server, bench, token=None, token_file=token)
         heartbeat = Heartbeat(30, dict, shipper.tell)
         for status in (503, 404, 401):

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from agent.journal import make_journal
-from agent.ship import Shipper, ShipSettings, make_session
+from agent.ship import Session, Shipper, ShipSettings
 from agent.spool import Backlog, Mark, Spool
 from collector.store.guard import SequenceGapError, Verdict, judge
 from tests.agent.spool.test_spool import group
@@ -139,7 +139,7 @@ class Sending:
             memory_bytes_max=1 << 20,
         )
         last_used = await self._in_worker(spool.collector)
-        async with make_session() as session:
+        async with Session() as session:
             journal = make_journal(spool, self.backlog, self._worker, self.own_events.append, lambda: 7)
             self.shipper = Shipper(self.settings, session, journal, clock=self.clock, last_used=last_used)
             try:

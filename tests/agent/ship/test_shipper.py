@@ -6,11 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import aiohttp
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
-from agent.ship import Journal, Shipper, ShipSettings
+from agent.ship import Journal, Session, Shipper, ShipSettings
 from watchbook import wire
 from watchbook.units import Seconds
 
@@ -78,7 +77,7 @@ class Bench:
         app.router.add_post("/v1/batches", handle)
         url = str((await server(app)).make_url("/"))
         values: dict[str, Any] = {"token": "t", "retry_min": Seconds(0.001), "refused_wait": Seconds(0.01), **settings}
-        async with aiohttp.ClientSession() as session:
+        async with Session() as session:
             journal = Journal(self.next, self.acknowledge, self.reject, self.renew, self.change, self.elsewhere)
             shipper = self.shipper = Shipper(ShipSettings(url=url, **values), session, journal, clock=lambda: 0)
             self.started.set()
