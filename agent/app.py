@@ -72,6 +72,7 @@ async def run_agent(
     _allow_open_files()
     loop = asyncio.get_running_loop()
     plan = make_plan(settings, profiles)
+    del profiles  # most of them are not used; a reload reads them again
     async with AsyncExitStack() as stack:
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="spool"))
         spool, salvaged = await loop.run_in_executor(

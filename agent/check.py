@@ -9,8 +9,8 @@ from agent.config import AgentSettings
 from agent.filecheck import check_files, matched_files
 from agent.finding import Finding
 from agent.hostcheck import check_clock, check_limits, check_metrics, check_state, check_user
-from agent.listen import try_addresses
 from agent.listen.checks import check_hooks_listener, check_received
+from agent.listen.syslog.trial import try_addresses
 from agent.ship import Connection, Session
 from agent.status import listening_now
 from watchbook.clock import Clock, now_us

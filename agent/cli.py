@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import sys
+from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,18 @@ def run(path: Path) -> None:
     SIGHUP reads the configuration and its profiles again; one with mistakes changes nothing.
     """
     from agent.app import run_agent
-    from watchbook.daemon import run_daemon
+    from watchbook.daemon import Stop, run_daemon
     from watchbook.logs import configure_logs
 
-    settings, profiles = load_settings(path)
+    loaded = [load_settings(path)]
+    settings = loaded[0][0]
     configure_logs(settings.log_level)
+
+    def start(stop: Stop) -> Awaitable[None]:
+        return run_agent(*loaded.pop(), stop, path=path)  # not held on to: all profiles are in it
+
     try:
-        code = run_daemon(
-            lambda stop: run_agent(settings, profiles, stop, path=path), settings.drain_timeout, heeds_hangup=True
-        )
+        code = run_daemon(start, settings.drain_timeout, heeds_hangup=True)
     except (NewerDatabaseError, FolderInUseError, FolderUnusableError, SpoolDamagedError, sqlite3.Error) as error:
         click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
         sys.exit(EX_DATA)

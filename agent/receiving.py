@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agent.config import AgentSettings
-from agent.listen import Hook, HookSettings, Inlet, Listener, make_listener
+from agent.listen import HookSettings, Inlet, Listener, make_listener
 from watchbook.logs import get_logger
 
 log = get_logger("agent")
@@ -49,6 +49,7 @@ class Receiving:
         return make_listener(name, source, self._inlet, marks.get(name))
 
     def _hook_server(self, settings: AgentSettings) -> Listener:
+        from agent.listen.hook import Hook
         from agent.listen.hook_server import HookServer  # brings aiohttp's server
 
         hooks = [each.listener for each in self._running.values() if isinstance(each.listener, Hook)]

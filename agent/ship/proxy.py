@@ -1,6 +1,5 @@
 """Which proxy a request goes through, and how its address is shown."""
 
-import urllib.request
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -11,6 +10,8 @@ def proxy_for(proxy: str | None, url: str) -> str | None:
     """Return the proxy's address for a URL, None for a direct way.  Reads the environment when the setting says so."""
     if proxy != ENVIRONMENT:
         return proxy
+    import urllib.request  # 1 MB, and only the few that ask for this need it
+
     parts = urlsplit(url)
     if urllib.request.proxy_bypass(parts.netloc):
         return None

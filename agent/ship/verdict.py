@@ -3,7 +3,6 @@
 import random
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -99,6 +98,8 @@ def retry_after(headers: Mapping[str, str], now: int) -> float | None:
 
 
 def _http_date(text: str) -> int | None:
+    from email.utils import parsedate_to_datetime  # half a megabyte, and hardly any answer has a date to read
+
     try:
         moment: datetime = parsedate_to_datetime(text)
         return None if moment.tzinfo is None else int((moment - EPOCH).total_seconds()) * SECOND_US

@@ -18,7 +18,6 @@ import fcntl
 import json
 import os
 import sqlite3
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,7 +151,7 @@ class Spool:
         self._connection.executescript(_LATER)
         execute("PRAGMA foreign_keys = ON")
         execute(_READ_OF_LOST)
-        execute("INSERT OR IGNORE INTO meta VALUES ('stream', ?)", (uuid.uuid4().hex,))
+        execute("INSERT OR IGNORE INTO meta VALUES ('stream', ?)", (os.urandom(16).hex(),))
         execute("INSERT OR IGNORE INTO meta VALUES ('first_start', ?)", (process_start,))
         (self.first_start,) = execute("SELECT value FROM meta WHERE key = 'first_start'").fetchone()
         (self.stream,) = execute("SELECT value FROM meta WHERE key = 'stream'").fetchone()
@@ -319,7 +318,7 @@ class Spool:
     def renew_stream(self, acknowledged: Mark) -> Mark:
         """Begin a new stream and number what is unsent in it from 1; return the place of its last batch."""
         execute = self._connection.execute
-        stream = uuid.uuid4().hex
+        stream = os.urandom(16).hex()
         with self._transaction():
             freed = self._drop(acknowledged)
             # Sequences have no holes.  Negative in between: the numbers of the old and the new order overlap.

@@ -9,10 +9,10 @@
 
 Syslog has no acknowledgement: what a sender has handed over is lost when this process is killed before the lines are in
 the spool.  That is at most what the inlet and the kernel's buffers hold.
+
+The listener is not imported here: a host that receives no syslog does without it.
 """
 
-from agent.listen.syslog.listener import SyslogListener
 from agent.listen.syslog.settings import SyslogSettings
-from agent.listen.syslog.trial import try_addresses
 
-__all__ = ["SyslogListener", "SyslogSettings", "try_addresses"]
+__all__ = ["SyslogSettings"]

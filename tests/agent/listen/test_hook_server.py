@@ -18,7 +18,8 @@ import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
-from agent.listen import Hook, HookSettings, HooksSettings
+from agent.listen import HookSettings, HooksSettings
+from agent.listen.hook import Hook
 from agent.listen.hook_server import HookServer
 from agent.listen.hook_settings import TlsSettings
 from tests.agent.listen.arrivals import Taker, taking

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from agent.listen import Inlet
-from agent.listen.syslog import SyslogListener, SyslogSettings
+from agent.listen.syslog import SyslogSettings
 from agent.listen.syslog.address import parse_address
+from agent.listen.syslog.listener import SyslogListener
 from agent.listen.syslog.sockets import CannotListenError, open_address
 from agent.records import Chunk
 from tests.stand import free_port
