@@ -73,12 +73,12 @@ def pipe(
     source = InputSettings(name=name, profile=profile)
     settings, known = _without_file(url, token_file, source) if url else _from_file(path, token_file, source)
     folder = (state or settings.state) / f"pipe-{name}"
-    settings = replace(settings, state=folder)
+    settings = replace(settings, state=folder, log_level="warning")
     if profiles is not None:
         known |= load_profiles(profiles)
     if profile not in known:
         raise click.UsageError(f"there is no profile {profile!r}; known here: {', '.join(sorted(known))}")
-    configure_logs("warning")
+    configure_logs(settings.log_level)
     fd = None if flush else sys.stdin.fileno()
     try:
         outcome = run_pipe(settings, known, fd=fd, drain=drain, shows_progress=sys.stderr.isatty())

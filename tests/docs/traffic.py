@@ -93,8 +93,8 @@ def _use(stand: Stand) -> None:
     assert _request(stand, "/v1/export", stand.token).startswith("timestamp,user,")
     _be_told_of_a_gap(stand)
     # They come with the next answers, or half a second later.
-    read = "watchbook_query_blocks_read_total{"
-    wait_for("the workers' metrics", lambda: read in exposition_of(stand), 30, stand.evidence)
+    told = ("watchbook_query_blocks_read_total{", "watchbook_query_refused_total{")
+    wait_for("the workers' metrics", lambda: all(each in exposition_of(stand) for each in told), 30, stand.evidence)
     wait_for("the agent", lambda: stand.agent_status().get("running"), 30, stand.evidence)
     os.kill(stand.agent.pid, signal.SIGHUP)
     reloaded = 'watchbook_agent_reloads_total{result="succeeded"} 1'
