@@ -155,7 +155,9 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
 
         def describe() -> Any:
             said = status()
-            return describe_agent(said, settings.host, frame.began, lambda: read_status(settings.state, clock(), said))
+            behind = [track for track in list(tailer.tracks.values()) if track.size > track.offset and track.is_read]
+            report = partial(read_status, settings.state, clock(), said, behind)
+            return describe_agent(said, settings.host, frame.began, report)
 
         heartbeat = Heartbeat(settings.heartbeat_interval, describe, shipper.tell)
         await frame.serve_metrics(settings, status, partial(metrics_server, settings.metrics, frame))

@@ -34,7 +34,8 @@ def status_of(
     now, tailer, errors = frame.clock(), frame.tailer, {}
     if tailer is not None:
         errors = dict(tailer.errors)
-        frame.health.note([track for track in list(tailer.tracks.values()) if track.is_read], errors, now)
+        behind = [track for track in list(tailer.tracks.values()) if track.size > track.offset and track.is_read]
+        frame.health.note(behind, errors, now)
     return {
         "version": __version__,
         "pid": os.getpid(),

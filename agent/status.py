@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,11 +63,14 @@ def summary(ship: Mapping[str, Any], unsent: int, paused: str | None) -> str:
     return ", ".join(words)
 
 
-def read_status(folder: Path, now_us: int, live: dict[str, Any] | None = None) -> dict[str, Any]:
+def read_status(
+    folder: Path, now_us: int, live: dict[str, Any] | None = None, tracks: Sequence[Track] | None = None
+) -> dict[str, Any]:
     """Return everything that is known of the agent of a state folder, running or not.
 
-    ``live`` is what the running agent says, where it asks itself; else what it last wrote.  ``problems`` is empty when
-    all is well.  Raises sqlite3.Error when the spool cannot be read.
+    ``live`` is what the running agent says, where it asks itself, and ``tracks`` those that the report is to be about;
+    else it is what it last wrote, and all that are stored.  ``problems`` is empty when all is well.  Raises
+    sqlite3.Error when the spool cannot be read.
     """
     live = _live_status(folder) if live is None else live
     report: dict[str, Any] = {"running": _is_running(live, now_us), "agent": live, "files": [], "problems": []}
@@ -75,7 +78,7 @@ def read_status(folder: Path, now_us: int, live: dict[str, Any] | None = None) -
     if not report["running"]:
         problems.append(_why_not_running(live, now_us))
     if spool_exists(folder):
-        _add_spool(report, folder, now_us)
+        _add_spool(report, folder, now_us, tracks)
     else:
         problems.append(f"there is no spool in {folder}: the agent was never started with this configuration")
     ship = live.get("ship", {})
@@ -141,8 +144,8 @@ def _why_not_running(live: Mapping[str, Any], now_us: int) -> str:
     )
 
 
-def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
-    view = look_into(folder)
+def _add_spool(report: dict[str, Any], folder: Path, now_us: int, tracks: Sequence[Track] | None) -> None:
+    view = look_into(folder, with_positions=tracks is None)
     report["spool"] = {
         "stream": view.stream,
         "batches": view.batches,
@@ -153,7 +156,7 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int) -> None:
         "rejected": view.rejected,
     }
     report["counters"] = view.counters
-    tracks = [decode_track(document) for document in view.positions]
+    tracks = [decode_track(document) for document in view.positions] if tracks is None else tracks
     files = [track for track in tracks if track.is_read]
     report["files"] = [_file(track, view.acknowledged.get(track.id, track.offset)) for track in files]
     for aside in asides(folder):

@@ -25,9 +25,10 @@ class SpoolView(NamedTuple):
     acknowledged: dict[int, int]
 
 
-def look_into(folder: Path) -> SpoolView:
+def look_into(folder: Path, *, with_positions: bool = True) -> SpoolView:
     """Return what is in a folder's spool while its agent may be running; raises sqlite3.Error when there is none.
 
+    Without ``positions`` unless asked for: with thousands of files that is most of the work.
     ``acknowledged``: by id of a position that unsent batches hold lines of, the offset up to which the collector has
     all.
     """
@@ -45,7 +46,9 @@ def look_into(folder: Path) -> SpoolView:
         if stream is None:
             raise sqlite3.OperationalError("it is just being made; ask again")
         rejected = execute("SELECT count(*) FROM rejected").fetchone()[0]
-        positions = [row[0] for row in execute("SELECT document FROM position ORDER BY id")]
+        positions: list[bytes] = []
+        if with_positions:
+            positions = [row[0] for row in execute("SELECT document FROM position ORDER BY id")]
         acknowledged: dict[int, int] = {}
         if execute("SELECT 1 FROM sqlite_master WHERE name = 'reach'").fetchone():
             for (offsets,) in execute(_REACH):

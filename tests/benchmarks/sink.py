@@ -40,10 +40,10 @@ class Sink:
                 if head.startswith(b"GET /count"):
                     answer = _answer(b'{"events":%d}' % self._events)
                 elif upstream is None:
-                    answer = _answer(b'{"duplicate":false,"sequence":1,"events":1}')
+                    answer = _answer(b'{"duplicate":false,"sequence":1,"events":1,"enrolled":false}')
                 else:
                     answer = await _ask(*upstream, head + body)
-                if head.startswith(b"POST") and answer.startswith(b"HTTP/1.1 200"):
+                if head.startswith(b"POST /v1/batches") and answer.startswith(b"HTTP/1.1 200"):
                     self._acknowledged(body)
                 writer.write(answer)
                 await writer.drain()
