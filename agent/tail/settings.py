@@ -20,7 +20,7 @@ class TailSettings:
     )
     rescan_cpu_max: float = setting(
         "Most of a core that looking at files at rest may take; with very many of them it is done more rarely.",
-        0.002,
+        0.001,
         check=positive,
     )
     chunk_bytes: Bytes = setting("How much of a file is read in one go.", Bytes(256 << 10), check=positive)
