@@ -16,7 +16,7 @@ from agent.heartbeat import Heartbeat, describe_agent
 from agent.journal import make_journal, salvage_event
 from agent.listen import Inlet, Listener
 from agent.profile import Definition
-from agent.pump import Pump
+from agent.pump import Pump, Route
 from agent.receiving import Receiving
 from agent.reload import Reloads
 from agent.reporting import keep_status, metrics_server, status_of
@@ -111,37 +111,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
     set_log_level(settings.log_level)
     stored = await loop.run_in_executor(worker, _stored, spool)
     redactor.counts.update(frame.redacted)
-    tailer = frame.tailer = Tailer(
-        settings.input_files(),
-        settings.tail,
-        clock=clock,
-        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
-        since_us=frame.since_us if stored.started else spool.first_start,
-        documents=stored.positions,
-        started=stored.started,
-        after=frame.tailer,
-    )
-    waker = Waker(settings.tail, tailer.folders)
-    frame.inlet.rewire(waker.wake, settings.listen.bytes_max)
-    backlog = Backlog(
-        lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
-        last_stored=stored.last,
-        acknowledged=stored.acknowledged,
-        memory_bytes_max=settings.spool.memory_bytes_max,
-    )
-    pump = Pump(
-        tailer=tailer,
-        waker=waker,
-        inlet=frame.inlet,
-        routes=routes,
-        builder=Builder(settings.batch),
-        spool=spool,
-        backlog=backlog,
-        worker=worker,
-        tail=settings.tail,
-        spool_bytes_max=settings.spool.bytes_max,
-        clock=clock,
-    )
+    tailer, waker, backlog, pump = _reading(settings, routes, stored, frame)
     if frame.salvaged is not None:
         pump.add_event(salvage_event(frame.salvaged))
         frame.salvaged = None
@@ -220,6 +190,52 @@ class _Stored(NamedTuple):
 def _stored(spool: Spool) -> _Stored:
     positions, started, last = spool.positions(), spool.started(), spool.last_sequence()
     return _Stored(positions, started, last, spool.acknowledged(), spool.marks(), spool.collector())
+
+
+class _Reading(NamedTuple):
+    """What brings lines into the spool, and out of it again."""
+
+    tailer: Tailer
+    waker: Waker
+    backlog: Backlog
+    pump: Pump
+
+
+def _reading(settings: AgentSettings, routes: Mapping[str, Route], stored: _Stored, frame: Frame) -> _Reading:
+    loop = asyncio.get_running_loop()
+    spool, worker, clock = frame.spool, frame.worker, frame.clock
+    tailer = frame.tailer = Tailer(
+        settings.input_files(),
+        settings.tail,
+        clock=clock,
+        # A pattern added to a running set begins with this start, the first patterns with the first start of all.
+        since_us=frame.since_us if stored.started else spool.first_start,
+        documents=stored.positions,
+        started=stored.started,
+        after=frame.tailer,
+    )
+    waker = Waker(settings.tail, tailer.folders)
+    frame.inlet.rewire(waker.wake, settings.listen.bytes_max)
+    backlog = Backlog(
+        lambda after, limit: loop.run_in_executor(worker, spool.after, after, limit),
+        last_stored=stored.last,
+        acknowledged=stored.acknowledged,
+        memory_bytes_max=settings.spool.memory_bytes_max,
+    )
+    pump = Pump(
+        tailer=tailer,
+        waker=waker,
+        inlet=frame.inlet,
+        routes=routes,
+        builder=Builder(settings.batch),
+        spool=spool,
+        backlog=backlog,
+        worker=worker,
+        tail=settings.tail,
+        spool_bytes_max=settings.spool.bytes_max,
+        clock=clock,
+    )
+    return _Reading(tailer, waker, backlog, pump)
 
 
 async def _end_at_reload(reloads: Reloads, running: AgentSettings, turn: Turn) -> tuple[Plan, int]:

@@ -63,9 +63,7 @@ class WireError(ValueError):
         self, message: str, *, index: int | None = None, field: str | None = None, too_large: bool = False
     ) -> None:
         super().__init__(message)
-        self.index = index
-        self.field = field
-        self.too_large = too_large
+        self.index, self.field, self.too_large = index, field, too_large
 
 
 def encode_batch(n: int, columns: Mapping[str, Column]) -> bytes:
