@@ -100,10 +100,7 @@ async def run_agent(
 
 
 async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Guest | None) -> tuple[Plan, int] | None:
-    """Run with one configuration; return the one that follows, None when the agent is to end.
-
-    ``before`` are the settings that it takes the place of.
-    """
+    """Run with one configuration, in place of the one ``before``; return what follows, None when the agent is to end."""
     settings, routes, redactor = plan
     loop = asyncio.get_running_loop()
     worker, spool, clock, turn = frame.worker, frame.spool, frame.clock, Turn(frame.stop)
@@ -112,9 +109,6 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
     stored = await loop.run_in_executor(worker, _stored, spool)
     redactor.counts.update(frame.redacted)
     tailer, waker, backlog, pump = _reading(settings, routes, stored, frame)
-    if frame.salvaged is not None:
-        pump.add_event(salvage_event(frame.salvaged))
-        frame.salvaged = None
     async with Session() as session:
         journal = make_journal(spool, backlog, worker, pump.add_event, clock)
         shipper = Shipper(settings.collector, session, journal, clock=clock, last_used=stored.collector)
@@ -133,7 +127,6 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
         await frame.serve_metrics(settings, status, partial(metrics_server, settings.metrics, frame))
         parts = {"pump": pump.steps.busy_s, "spool worker": Answers(worker).busy_s}
         settle_memory()
-
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 waker.run(),
@@ -235,6 +228,9 @@ def _reading(settings: AgentSettings, routes: Mapping[str, Route], stored: _Stor
         spool_bytes_max=settings.spool.bytes_max,
         clock=clock,
     )
+    if frame.salvaged is not None:
+        pump.add_event(salvage_event(frame.salvaged))
+        frame.salvaged = None
     return _Reading(tailer, waker, backlog, pump)
 
 
