@@ -100,7 +100,7 @@ async def run_agent(
 
 
 async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Guest | None) -> tuple[Plan, int] | None:
-    """Run with one configuration, in place of the one ``before``; return what follows, None when the agent is to end."""
+    """Run with one configuration, in place of ``before``; return what follows, None when the agent is to end."""
     settings, routes, redactor = plan
     loop = asyncio.get_running_loop()
     worker, spool, clock, turn = frame.worker, frame.spool, frame.clock, Turn(frame.stop)
