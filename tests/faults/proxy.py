@@ -75,7 +75,7 @@ class Proxy:
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         """Forward one request, or do something else to it."""
         body = request.rfile.read(int(request.headers["Content-Length"]))
-        fault = self._choose()
+        fault = self._choose(request.connection)
         if fault == "":
             self._reply(request, self._forward(request, body))
         elif fault in ("500", "401"):
@@ -94,15 +94,18 @@ class Proxy:
                 request.wfile.write(head + answer.body[: len(answer.body) // 2])
             _reset(request)
 
-    def _choose(self) -> str:
-        """Return the fault that the next request meets, "" for none."""
+    def _choose(self, sender: socket.socket) -> str:
+        """Return the fault that the next request meets, "" for none.
+
+        A request whose sender was killed meanwhile binds nobody to a Retry-After: nobody hears of it.
+        """
         with self._lock:
             self.early += time.monotonic() < self._not_before
             self._not_before = 0.0
             if not self.is_faulty or self._draw.random() > _SHARE:
                 return ""
             fault = self._draw.choice(FAULTS)
-            if fault == "429":
+            if fault == "429" and _is_there(sender):
                 self._not_before = time.monotonic() + _RETRY_AFTER_S
             self.happened[fault] += 1
             return fault
@@ -137,6 +140,16 @@ class Proxy:
             request.send_header("Content-Length", str(len(answer.body)))
             request.end_headers()
             request.wfile.write(answer.body)
+
+
+def _is_there(sender: socket.socket) -> bool:
+    """Return whether the other end still listens."""
+    try:
+        return sender.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def _reset(request: BaseHTTPRequestHandler) -> None:
