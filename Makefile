@@ -53,6 +53,10 @@ bench: $(INSTALLED)  ## measure latency, CPU and memory (ARGS="--quick")
 bench-store: $(INSTALLED)  ## measure the store: ingest, bytes, queries (EVENTS=1000000 for fewer than ten million)
 	@$(BIN)/python -m tests.benchmarks.store $(if $(EVENTS),--events $(EVENTS)) $(ARGS)
 
+.PHONY: bench-rules
+bench-rules: $(INSTALLED)  ## measure what many rules cost (ARGS="--events 100000")
+	@$(BIN)/python -m tests.benchmarks.rules $(ARGS)
+
 .PHONY: faults
 faults: $(INSTALLED)  ## kill, rotate and cut off real processes; compare line by line
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -47,7 +47,7 @@ class RuleCounters:
     resolved: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class RuleState:
     """What is remembered for one rule.  ``events`` is how many events its windows hold."""
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.counting import RuleCounters, RuleState
+from collector.detect.finder import Finder
 from collector.detect.group import Terms
-from collector.detect.matcher import Matcher
 from collector.detect.rule import RuleSet
 from collector.detect.settings import DetectSettings
 from collector.detect.view import BatchView
@@ -35,7 +35,18 @@ class Engine:
             )
             for rule in ruleset.rules
         ]
-        self._plan = _plan(self._states)
+        matchers = list(dict.fromkeys(matcher for state in self._states for matcher in state.rule.matchers))
+        numbers = {matcher: number for number, matcher in enumerate(matchers)}
+        self._finder = Finder(matchers)
+        #: The numbers of the matchers of each rule, and the places of the rules that use each matcher.
+        self._numbers = [tuple(map(numbers.__getitem__, state.rule.matchers)) for state in self._states]
+        self._users: list[list[int]] = [[] for _ in matchers]
+        for place, used in enumerate(self._numbers):
+            for number in used:
+                self._users[number].append(place)
+        self._state_events = 0
+        #: The rules that may have something to say, in the order in which they were found to.
+        self._touched: dict[RuleState, None] = {}
         #: How far back from the receipt of the last block, in event time, a replay must begin.
         self.replay_span_us = max((_memory_us(state.terms) for state in self._states), default=0) + TICK_EVERY_MAX_US
         self.blocks = 0
@@ -49,7 +60,7 @@ class Engine:
     @property
     def state_events(self) -> int:
         """How many events the windows of all rules hold."""
-        return sum(state.events for state in self._states)
+        return self._state_events
 
     @property
     def state_groups(self) -> int:
@@ -59,7 +70,7 @@ class Engine:
     @property
     def unsaid(self) -> int:
         """How many alerts changed since :meth:`changes` was asked last."""
-        return sum(state.unsaid for state in self._states)
+        return sum(state.unsaid for state in self._touched)
 
     def process(self, block: DecodedBlock) -> list[AlertChange]:
         """Return what a block changes; nothing for a block that was read before (an event counts once)."""
@@ -72,7 +83,9 @@ class Engine:
 
     def changes(self) -> list[AlertChange]:
         """Return what changed since the last call: of several changes of one alert, what they come to."""
-        return [change for state in self._states for change in state.changes()]
+        changes = [change for state in self._touched for change in state.changes()]
+        self._touched.clear()
+        return changes
 
     def replay(self, block: DecodedBlock) -> None:
         """Remember a block that was processed before a restart.  In order of arrival, before :meth:`restore`.
@@ -104,6 +117,9 @@ class Engine:
         """
         for state in self._states:
             state.tick(now_us)
+            if state.unsaid:
+                self._touched[state] = None
+        self._state_events = sum(state.events for state in self._states)
         return self.changes()
 
     def _read(self, block: DecodedBlock, *, replay: bool) -> None:
@@ -114,16 +130,23 @@ class Engine:
         self.blocks += 1
         self.events += batch.n
         view = BatchView(batch)
-        found: dict[int, Sequence[int]] = {}
-        for state, matchers in self._plan:
-            indices = _matches(view, matchers, found)
-            if indices:
-                state.count(info, view, indices, replay=replay)
+        found = self._finder.find(view)
+        places = {place for number in found for place in self._users[number]}
+        for place in sorted(places):
+            state, numbers = self._states[place], self._numbers[place]
+            before = state.events
+            state.count(info, view, _together(found, numbers), replay=replay)
+            self._state_events += state.events - before
+            self._touched[state] = None
         self._keep_limit()
 
     def _keep_limit(self) -> None:
-        while self.state_events > self._events_max:
-            max(self._states, key=lambda state: state.events).evict()
+        while self._state_events > self._events_max:
+            largest = max(self._states, key=lambda state: state.events)
+            before = largest.events
+            largest.evict()
+            self._state_events += largest.events - before
+            self._touched[largest] = None
 
 
 def _memory_us(terms: Terms) -> int:
@@ -136,25 +159,7 @@ def _memory_us(terms: Terms) -> int:
     return alive if terms.threshold == 1 else alive + terms.span + terms.lateness
 
 
-_Plan = list[tuple[RuleState, tuple[tuple[int, Matcher], ...]]]
-
-
-def _plan(states: Sequence[RuleState]) -> _Plan:
-    """Return each rule with its matchers, numbered so that one that several rules share is asked once a block."""
-    numbers: dict[int, int] = {}
-    return [
-        (state, tuple((numbers.setdefault(id(matcher), len(numbers)), matcher) for matcher in state.rule.matchers))
-        for state in states
-    ]
-
-
-def _matches(
-    view: BatchView, matchers: Sequence[tuple[int, Matcher]], found: dict[int, Sequence[int]]
-) -> Sequence[int]:
-    """Return the indices that any of the matchers finds, each once, ascending."""
-    for number, matcher in matchers:
-        if number not in found:
-            found[number] = matcher(view)
-    if len(matchers) == 1:
-        return found[matchers[0][0]]
-    return sorted(set().union(*(found[number] for number, _ in matchers)))
+def _together(found: Mapping[int, Sequence[int]], numbers: Sequence[int]) -> Sequence[int]:
+    """Return the indices that any of some matchers found, each once, ascending."""
+    parts = [found[number] for number in numbers if number in found]
+    return parts[0] if len(parts) == 1 else sorted(set().union(*parts))

@@ -32,6 +32,10 @@ class Matcher:
             return indices_of(possible, view.n)
         return self._predicate(view, indices_of(possible, view.n))
 
+    def among(self, view: BatchView, indices: Sequence[int]) -> list[int]:
+        """Return those of some indices whose events match."""
+        return self._predicate(view, indices)
+
 
 def generate_predicate(expression: Expression) -> Predicate:
     """Return a function that keeps those of some indices for which the expression holds.

@@ -88,6 +88,10 @@ class BatchView:
 
     def decoder(self, name: str) -> Callable[[int], Any]:
         """Return a function that gives the decoded object of one event, or None."""
+        objects = self._objects.get(name)
+        if objects is not None:
+            codes = self._coded[name].codes()  # type: ignore[union-attr]
+            return lambda index: objects[codes[index]]
         column, decoded = self.values(name), self._decoded.setdefault(name, {})
 
         def decode(index: int) -> Any:
@@ -97,6 +101,23 @@ class BatchView:
             return decoded[index]
 
         return decode
+
+    def all_decoded(self, name: str) -> Sequence[Any]:
+        """Return the decoded objects of all events, None where an event has none."""
+        column = self.batch.columns.get(name)
+        assert not isinstance(column, str)
+        if column is None:
+            return [None] * self.n
+        coded = self.coded(name)
+        if coded is not None:
+            objects = self.objects(name)
+            return [objects[code] for code in coded.codes()]
+        decoded = self._decoded.setdefault(name, {})
+        if len(decoded) < self.n:
+            there = [index for index, value in enumerate(column) if value is not None]
+            decoded.update(dict.fromkeys(range(self.n)))
+            decoded.update(zip(there, _decoded_all([column[index] for index in there]), strict=True))
+        return [decoded[index] for index in range(self.n)]
 
     def decoded(self, name: str) -> int:
         """Return how many objects of a column were decoded."""

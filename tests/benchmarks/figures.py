@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One measured figure.  ``goal``: the most it should be, None where there is none; ``calibration_s``: CPU seconds
-    of the fixed loop at that time, for figures in CPU seconds."""
+    """One measured figure.  ``goal``: the most it should be (``is_least``: the least), None where there is none;
+    ``calibration_s``: CPU seconds of the fixed loop at that time, for figures that depend on the processor."""
 
     name: str
     value: float
@@ -14,11 +14,14 @@ class Figure(NamedTuple):
     goal: float | None = None
     calibration_s: float | None = None
     note: str = ""
+    is_least: bool = False
 
     @property
     def row(self) -> tuple[str, ...]:
         """Its cells."""
-        met = "" if self.goal is None else ("yes" if self.value <= self.goal else "NO")
+        met = ""
+        if self.goal is not None:
+            met = "yes" if (self.value >= self.goal if self.is_least else self.value <= self.goal) else "NO"
         calibration = "" if self.calibration_s is None else f"{self.calibration_s:.3f}"
         return self.name, _number(self.value), self.unit, _number(self.goal), met, calibration, self.note
 

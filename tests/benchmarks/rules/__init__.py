@@ -1,0 +1,1 @@
+"""``make bench-rules``: what many rules cost, with rules and events made up in the style of the community's."""
