@@ -216,24 +216,29 @@ class Watch:
 
     def _rebuild(self) -> None:
         self._mark = mark = self._alerts.watermark()
+        replayed_from = 0
         if mark is not None:
-            for info in self._blocks_before(mark):
+            replayed_from = self._replay_from(mark)
+            for info in self._blocks_before(mark, replayed_from):
                 block = self._read(info)
                 if block is not None:
                     self._engine.replay(block)
             self.read_up_to = mark.number
-        self._unwritten = (self._engine.restore(self._alerts.open_alerts()), mark)
+        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from), mark)
         self._write()
 
-    def _blocks_before(self, mark: Watermark) -> Iterator[BlockInfo]:
-        """Yield the blocks that the rules' windows at the mark may hold, in order of arrival.
+    def _replay_from(self, mark: Watermark) -> int:
+        """Return the time from which on events may still matter to the rules' windows.
 
         Windows slide on event time: they are counted back from the newest event at the mark, which may be long past
         when old logs were read in.
         """
         newest = self._source.arrived_after(mark.number - EVENTS_MAX, EVENTS_MAX)
         times = [info.tmax for info in newest if info.number <= mark.number]
-        time_from = min([*times, mark.received]) - self._engine.replay_span_us
+        return min([*times, mark.received]) - self._engine.replay_span_us
+
+    def _blocks_before(self, mark: Watermark, time_from: int) -> Iterator[BlockInfo]:
+        """Yield the blocks up to the mark that have events from a time on, in order of arrival."""
         for segment in self._source.segments():
             if segment.tmax >= time_from:
                 last = min(mark.number, segment.first_number + segment.rows - 1)

@@ -6,20 +6,31 @@ agent that was cut off delivers its backlog in order, and an attack in it must n
 """
 
 import hashlib
+import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 
 from collector.block import BlockInfo
+from collector.detect.condition import OF_NUMBERS, TEMPORAL
 from collector.detect.fields import resolve, split_object
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
 from collector.detect.rule import Rule
+from collector.detect.values import number_of
 from collector.detect.view import BatchView
+from collector.detect.windowed import WindowGroup
 from collector.finding import AlertChange, AlertState, GroupValue
 from watchbook.event import event_id
+
+#: What each matcher of a rule found, by its place in the rule: indices, ascending.
+Found = Mapping[int, Sequence[int]]
+Key = tuple[GroupValue, ...]
+Place = tuple[str, tuple[str, tuple[str, ...]] | None]
 
 _ALERT_ID_BYTES: Final = 16
 #: Larger integers cannot be written by every JSON encoder.
@@ -33,6 +44,8 @@ class RuleCounters:
     matched: int = 0
     #: Not counted: a field to group by was missing.
     missing_group: int = 0
+    #: Not counted: the field whose values the rule counts was missing, or was no number where one is needed.
+    missing_value: int = 0
     #: Counted among the late events of its stream, because newer events of its group were there already.
     late: int = 0
     #: Not counted: late even among those.
@@ -59,22 +72,26 @@ class RuleState:
     def __post_init__(self) -> None:
         self._groups: OrderedDict[tuple[str, tuple[GroupValue, ...]], Group] = OrderedDict()
         self._journal: list[Episode] = []
-        self._places = [(name, split_object(name)) for name in self.rule.group_by]
+        self._kind = Group if self.terms.condition.threshold is not None else WindowGroup
+        matchers = range(len(self.rule.matchers))
+        self._apart = self.terms.condition.kind in TEMPORAL or bool(self.rule.group_fields)
+        self._fields = [_places(self.rule.fields_of(matcher)) for matcher in matchers]
+        self._value_fields = _places(self.terms.condition.fields)
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def count(self, info: BlockInfo, view: BatchView, indices: Sequence[int], *, replay: bool) -> None:
-        """Count the matching events of a block, or only remember them in a replay."""
+    def count(self, info: BlockInfo, view: BatchView, found: Found, *, replay: bool) -> None:
+        """Count the matching events of a block, or only remember them in a replay.
+
+        ``found`` are the events that each of the rule's matchers found, by the matcher's place in the rule.
+        """
         counters, skip = self.counters, self.rule.missing == "skip"
-        columns = [self._group_values(view, name, place, indices) for name, place in self._places]
-        keys = list(zip(*columns, strict=True)) if columns else [()] * len(indices)
         times = view.batch.times
         lateness = self.terms.lateness
         latest = info.received + lateness
         stem = event_id(info.stream, info.sequence, 0).removesuffix("0")
-        counters.matched += len(indices)
-        for index, key in zip(indices, keys, strict=True):
+        for index, key, value in self._entries(view, found):
             if skip and None in key:
                 counters.missing_group += 1
                 continue
@@ -89,15 +106,50 @@ class RuleState:
                 if time < group.newest - lateness:
                     counters.too_late += 1
                     continue
-            self._put(group, time, stem + str(index), info.received, replay=replay)
+            before = len(group.times)
+            if replay:
+                group.rebuild(time, stem + str(index), info.received, self.terms, value)
+            else:
+                counters.window_overflow += group.add(
+                    time, stem + str(index), info.received, self.terms, self._journal, value
+                )
+            self.events += len(group.times) - before
 
-    def _put(self, group: Group, time: int, event: str, received: int, *, replay: bool) -> None:
-        before = len(group.times)
-        if replay:
-            group.rebuild(time, event, received, self.terms)
-        else:
-            self.counters.window_overflow += group.add(time, event, received, self.terms, self._journal)
-        self.events += len(group.times) - before
+    def _entries(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, Any]]:
+        """Return each match: the index of its event, its group and its value, in order of the events."""
+        if self._apart:
+            return self._entries_by_rule(view, found)
+        indices = _together(found)
+        self.counters.matched += len(indices)
+        keys = _keys(view, self._fields[0], indices)
+        if not self._value_fields:
+            return zip(indices, keys, repeat(None))
+        return self._with_values(view, indices, keys)
+
+    def _with_values(
+        self, view: BatchView, indices: Sequence[int], keys: Sequence[Key]
+    ) -> Iterator[tuple[int, Key, Any]]:
+        """Yield the matches that have a value, count those that have none."""
+        wants_numbers = self.terms.condition.kind in OF_NUMBERS
+        for index, key, values in zip(indices, keys, _keys(view, self._value_fields, indices), strict=True):
+            value: Any = values if len(values) > 1 else values[0]
+            if wants_numbers:
+                value = number_of(value)
+                if value is not None and ((value < 0 and self.terms.condition.only_grows) or not math.isfinite(value)):
+                    value = None
+            if value is None or (values and None in values):
+                self.counters.missing_value += 1
+            else:
+                yield index, key, value
+
+    def _entries_by_rule(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, int]]:
+        """Return the matches with the set of the rules they are matches of."""
+        rules: dict[tuple[int, Key], int] = {}
+        for matcher, indices in found.items():
+            for match in zip(indices, _keys(view, self._fields[matcher], indices), strict=True):
+                rules[match] = rules.get(match, 0) | 1 << matcher
+        self.counters.matched += len(rules)
+        return [(index, key, rules[index, key]) for index, key in sorted(rules, key=itemgetter(0))]
 
     def tick(self, now_us: int) -> None:
         """Close the alerts of groups that were quiet long enough, and forget those groups."""
@@ -134,9 +186,11 @@ class RuleState:
         group.restore(episode, alert.received, self.terms)
         return True
 
-    def order_groups(self) -> None:
+    def resume(self, replayed_from: int) -> None:
         """Put the groups in the order in which they were last received (alerts were restored in any order)."""
         self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
+        for group in self._groups.values():
+            group.resume(replayed_from, self.terms)
 
     @property
     def unsaid(self) -> int:
@@ -187,7 +241,7 @@ class RuleState:
         place = (track, key)
         group = self._groups.get(place)
         if group is None:
-            group = self._groups[place] = Group(key, track)
+            group = self._groups[place] = self._kind(key, track)
         else:
             self._groups.move_to_end(place)
         return group
@@ -195,13 +249,30 @@ class RuleState:
     def _forget(self, place: tuple[str, tuple[GroupValue, ...]]) -> None:
         self.events -= len(self._groups.pop(place).times)
 
-    def _group_values(
-        self, view: BatchView, name: str, place: tuple[str, tuple[str, ...]] | None, indices: Sequence[int]
-    ) -> list[GroupValue]:
-        if place is None:
-            return list(map(_scalar, view.at(name, indices)))
-        decode, path = view.decoder(place[0]), place[1]
-        return [_scalar(resolve(decode(index), path)) for index in indices]
+
+def _places(names: Sequence[str]) -> list[Place]:
+    return [(name, split_object(name)) for name in names]
+
+
+def _together(found: Found) -> Sequence[int]:
+    """Return the indices that any matcher found, each once, ascending."""
+    parts = list(found.values())
+    return parts[0] if len(parts) == 1 else sorted(set().union(*parts))
+
+
+def _keys(view: BatchView, places: Sequence[Place], indices: Sequence[int]) -> list[Key]:
+    """Return the values of some fields of each of some events."""
+    columns = [_values_of(view, name, place, indices) for name, place in places]
+    return list(zip(*columns, strict=True)) if columns else [()] * len(indices)
+
+
+def _values_of(
+    view: BatchView, name: str, place: tuple[str, tuple[str, ...]] | None, indices: Sequence[int]
+) -> list[GroupValue]:
+    if place is None:
+        return list(map(_scalar, view.at(name, indices)))
+    decode, path = view.decoder(place[0]), place[1]
+    return [_scalar(resolve(decode(index), path)) for index in indices]
 
 
 def alert_id(rule_id: str, key: tuple[object, ...], first_event: str) -> str:

@@ -5,14 +5,15 @@ watermark, ``restore`` the alerts that were open, then ``process`` what came aft
 one thread.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.counting import RuleCounters, RuleState
 from collector.detect.finder import Finder
-from collector.detect.group import Terms
-from collector.detect.rule import RuleSet
+from collector.detect.group import FOREVER_US, Terms
+from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import DetectSettings
 from collector.detect.view import BatchView
 from collector.finding import AlertChange, AlertState
@@ -31,7 +32,7 @@ class Engine:
         self._states = [
             RuleState(
                 rule,
-                Terms(rule.span_us, rule.threshold, self._lateness_us, max(settings.window_events_max, rule.threshold)),
+                _terms(rule, self._lateness_us, settings.window_events_max),
             )
             for rule in ruleset.rules
         ]
@@ -95,8 +96,11 @@ class Engine:
         """
         self._read(block, replay=True)
 
-    def restore(self, alerts: Iterable[AlertState]) -> list[AlertChange]:
-        """Take up the alerts that were open; return the end of those whose rule is gone or groups otherwise now."""
+    def restore(self, alerts: Iterable[AlertState], replayed_from: int = -FOREVER_US) -> list[AlertChange]:
+        """Take up the alerts that were open; return the end of those whose rule is gone or groups otherwise now.
+
+        ``replayed_from``: all events from that time on were replayed, as far as they had been read before the restart.
+        """
         states = {state.rule.brief.id: state for state in self._states}
         over = []
         for alert in alerts:
@@ -104,7 +108,7 @@ class Engine:
             if state is None or not state.restore(alert):
                 over.append(AlertChange("resolved", alert._replace(resolved=alert.last, resolution="rule_changed")))
         for state in self._states:
-            state.order_groups()
+            state.resume(replayed_from)
             state.counters = RuleCounters()  # what a replay counted was counted before the restart
         self.blocks = self.events = 0
         return over
@@ -135,7 +139,8 @@ class Engine:
         for place in sorted(places):
             state, numbers = self._states[place], self._numbers[place]
             before = state.events
-            state.count(info, view, _together(found, numbers), replay=replay)
+            own = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}
+            state.count(info, view, own, replay=replay)
             self._state_events += state.events - before
             self._touched[state] = None
         self._keep_limit()
@@ -159,7 +164,8 @@ def _memory_us(terms: Terms) -> int:
     return alive if terms.threshold == 1 else alive + terms.span + terms.lateness
 
 
-def _together(found: Mapping[int, Sequence[int]], numbers: Sequence[int]) -> Sequence[int]:
-    """Return the indices that any of some matchers found, each once, ascending."""
-    parts = [found[number] for number in numbers if number in found]
-    return parts[0] if len(parts) == 1 else sorted(set().union(*parts))
+def _terms(rule: Rule, lateness_us: int, window_events_max: int) -> Terms:
+    condition = rule.condition
+    threshold = condition.threshold or 0
+    keep = max(window_events_max, math.ceil(condition.bound) if condition.kind in ("event_count", "value_count") else 0)
+    return Terms(rule.span_us, threshold, lateness_us, keep, condition)

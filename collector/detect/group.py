@@ -2,8 +2,8 @@
 
 The contract, which does not depend on the order in which events arrive (within the lateness):
 
-- The window of a time ``t`` holds the matches in ``(t - span, t]``.  The condition *holds* at a match when its window
-  holds at least ``threshold`` matches.
+- The window of a time ``t`` holds the matches in ``(t - span, t]``.  The condition *holds* at a match when it is true
+  of the matches in its window: here, of at least ``threshold``; :mod:`collector.detect.windowed` has the others.
 - Times at which it holds belong to one alert when no two neighbours are further apart than ``span``.  An alert counts
   the matches from the start of its first window to the last time it held; so no match is counted by two alerts.
 - An alert is over when no match can come any more within ``span`` of the last time it held: the newest match, less the
@@ -15,18 +15,25 @@ A time that is too far from the alert to belong to it, but which a late match ma
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from collector.detect.condition import Condition
 
 FOREVER_US = 2**62
+_COUNT = Condition()
 
 
 class Terms(NamedTuple):
-    """What a rule asks of a group.  ``keep`` is how many matches a window remembers; times are microseconds."""
+    """What a rule asks of a group.  ``keep`` is how many matches a window remembers; times are microseconds.
+
+    ``threshold``: how many matches are enough, where the ``condition`` asks for nothing else.
+    """
 
     span: int
     threshold: int
     lateness: int
     keep: int
+    condition: Condition = _COUNT
 
 
 class Episode:
@@ -70,26 +77,39 @@ class Group:
         self.pending: list[int] = []
         self.episode: Episode | None = None
 
-    def add(self, time: int, event_id: str, received: int, terms: Terms, journal: list[Episode]) -> int:
+    def add(
+        self,
+        time: int,
+        event_id: str,
+        received: int,
+        terms: Terms,
+        journal: list[Episode],
+        value: Any = None,
+    ) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
             self.received = received
         if time > self.newest and not self.pending:
-            self._add_newest(time, event_id, terms, journal)
+            held = self._append(time, event_id, value, terms)
+            self._note_newest(time, event_id, terms, journal, held=held)
         else:
-            self._add_among_others(time, event_id, terms, journal)
+            self._add_among_others(time, event_id, value, terms, journal)
         return self._forget(terms)
 
-    def _add_newest(self, time: int, event_id: str, terms: Terms, journal: list[Episode]) -> None:
+    def _append(self, time: int, event_id: str, value: Any, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
+        """Put a match after all others into the window; return whether the condition holds at it."""
+        times, threshold = self.times, terms.threshold
+        times.append(time)
+        self.ids.append(event_id)
+        return len(times) >= threshold and times[-threshold] > time - terms.span
+
+    def _note_newest(self, time: int, event_id: str, terms: Terms, journal: list[Episode], *, held: bool) -> None:
         """Do what :meth:`_add_among_others` comes to for a match after all others when nothing waits: the common case.
 
         Then no window but its own changes, and what is known of the alert is final up to here.
         """
         times, episode, span = self.times, self.episode, terms.span
-        times.append(time)
-        self.ids.append(event_id)
         self.newest = time
-        held = len(times) >= terms.threshold and times[-terms.threshold] > time - span
         if episode is not None:
             if held and time - episode.holds_until <= span:
                 if len(times) == 1 or times[-2] <= episode.holds_until:
@@ -107,15 +127,15 @@ class Group:
         if held:
             self.episode = self._open(time, terms, journal)
 
-    def _add_among_others(self, time: int, event_id: str, terms: Terms, journal: list[Episode]) -> None:
-        held = self._insert(time, event_id, terms)
+    def _add_among_others(self, time: int, event_id: str, value: Any, terms: Terms, journal: list[Episode]) -> None:
+        held = self._insert(time, event_id, value, terms)
         episode = self.episode
         self.newest = max(self.newest, time)
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
             _count(episode, (time,), (event_id,), journal)
         for moment in held:
             if not _within(episode, moment):
-                _insert_once(self.pending, moment)
+                insert_once(self.pending, moment)
         self.settle(self.newest - terms.lateness, terms, journal)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
@@ -134,10 +154,10 @@ class Group:
             self._close(episode, terms, journal)
             self.episode = None
 
-    def rebuild(self, time: int, event_id: str, received: int, terms: Terms) -> None:
+    def rebuild(self, time: int, event_id: str, received: int, terms: Terms, value: Any = None) -> None:
         """Remember a match that was counted before a restart, without telling anybody."""
         self.received = max(self.received, received)
-        self._insert(time, event_id, terms)
+        self._insert(time, event_id, value, terms)
         self.newest = max(self.newest, time)
         self._forget(terms)
 
@@ -150,10 +170,17 @@ class Group:
         self.received = max(self.received, received)
         self.newest = max(self.newest, episode.last)
         for moment in self.times[bisect_right(self.times, episode.holds_until + terms.span) :]:
-            if bisect_right(self.times, moment) - bisect_right(self.times, moment - terms.span) >= terms.threshold:
-                _insert_once(self.pending, moment)
+            if self._holds_at(moment, terms):
+                insert_once(self.pending, moment)
 
-    def _insert(self, time: int, event_id: str, terms: Terms) -> list[int]:
+    def resume(self, replayed_from: int, terms: Terms) -> None:
+        """Take note that the replay after a restart is over, and that all matches from a time on were in it."""
+
+    def _holds_at(self, moment: int, terms: Terms) -> bool:
+        """Return whether the condition holds at the time of a match."""
+        return bisect_right(self.times, moment) - bisect_right(self.times, moment - terms.span) >= terms.threshold
+
+    def _insert(self, time: int, event_id: str, value: Any, terms: Terms) -> list[int]:  # noqa: ARG002 - as above
         """Put a match into the window; return the times at which the condition holds because of it."""
         times, span, threshold = self.times, terms.span, terms.threshold
         place = bisect_right(times, time)
@@ -227,7 +254,8 @@ def _within(episode: Episode | None, moment: int) -> bool:
     return episode is not None and episode.holds_from <= moment <= episode.holds_until
 
 
-def _insert_once(moments: list[int], moment: int) -> None:
+def insert_once(moments: list[int], moment: int) -> None:
+    """Put a time among sorted ones, unless it is there."""
     place = bisect_left(moments, moment)
     if place == len(moments) or moments[place] != moment:
         insort(moments, moment)

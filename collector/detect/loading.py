@@ -1,15 +1,16 @@
 """Rule files to a set of compiled rules, with every mistake of every file named at once."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 from uuid import uuid4
 
+from collector.detect.condition import Condition
 from collector.detect.documents import read_documents, rule_files
 from collector.detect.expression import Atom, Equals, Expression, all_of
-from collector.detect.extension import GROUP_BY, QUIET_US, Extension, read_extension, read_group_by
-from collector.detect.fields import field_complaint
+from collector.detect.extension import GROUP_BY, QUIET_US, Extension, read_extension
+from collector.detect.fields import field_complaint, group_complaint
 from collector.detect.matcher import Matcher
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.sigma_adapter import (
@@ -144,15 +145,37 @@ def _line_complaint(key: str, value: Node) -> str | None:
 
 
 def _group_problems(document: Node) -> list[Problem]:
+    """Return what is wrong with the fields that a correlation names."""
     correlation = document.mapping()["correlation"]
-    group_by = correlation.mapping().get("group-by") if correlation.is_mapping else None
-    if group_by is None or group_by.is_null:
+    if not correlation.is_mapping:
         return []
-    try:
-        read_group_by(group_by)
-    except ConfigError as error:
-        return list(error.problems)
-    return []
+    options = correlation.mapping()
+    problems: list[Problem] = []
+    aliases: Mapping[str, Node] = {}
+    if "aliases" in options and options["aliases"].is_mapping:
+        aliases = options["aliases"].mapping()
+        for mapping in aliases.values():
+            if mapping.is_mapping:
+                problems += _field_problems(mapping.mapping().values(), group_complaint)
+    if (group_by := options.get("group-by")) is not None and not group_by.is_null:
+        items = group_by.sequence() if group_by.is_sequence else [group_by]
+        problems += _field_problems([item for item in items if item.plain() not in aliases], group_complaint)
+    condition = options.get("condition")
+    if condition is not None and condition.is_mapping and (named := condition.mapping().get("field")) is not None:
+        items = named.sequence() if named.is_sequence else [named]
+        problems += _field_problems(items, lambda name: field_complaint(name, presence_only=False))
+    return problems
+
+
+def _field_problems(nodes: Iterable[Node], complaint_of: Callable[[str], str | None]) -> Iterator[Problem]:
+    for node in nodes:
+        try:
+            complaint = complaint_of(node.text())
+        except ConfigError as error:
+            yield from error.problems
+        else:
+            if complaint:
+                yield node.problem(complaint)
 
 
 def _placed(document: Node, complaint: Complaint) -> Problem:
@@ -245,11 +268,16 @@ def _rule(document: _Document, matchers: Sequence[Matcher]) -> Rule:
     place = f"{document.node.path}:{document.node.line}"
     if isinstance(body, Correlation):
         missing = extension.missing or "skip"
-        return Rule(brief, tuple(matchers), body.group_by, body.span_us, body.threshold, missing, place)
+        fields: tuple[tuple[str, ...], ...] = ()
+        if body.aliases:
+            fields = tuple(
+                tuple(body.aliases.get(name, {}).get(rule, name) for name in body.group_by) for rule in body.rules
+            )
+        return Rule(brief, tuple(matchers), body.group_by, body.span_us, body.condition, missing, place, fields)
     group_by = GROUP_BY if extension.group_by is None else extension.group_by
     # A plain match is an alert by itself: it must not be lost only because nobody is named.
     missing = extension.missing or "group"
-    return Rule(brief, tuple(matchers), group_by, extension.quiet_us or QUIET_US, 1, missing, place)
+    return Rule(brief, tuple(matchers), group_by, extension.quiet_us or QUIET_US, Condition(), missing, place)
 
 
 def _brief(document: _Document) -> RuleBrief:

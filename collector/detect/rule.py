@@ -1,13 +1,14 @@
 """A compiled rule: what it matches, what it counts, and when that is an alert.
 
-A plain detection is a rule with a threshold of one: every matching event makes the condition hold, and matches of one
-group fold into one alert until none came for the rule's quiet time.  A correlation needs ``threshold`` matches of one
-group within ``span_us``.
+A plain detection is a rule for which one match is enough: every matching event makes the condition hold, and matches of
+one group fold into one alert until none came for the rule's quiet time.  A correlation has a condition on the matches
+of one group within ``span_us``.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from collector.detect.condition import Condition
 from collector.detect.matcher import Matcher
 from collector.finding import RuleBrief
 
@@ -19,6 +20,8 @@ Missing = Literal["skip", "group"]
 class Rule:
     """A rule that can raise alerts.
 
+    ``group_by``: the fields to group by, as the alert shows them; ``group_fields``: for each matcher the fields of its
+    events that stand for them, where they differ.
     ``span_us`` is the length of the window, and also how long it must be quiet until an alert is over.  ``place`` is
     where the rule stands: ``rules/failure_spike.yml:3``.
     """
@@ -27,9 +30,14 @@ class Rule:
     matchers: tuple[Matcher, ...]
     group_by: tuple[str, ...]
     span_us: int
-    threshold: int
+    condition: Condition
     missing: Missing
     place: str
+    group_fields: tuple[tuple[str, ...], ...] = ()
+
+    def fields_of(self, matcher: int) -> tuple[str, ...]:
+        """Return the fields by which the events that a matcher finds are grouped."""
+        return self.group_fields[matcher] if self.group_fields else self.group_by
 
 
 @dataclass(frozen=True)

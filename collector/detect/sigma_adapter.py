@@ -1,4 +1,4 @@
-"""The one module that knows pySigma: documents in, our own expressions out.
+"""What knows pySigma, with :mod:`collector.detect.sigma_conditions`: documents in, our own expressions out.
 
 A document is the plain value of one YAML document (texts, numbers, lists, mappings).  What is wrong with it comes back
 as complaints that name the option; nothing here raises.  pySigma checks the document, applies the modifiers and parses
@@ -10,19 +10,19 @@ them.
 """
 
 import difflib
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from sigma import conditions, types
 from sigma import exceptions as errors
-from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule, SigmaCorrelationType
+from sigma.correlations import SigmaCorrelationRule
 from sigma.modifiers import modifier_mapping
 from sigma.policy import SigmaPolicy
 from sigma.policy.regex_engine import RE2RegexEngine, RegexPattern
 from sigma.rule import SigmaDetectionItem, SigmaRule
 
+from collector.detect.condition import Condition
 from collector.detect.expression import (
     Absent,
     Atom,
@@ -39,6 +39,7 @@ from collector.detect.expression import (
     any_of,
 )
 from collector.detect.fields import KEYWORD_FIELDS
+from collector.detect.sigma_conditions import UnsupportedConditionError, correlated_rules, read_condition
 from collector.detect.values import text_of
 
 
@@ -59,13 +60,17 @@ class Detection(NamedTuple):
 
 
 class Correlation(NamedTuple):
-    """A rule that counts the events that other rules match: at least ``threshold`` within ``span_us``."""
+    """A rule with a condition on the events that other rules match within ``span_us``.
+
+    ``aliases``: a name in ``group_by`` -> rule -> the field of that rule's events which it stands for.
+    """
 
     rules: tuple[str, ...]
     group_by: tuple[str, ...]
     span_us: int
-    threshold: int
+    condition: Condition
     generate: bool
+    aliases: Mapping[str, Mapping[str, str]]
 
 
 class _QuietRE2(RE2RegexEngine):
@@ -134,26 +139,23 @@ def read_detection(document: Mapping[str, Any]) -> tuple[Detection | None, list[
 
 def read_correlation(document: Mapping[str, Any]) -> tuple[Correlation | None, list[Complaint]]:
     """Return the correlation that a document describes, or what is wrong with it."""
-    kind = str(dict(_mapping(document.get("correlation"))).get("type")).upper()
-    if kind in SigmaCorrelationType.__members__ and kind != SigmaCorrelationType.EVENT_COUNT.name:
-        text = f"{kind.lower()!r} is not supported yet; supported: 'event_count'"
-        return None, [Complaint("correlation.type", text)]
     try:
         rule = SigmaCorrelationRule.from_dict(dict(document), collect_errors=True)
     except errors.SigmaError as error:
         return None, [_complaint(error)]
     except Exception as error:  # noqa: BLE001 - as above
         return None, [Complaint("correlation", f"is no Sigma correlation: {_words(error)}")]
-    complaints = [_complaint(error) for error in rule.errors] or list(_unsupported_correlation(rule))
-    if complaints:
-        return None, complaints
+    if rule.errors:
+        return None, [_complaint(error) for error in rule.errors]
+    names = correlated_rules(rule)
+    try:
+        condition = read_condition(rule, names)
+    except UnsupportedConditionError as error:
+        return None, [Complaint(f"correlation.{error.option}", str(error))]
+    aliases = {each.alias: {str(of.reference): name for of, name in each.mapping.items()} for each in rule.aliases}
     return (
         Correlation(
-            tuple(str(reference.reference) for reference in rule.rules or ()),
-            tuple(rule.group_by or ()),
-            rule.timespan.seconds * 1_000_000,
-            _threshold(cast(SigmaCorrelationCondition, rule.condition)),
-            rule.generate,
+            names, tuple(rule.group_by or ()), rule.timespan.seconds * 1_000_000, condition, rule.generate, aliases
         ),
         [],
     )
@@ -190,20 +192,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _unsupported_correlation(rule: SigmaCorrelationRule) -> Iterator[Complaint]:
-    if len(rule.aliases):
-        yield Complaint("correlation.aliases", "aliases are not supported yet; rules here share the event's own fields")
-    condition = rule.condition
-    if not isinstance(condition, SigmaCorrelationCondition) or condition.op.name not in ("GT", "GTE"):
-        yield Complaint("correlation.condition", "expected 'gte' or 'gt'; other bounds are not supported yet")
-    elif _threshold(condition) < 1:
-        yield Complaint("correlation.condition", f"expected a count above zero, found {condition.count}")
-
-
-def _threshold(condition: SigmaCorrelationCondition) -> int:
-    return math.ceil(condition.count) if condition.op.name == "GTE" else math.floor(condition.count) + 1
 
 
 def _expression(tree: Any) -> Expression:

@@ -126,8 +126,11 @@ def test_other_products_and_old_forms_say_that_they_are_not_supported(tmp_path: 
 CORRELATION_MISTAKES = [
     ("[test]", "[tset]", "16:10: 'correlation.rules': there is no rule 'tset'; did you mean 'test'?"),
     ("[test]", f"[{RULE_ID}]", "'correlation.rules': '11111111-1111-4111-8111-111111111111' is a correlation itself"),
-    ("event_count", "value_count", "'correlation.type': 'value_count' is not supported yet; supported: 'event_count'"),
-    ("{gte: 5}", "{lt: 5}", "'correlation.condition': expected 'gte' or 'gt'"),
+    ("event_count", "value_count", "'correlation': Value count correlation rule without field reference"),
+    ("event_count", "values", "'correlation.type': 'values' is no valid Sigma correlation type"),
+    ("event_count", "temporal", "'correlation.rules': expected at least two rules, found 1"),
+    ("{gte: 5}", "{lt: 1}", "'correlation.condition': is never so: it is asked when something matches"),
+    ("{gte: 5}", "{gte: 5, field: measure.rows}", "the field 'measure.rows'; did you mean 'measures.rows'?"),
     ("{gte: 5}", "{gte: 0}", "'correlation.condition': expected a count above zero, found 0"),
     ("{gte: 5}", "{gte: five}", "'correlation.condition': 'five' is no valid"),
     ("5m", "5 minutes", "18:13: 'correlation.timespan': Timespan '5 minutes' is invalid"),
@@ -176,7 +179,12 @@ def test_a_rule_keeps_what_an_alert_shows(tmp_path: Path) -> None:
         ("attack.t1110",),
         ("none",),
     )
-    assert (rule.group_by, rule.span_us, rule.missing, rule.threshold) == (("source.ip",), 90_000_000, "skip", 1)
+    assert (rule.group_by, rule.span_us, rule.missing, rule.condition.threshold) == (
+        ("source.ip",),
+        90_000_000,
+        "skip",
+        1,
+    )
     assert rule.place == f"{tmp_path}/rule.yml:1"
 
 

@@ -1,0 +1,99 @@
+"""The conditions of pySigma's correlations as :class:`collector.detect.condition.Condition`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+from sigma.correlations import (
+    CorrelationConditionAND,
+    CorrelationConditionOR,
+    SigmaCorrelationCondition,
+    SigmaCorrelationRule,
+    SigmaCorrelationType,
+    SigmaExtendedCorrelationCondition,
+    SigmaRuleReference,
+)
+
+from collector.detect.condition import TEMPORAL, Condition, Kind, Operator
+
+_MEDIAN: Final = 50.0
+
+
+class UnsupportedConditionError(Exception):
+    """A condition that makes no sense, or that Watchbook cannot evaluate; ``option`` of the correlation is to blame."""
+
+    def __init__(self, option: str, text: str) -> None:
+        super().__init__(text)
+        self.option = option
+
+
+def correlated_rules(rule: SigmaCorrelationRule) -> tuple[str, ...]:
+    """Return the names of the rules that a correlation refers to, in order."""
+    if rule.rules is None and isinstance(rule.condition, SigmaExtendedCorrelationCondition):
+        return tuple(dict.fromkeys(rule.condition.get_referenced_rules()))
+    return tuple(str(reference.reference) for reference in rule.rules or ())
+
+
+def read_condition(rule: SigmaCorrelationRule, names: Sequence[str]) -> Condition:
+    """Return the condition of a correlation over rules with these names; raises UnsupportedConditionError."""
+    kind = cast(Kind, rule.type.name.lower())
+    if kind in TEMPORAL:
+        return _temporal(kind, rule, names)
+    given = rule.condition
+    assert isinstance(given, SigmaCorrelationCondition)
+    operator = cast(Operator, given.op.name.lower())
+    fields = (given.fieldref,) if isinstance(given.fieldref, str) else tuple(given.fieldref or ())
+    if rule.type is SigmaCorrelationType.VALUE_MEDIAN:
+        return Condition("value_percentile", operator, given.count, fields, _MEDIAN)
+    condition = Condition(kind, operator, given.count, fields)
+    if kind == "value_percentile":
+        percentile = given.percentile
+        if percentile is None or not 0 <= percentile <= 100:
+            raise UnsupportedConditionError("condition", "expected 'percentile', a whole number from 0 to 100")
+        condition = Condition("value_percentile", operator, given.count, fields, float(percentile))
+    if kind in ("event_count", "value_count"):
+        if condition.only_grows and condition.compares(0):
+            raise UnsupportedConditionError("condition", f"expected a count above zero, found {given.count}")
+        if operator in ("lt", "lte", "eq") and given.count < 1 + (operator == "lt"):
+            raise UnsupportedConditionError(
+                "condition", "is never so: it is asked when something matches, and then there is one match at least"
+            )
+    if kind not in ("event_count", "value_count") and len(fields) != 1:
+        raise UnsupportedConditionError("condition.field", "expected the name of one field")
+    return condition
+
+
+def _temporal(kind: Kind, rule: SigmaCorrelationRule, names: Sequence[str]) -> Condition:
+    count = len(names)
+    if count < 2:
+        raise UnsupportedConditionError("rules", f"expected at least two rules, found {count}")
+    given = rule.condition
+    if isinstance(given, SigmaExtendedCorrelationCondition):
+        if kind == "temporal_ordered":
+            raise UnsupportedConditionError(
+                "condition", "rules in order are all those of 'rules'; remove the condition, or use 'temporal'"
+            )
+        return Condition(kind, rules=count, enough=_enough(given.parsed, names))
+    least = given.count if given.op.name == "GTE" else given.count + 1
+    if given.op.name not in ("GT", "GTE") or not 1 <= least <= count:
+        raise UnsupportedConditionError("condition", f"expected 'gte', and how many of the {count} rules are enough")
+    if least == count:
+        return Condition(kind, rules=count)
+    if kind == "temporal_ordered":
+        raise UnsupportedConditionError(
+            "condition", f"rules in order are all of them: expected 'gte: {count}', or none"
+        )
+    return Condition(kind, rules=count, enough=lambda rules: rules.bit_count() >= least)
+
+
+def _enough(tree: Any, names: Sequence[str]) -> Callable[[int], bool]:
+    """Return the test of which sets of rules are enough."""
+    if isinstance(tree, SigmaRuleReference):
+        bit = 1 << names.index(str(tree.reference))
+        return lambda rules: bool(rules & bit)
+    if isinstance(tree, CorrelationConditionAND | CorrelationConditionOR):
+        tests = [_enough(arg, names) for arg in tree.args]
+        together = all if isinstance(tree, CorrelationConditionAND) else any
+        return lambda rules: together(test(rules) for test in tests)
+    raise UnsupportedConditionError(
+        "condition", "'not' asks for what has not happened yet: that can only be told when the time is over"
+    )

@@ -1,0 +1,148 @@
+"""Groups of rules that ask more than how many matches there are: how many different values, their sum, their order.
+
+A condition that only grows with more matches is decided at once.  Any other (an average, "at most three") may be true
+now and false when a late match is in: it is decided when no match can come any more, one lateness later.
+"""
+
+from bisect import bisect_left, bisect_right
+from functools import reduce
+from itertools import groupby
+from operator import itemgetter, or_
+from typing import Any
+
+from collector.detect.group import FOREVER_US, Episode, Group, Terms, insert_once
+
+
+class WindowGroup(Group):
+    """A group that keeps the value of each match.
+
+    ``recent`` is what is known of the newest window in order to tell quickly what one more match comes to; None when a
+    late match has upset it.
+    """
+
+    __slots__ = ("decided", "recent", "values")
+
+    def __init__(self, key: tuple[object, ...], track: str) -> None:
+        super().__init__(key, track)
+        self.values: list[Any] = []
+        self.recent: Any = None
+        self.decided = -FOREVER_US
+
+    def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
+        """Decide what can be decided now, then open, extend and close alerts."""
+        if not terms.condition.only_grows:
+            self._decide(low, terms)
+        super().settle(low, terms, journal)
+
+    def resume(self, replayed_from: int, terms: Terms) -> None:
+        """Take for decided what was decided before the restart: of what was not, the whole window was replayed."""
+        self.decided = max(self.decided, self.newest - terms.lateness - 1, replayed_from + terms.span - 1)
+
+    def _decide(self, low: int, terms: Terms) -> None:
+        begin, end = bisect_right(self.times, self.decided), bisect_left(self.times, low)
+        for moment in dict.fromkeys(self.times[begin:end]):
+            if self._holds_at(moment, terms):
+                insert_once(self.pending, moment)
+        self.decided = max(self.decided, low - 1)
+
+    def _append(self, time: int, event_id: str, value: Any, terms: Terms) -> bool:
+        self.times.append(time)
+        self.ids.append(event_id)
+        self.values.append(value)
+        condition = terms.condition
+        if condition.kind == "value_count":
+            return condition.compares(self._different(time, value, terms))
+        if condition.kind == "temporal":
+            return condition.is_enough(self._rules_seen(time, value, terms))
+        if condition.kind == "temporal_ordered":
+            return self._latest_start(time, value, terms) > time - terms.span
+        return self._holds_at(time, terms)
+
+    def _add_among_others(self, time: int, event_id: str, value: Any, terms: Terms, journal: list[Episode]) -> None:
+        self.recent = None
+        super()._add_among_others(time, event_id, value, terms, journal)
+
+    def add(
+        self, time: int, event_id: str, received: int, terms: Terms, journal: list[Episode], value: Any = None
+    ) -> int:
+        """Count one match; return how many matches were forgotten because the window was full."""
+        if terms.condition.only_grows:
+            return super().add(time, event_id, received, terms, journal, value)
+        if received > self.received:
+            self.received = received
+        self._add_among_others(time, event_id, value, terms, journal)
+        return self._forget(terms)
+
+    def _insert(self, time: int, event_id: str, value: Any, terms: Terms) -> list[int]:
+        times = self.times
+        place = bisect_right(times, time)
+        times.insert(place, time)
+        self.ids.insert(place, event_id)
+        self.values.insert(place, value)
+        self.recent = None
+        if not terms.condition.only_grows:
+            return []
+        moments = dict.fromkeys(times[place : bisect_left(times, time + terms.span)])
+        return [moment for moment in moments if self._holds_at(moment, terms)]
+
+    def _holds_at(self, moment: int, terms: Terms) -> bool:
+        begin, end = bisect_right(self.times, moment - terms.span), bisect_right(self.times, moment)
+        return begin < end and terms.condition.holds(self.times[begin:end], self.values[begin:end])
+
+    def _forget(self, terms: Terms) -> int:
+        before = len(self.times)
+        overflow = super()._forget(terms)
+        if cut := before - len(self.times):
+            del self.values[:cut]
+        return overflow
+
+    def _window(self, time: int, terms: Terms) -> list[tuple[int, Any]]:
+        """Return the matches of the window before its newest one."""
+        begin = bisect_right(self.times, time - terms.span)
+        return list(zip(self.times[begin:-1], self.values[begin:-1], strict=True))
+
+    def _different(self, time: int, value: Any, terms: Terms) -> int:
+        """Return how many different values the newest window has; ``recent``: value -> when it was seen last."""
+        recent: dict[Any, int] | None = self.recent
+        if recent is None:
+            recent = self.recent = {}
+            for moment, earlier in self._window(time, terms):
+                recent.pop(earlier, None)
+                recent[earlier] = moment
+        recent.pop(value, None)
+        recent[value] = time
+        while recent[oldest := next(iter(recent))] <= time - terms.span:
+            del recent[oldest]
+        return len(recent)
+
+    def _rules_seen(self, time: int, rules: int, terms: Terms) -> int:
+        """Return which rules matched in the newest window; ``recent``: when each did last."""
+        recent: list[int] | None = self.recent
+        if recent is None:
+            recent = self.recent = [-FOREVER_US] * terms.condition.rules
+            for moment, earlier in self._window(time, terms):
+                _note(recent, earlier, moment)
+        _note(recent, rules, time)
+        return sum(1 << place for place, moment in enumerate(recent) if moment > time - terms.span)
+
+    def _latest_start(self, time: int, rules: int, terms: Terms) -> int:
+        """Return when the shortest chain of all rules in order began; ``recent``: the same for the first rules only."""
+        recent: list[int] | None = self.recent
+        if recent is None:
+            recent = self.recent = [-FOREVER_US] * terms.condition.rules
+            for moment, same in groupby(self._window(time, terms), itemgetter(0)):
+                _start(recent, reduce(or_, map(itemgetter(1), same)), moment)
+        _start(recent, rules, time)
+        return recent[-1]
+
+
+def _note(recent: list[int], rules: int, time: int) -> None:
+    for place in range(len(recent)):
+        if rules >> place & 1:
+            recent[place] = time
+
+
+def _start(recent: list[int], rules: int, time: int) -> None:
+    for place in range(len(recent)):
+        if rules >> place & 1:
+            recent[place] = time if place == 0 else max(recent[place], recent[place - 1])
