@@ -63,6 +63,7 @@ class Watch:
         self._unwritten: tuple[list[AlertChange], Watermark | None] | None = None
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
+        self._ticked = 0
         self.read_up_to = 0
         self.failed_blocks = 0
         self.steps = Steps()
@@ -142,7 +143,7 @@ class Watch:
         for info, block in blocks:
             self._evaluate(info, block)
             self.read_up_to = info.number + info.n - 1
-            self._mark = Watermark(self.read_up_to, info.received)
+            self._mark = Watermark(self.read_up_to, info.received, self._ticked)
         more = bool(blocks) if self._from_files else self.read_up_to < self._told_up_to
         if self._bell:
             self._answer_bell(more=more)
@@ -163,7 +164,11 @@ class Watch:
         last_number, now = self._bell_at
         if self.read_up_to >= last_number or not more:
             self._bell, self._bell_at = False, None
-            self._pass_on(self._engine.tick(now))
+            changes = self._engine.tick(now)
+            self._ticked = max(self._ticked, now)
+            if self._mark is not None:
+                self._mark = self._mark._replace(ticked=self._ticked)
+            self._pass_on(changes)
 
     def _pass_on(self, changes: list[AlertChange]) -> None:
         self._unsaid_since = None
@@ -218,13 +223,13 @@ class Watch:
         self._mark = mark = self._alerts.watermark()
         replayed_from = 0
         if mark is not None:
-            replayed_from = self._replay_from(mark)
+            replayed_from, self._ticked = self._replay_from(mark), mark.ticked
             for info in self._blocks_before(mark, replayed_from):
                 block = self._read(info)
                 if block is not None:
                     self._engine.replay(block)
             self.read_up_to = mark.number
-        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from), mark)
+        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark)
         self._write()
 
     def _replay_from(self, mark: Watermark) -> int:

@@ -7,6 +7,7 @@
 - ``outbox``: notifications.  ``id`` is the idempotency key: alert, what happened to it, channel.  ``payload`` is the
   very body that every attempt sends.  ``delivered`` is when the channel took it.
 - ``rule_watermark``: up to which arrival number the rules have read, and when that event was received; one row.
+  ``ticked``: up to which time the clock has ended what was quiet.
 """
 
 from sqlite_utils import Migrations
@@ -27,6 +28,12 @@ def keep_event_ids_with_their_alert(db: Database) -> None:
     """Move the ids of an alert's events into its row."""
     for statement in _EVENT_IDS.split(";"):
         db.execute(statement)
+
+
+@MIGRATIONS()
+def remember_the_clock(db: Database) -> None:
+    """Add to the watermark up to when the clock has ended what was quiet."""
+    db.execute("alter table rule_watermark add column ticked integer not null default 0")
 
 
 _TABLES = """

@@ -27,10 +27,14 @@ STATUSES: Final = ("open", "resolved")
 
 
 class Watermark(NamedTuple):
-    """How far the rules have read: the number of the last event of a block, and when that block was received."""
+    """How far the rules have read: the number of the last event of a block, and when that block was received.
+
+    ``ticked``: up to which time the clock has ended what was quiet.
+    """
 
     number: int
     received: int
+    ticked: int = 0
 
 
 class AlertStore:
@@ -62,15 +66,16 @@ class AlertStore:
             added = self._write(connection, changes, events)
             if watermark is not None:
                 connection.execute(
-                    "insert into rule_watermark (id, number, received) values (1, ?, ?) on conflict (id) do update set "
-                    "number = excluded.number, received = excluded.received where excluded.number > number",
+                    "insert into rule_watermark (id, number, received, ticked) values (1, ?, ?, ?) on conflict (id) "
+                    "do update set number = excluded.number, received = excluded.received, "
+                    "ticked = max(ticked, excluded.ticked) where excluded.number >= number",
                     watermark,
                 )
         return added
 
     def watermark(self) -> Watermark | None:
         """Return how far the rules have read, None when they have read nothing yet."""
-        row = self._state.row("select number, received from rule_watermark")
+        row = self._state.row("select number, received, ticked from rule_watermark")
         return None if row is None else Watermark(*row)
 
     def open_alerts(self) -> list[AlertState]:

@@ -8,6 +8,7 @@ it is a match of, as a set of bits.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, Literal
 
@@ -46,16 +47,21 @@ class Condition:
     @property
     def threshold(self) -> int | None:
         """How many matches are enough, where that is all that is asked; None for any other condition."""
-        if self.kind != "event_count" or self.operator not in ("gte", "gt"):
-            return None
-        return max(1, math.ceil(self.bound) if self.operator == "gte" else math.floor(self.bound) + 1)
+        return self.least if self.kind == "event_count" and self.operator in ("gte", "gt") else None
 
-    @property
+    @cached_property
     def only_grows(self) -> bool:
         """Whether more matches never make a condition false that held: it can be decided before late ones are in."""
         return self.kind in TEMPORAL or (
             self.kind in ("event_count", "value_count", "value_sum") and self.operator in ("gte", "gt")
         )
+
+    @cached_property
+    def least(self) -> int:
+        """How many matches there must be at the least."""
+        if self.kind in ("event_count", "value_count") and self.operator in ("gte", "gt"):
+            return max(1, math.ceil(self.bound) if self.operator == "gte" else math.floor(self.bound) + 1)
+        return 1
 
     def compares(self, number: float) -> bool:
         """Return whether a count, sum, average or percentile is as asked."""

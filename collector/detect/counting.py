@@ -8,8 +8,9 @@ agent that was cut off delivers its backlog in order, and an attack in it must n
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 from operator import itemgetter
 from typing import Any, Final
@@ -17,19 +18,20 @@ from typing import Any, Final
 import msgspec
 
 from collector.block import BlockInfo
-from collector.detect.condition import OF_NUMBERS, TEMPORAL
+from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
 from collector.detect.fields import resolve, split_object
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
 from collector.detect.rule import Rule
 from collector.detect.values import number_of
 from collector.detect.view import BatchView
-from collector.detect.windowed import WindowGroup
+from collector.detect.windowed import Code, DelayedGroup, WindowGroup
 from collector.finding import AlertChange, AlertState, GroupValue
-from watchbook.event import event_id
 
 #: What each matcher of a rule found, by its place in the rule: indices, ascending.
 Found = Mapping[int, Sequence[int]]
 Key = tuple[GroupValue, ...]
+#: Where a group is kept: its key, with the stream of a track.
+_Place = Key | tuple[Key, str]
 Place = tuple[str, tuple[str, tuple[str, ...]] | None]
 
 _ALERT_ID_BYTES: Final = 16
@@ -70,9 +72,9 @@ class RuleState:
     events: int = 0
 
     def __post_init__(self) -> None:
-        self._groups: OrderedDict[tuple[str, tuple[GroupValue, ...]], Group] = OrderedDict()
+        self._groups: OrderedDict[_Place, Group] = OrderedDict()
         self._journal: list[Episode] = []
-        self._kind = Group if self.terms.condition.threshold is not None else WindowGroup
+        self._new_group = _kind_of_group(self.terms.condition)
         matchers = range(len(self.rule.matchers))
         self._apart = self.terms.condition.kind in TEMPORAL or bool(self.rule.group_fields)
         self._fields = [_places(self.rule.fields_of(matcher)) for matcher in matchers]
@@ -90,7 +92,6 @@ class RuleState:
         times = view.batch.times
         lateness = self.terms.lateness
         latest = info.received + lateness
-        stem = event_id(info.stream, info.sequence, 0).removesuffix("0")
         for index, key, value in self._entries(view, found):
             if skip and None in key:
                 counters.missing_group += 1
@@ -108,10 +109,10 @@ class RuleState:
                     continue
             before = len(group.times)
             if replay:
-                group.rebuild(time, stem + str(index), info.received, self.terms, value)
+                group.rebuild(time, info.number + index, info.received, self.terms, value)
             else:
                 counters.window_overflow += group.add(
-                    time, stem + str(index), info.received, self.terms, self._journal, value
+                    time, info.number + index, info.received, self.terms, self._journal, value
                 )
             self.events += len(group.times) - before
 
@@ -123,7 +124,7 @@ class RuleState:
         self.counters.matched += len(indices)
         keys = _keys(view, self._fields[0], indices)
         if not self._value_fields:
-            return zip(indices, keys, repeat(None))
+            return zip(indices, keys, repeat(0))
         return self._with_values(view, indices, keys)
 
     def _with_values(
@@ -132,12 +133,14 @@ class RuleState:
         """Yield the matches that have a value, count those that have none."""
         wants_numbers = self.terms.condition.kind in OF_NUMBERS
         for index, key, values in zip(indices, keys, _keys(view, self._value_fields, indices), strict=True):
-            value: Any = values if len(values) > 1 else values[0]
+            value: Any = None
             if wants_numbers:
-                value = number_of(value)
+                value = number_of(values[0])
                 if value is not None and ((value < 0 and self.terms.condition.only_grows) or not math.isfinite(value)):
                     value = None
-            if value is None or (values and None in values):
+            elif None not in values:
+                value = _hash(values)
+            if value is None or None in values:
                 self.counters.missing_value += 1
             else:
                 yield index, key, value
@@ -153,13 +156,18 @@ class RuleState:
 
     def tick(self, now_us: int) -> None:
         """Close the alerts of groups that were quiet long enough, and forget those groups."""
+        for key, group in self._quiet(now_us):
+            group.settle(FOREVER_US, self.terms, self._journal)
+            self._forget(key)
+
+    def _quiet(self, now_us: int) -> Iterator[tuple[_Place, Group]]:
+        """Yield the groups that were quiet long enough; each must be forgotten before the next."""
         limit = now_us - self.terms.span - self.terms.lateness
         while self._groups:
             key, group = next(iter(self._groups.items()))
             if group.received >= limit:
                 return
-            group.settle(FOREVER_US, self.terms, self._journal)
-            self._forget(key)
+            yield key, group
 
     def evict(self) -> None:
         """Forget the group that was quiet longest; its alert, if one is open, is resolved."""
@@ -186,9 +194,13 @@ class RuleState:
         group.restore(episode, alert.received, self.terms)
         return True
 
-    def resume(self, replayed_from: int) -> None:
-        """Put the groups in the order in which they were last received (alerts were restored in any order)."""
+    def resume(self, replayed_from: int, ticked: int) -> None:
+        """Put the groups in the order in which they were last received, and forget those that a tick had ended."""
         self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
+        for place, group in self._quiet(ticked):
+            if group.episode is not None:  # its end is still to be told
+                break
+            self._forget(place)
         for group in self._groups.values():
             group.resume(replayed_from, self.terms)
 
@@ -197,16 +209,16 @@ class RuleState:
         """How many alerts changed since :meth:`changes` was asked last."""
         return len(self._journal)
 
-    def changes(self) -> list[AlertChange]:
-        """Return what changed since the last call."""
-        changes = [change for episode in self._journal for change in self._changes_of(episode)]
+    def changes(self, id_of: Callable[[int], str]) -> list[AlertChange]:
+        """Return what changed since the last call; ``id_of`` gives the id of the event with an arrival number."""
+        changes = [change for episode in self._journal for change in self._changes_of(episode, id_of)]
         self._journal.clear()
         return changes
 
-    def _changes_of(self, episode: Episode) -> list[AlertChange]:
+    def _changes_of(self, episode: Episode, id_of: Callable[[int], str]) -> list[AlertChange]:
         changes: list[AlertChange] = []
         episode.queued = False
-        fresh, episode.fresh = tuple(episode.fresh), []
+        fresh, episode.fresh = tuple(map(id_of, episode.fresh)), []
         if not episode.told:
             episode.told = True
             episode.alert_id = alert_id(self.rule.brief.id, episode.group.key, fresh[0])
@@ -238,16 +250,23 @@ class RuleState:
         )
 
     def _group(self, track: str, key: tuple[GroupValue, ...]) -> Group:
-        place = (track, key)
+        place: _Place = (key, track) if track else key
         group = self._groups.get(place)
         if group is None:
-            group = self._groups[place] = self._kind(key, track)
+            group = self._groups[place] = self._new_group(key, track)
         else:
             self._groups.move_to_end(place)
         return group
 
-    def _forget(self, place: tuple[str, tuple[GroupValue, ...]]) -> None:
+    def _forget(self, place: _Place) -> None:
         self.events -= len(self._groups.pop(place).times)
+
+
+def _kind_of_group(condition: Condition) -> Callable[[Key, str], Group]:
+    if condition.threshold is not None:
+        return Group
+    code: Code = "d" if condition.kind in OF_NUMBERS else "q"
+    return partial(WindowGroup if condition.only_grows else DelayedGroup, code=code)
 
 
 def _places(names: Sequence[str]) -> list[Place]:
@@ -279,6 +298,14 @@ def alert_id(rule_id: str, key: tuple[object, ...], first_event: str) -> str:
     """Return the id of an alert: the same for the same rule, group and first event."""
     cause = msgspec.json.encode([rule_id, key, first_event])
     return hashlib.blake2b(cause, digest_size=_ALERT_ID_BYTES).hexdigest()
+
+
+def _hash(values: Key) -> int:
+    """Return 64 bits that differ where values differ (by all that can be expected)."""
+    first = values[0]
+    if len(values) == 1 and first.__class__ is str:
+        return hash(first)
+    return hash(tuple(value if value.__class__ is str else repr(value) for value in values))
 
 
 def _scalar(value: Any) -> GroupValue:

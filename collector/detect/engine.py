@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from collector.block import DecodedBlock
+from collector.detect.arrivals import Arrivals
 from collector.detect.counting import RuleCounters, RuleState
 from collector.detect.finder import Finder
 from collector.detect.group import FOREVER_US, Terms
@@ -50,6 +51,7 @@ class Engine:
         self._touched: dict[RuleState, None] = {}
         #: How far back from the receipt of the last block, in event time, a replay must begin.
         self.replay_span_us = max((_memory_us(state.terms) for state in self._states), default=0) + TICK_EVERY_MAX_US
+        self._arrivals = Arrivals(self.replay_span_us)
         self.blocks = 0
         self.events = 0
 
@@ -84,7 +86,7 @@ class Engine:
 
     def changes(self) -> list[AlertChange]:
         """Return what changed since the last call: of several changes of one alert, what they come to."""
-        changes = [change for state in self._touched for change in state.changes()]
+        changes = [change for state in self._touched for change in state.changes(self._arrivals.id_of)]
         self._touched.clear()
         return changes
 
@@ -96,10 +98,13 @@ class Engine:
         """
         self._read(block, replay=True)
 
-    def restore(self, alerts: Iterable[AlertState], replayed_from: int = -FOREVER_US) -> list[AlertChange]:
+    def restore(
+        self, alerts: Iterable[AlertState], replayed_from: int = -FOREVER_US, ticked: int = -FOREVER_US
+    ) -> list[AlertChange]:
         """Take up the alerts that were open; return the end of those whose rule is gone or groups otherwise now.
 
         ``replayed_from``: all events from that time on were replayed, as far as they had been read before the restart.
+        ``ticked``: the time of the last :meth:`tick` before it, whose work is not done again.
         """
         states = {state.rule.brief.id: state for state in self._states}
         over = []
@@ -108,7 +113,7 @@ class Engine:
             if state is None or not state.restore(alert):
                 over.append(AlertChange("resolved", alert._replace(resolved=alert.last, resolution="rule_changed")))
         for state in self._states:
-            state.resume(replayed_from)
+            state.resume(replayed_from, ticked)
             state.counters = RuleCounters()  # what a replay counted was counted before the restart
         self.blocks = self.events = 0
         return over
@@ -133,6 +138,7 @@ class Engine:
         self._read_up_to = info.number + info.n - 1
         self.blocks += 1
         self.events += batch.n
+        self._arrivals.note(info)
         view = BatchView(batch)
         found = self._finder.find(view)
         places = {place for number in found for place in self._users[number]}

@@ -14,8 +14,8 @@ A time that is too far from the alert to belong to it, but which a late match ma
 """
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
-from typing import Any, NamedTuple
+from bisect import bisect_left, bisect_right
+from typing import NamedTuple
 
 from collector.detect.condition import Condition
 
@@ -39,7 +39,7 @@ class Terms(NamedTuple):
 class Episode:
     """An alert in the making: from the first to the last time the condition held, and what was counted.
 
-    ``fresh`` are the ids of the events counted since the last change was told.
+    ``fresh`` are the arrival numbers of the events counted since the last change was told.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Episode:
         self.count = 0
         self.first = FOREVER_US
         self.last = -FOREVER_US
-        self.fresh: list[str] = []
+        self.fresh: list[int] = []
         self.alert_id = ""
         self.queued = False
         self.told = False
@@ -63,47 +63,50 @@ class Episode:
 
 
 class Group:
-    """The state of one group.  Episodes that changed are put into the journal given."""
+    """The state of one group.  Episodes that changed are put into the journal given.
 
-    __slots__ = ("episode", "ids", "key", "newest", "pending", "received", "times", "track")
+    ``numbers`` are the arrival numbers of the matches.  There may be very many groups: each is as small as can be.
+    """
+
+    __slots__ = ("episode", "key", "newest", "numbers", "pending", "received", "times", "track")
 
     def __init__(self, key: tuple[object, ...], track: str) -> None:
         self.key = key
         self.track = track
         self.times = array("q")
-        self.ids: list[str] = []
+        self.numbers = array("q")
         self.newest = -FOREVER_US
         self.received = -FOREVER_US
-        self.pending: list[int] = []
+        self.pending: list[int] | tuple[()] = ()
         self.episode: Episode | None = None
 
     def add(
         self,
         time: int,
-        event_id: str,
+        number: int,
         received: int,
         terms: Terms,
         journal: list[Episode],
-        value: Any = None,
+        value: float = 0,
     ) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
             self.received = received
         if time > self.newest and not self.pending:
-            held = self._append(time, event_id, value, terms)
-            self._note_newest(time, event_id, terms, journal, held=held)
+            held = self._append(time, number, value, terms)
+            self._note_newest(time, number, terms, journal, held=held)
         else:
-            self._add_among_others(time, event_id, value, terms, journal)
+            self._add_among_others(time, number, value, terms, journal)
         return self._forget(terms)
 
-    def _append(self, time: int, event_id: str, value: Any, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
+    def _append(self, time: int, number: int, value: float, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
         """Put a match after all others into the window; return whether the condition holds at it."""
         times, threshold = self.times, terms.threshold
         times.append(time)
-        self.ids.append(event_id)
+        self.numbers.append(number)
         return len(times) >= threshold and times[-threshold] > time - terms.span
 
-    def _note_newest(self, time: int, event_id: str, terms: Terms, journal: list[Episode], *, held: bool) -> None:
+    def _note_newest(self, time: int, number: int, terms: Terms, journal: list[Episode], *, held: bool) -> None:
         """Do what :meth:`_add_among_others` comes to for a match after all others when nothing waits: the common case.
 
         Then no window but its own changes, and what is known of the alert is final up to here.
@@ -113,29 +116,29 @@ class Group:
         if episode is not None:
             if held and time - episode.holds_until <= span:
                 if len(times) == 1 or times[-2] <= episode.holds_until:
-                    _count_newest(episode, time, event_id, journal)
+                    _count_newest(episode, time, number, journal)
                 else:
                     self._count_between(episode, episode.holds_until, time, journal)
                 episode.holds_until = time
                 return
             if time - terms.lateness <= episode.holds_until + span:  # something may yet join the two
                 if held:
-                    self.pending.append(time)
+                    self.wait(time)
                 return
             self._close(episode, terms, journal)
             self.episode = None
         if held:
             self.episode = self._open(time, terms, journal)
 
-    def _add_among_others(self, time: int, event_id: str, value: Any, terms: Terms, journal: list[Episode]) -> None:
-        held = self._insert(time, event_id, value, terms)
+    def _add_among_others(self, time: int, number: int, value: float, terms: Terms, journal: list[Episode]) -> None:
+        held = self._insert(time, number, value, terms)
         episode = self.episode
         self.newest = max(self.newest, time)
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
-            _count(episode, (time,), (event_id,), journal)
+            _count(episode, (time,), (number,), journal)
         for moment in held:
             if not _within(episode, moment):
-                insert_once(self.pending, moment)
+                self.wait(moment)
         self.settle(self.newest - terms.lateness, terms, journal)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
@@ -145,7 +148,7 @@ class Group:
             if episode is None:
                 if not self.pending:
                     return
-                episode = self.episode = self._open(self.pending.pop(0), terms, journal)
+                episode = self.episode = self._open(self._take_first(), terms, journal)
             self._absorb(episode, terms, journal)
             while self.pending and self.pending[0] < episode.holds_from <= low:
                 self._close(self._earlier(terms, journal), terms, journal)
@@ -154,10 +157,10 @@ class Group:
             self._close(episode, terms, journal)
             self.episode = None
 
-    def rebuild(self, time: int, event_id: str, received: int, terms: Terms, value: Any = None) -> None:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> None:
         """Remember a match that was counted before a restart, without telling anybody."""
         self.received = max(self.received, received)
-        self._insert(time, event_id, value, terms)
+        self._insert(time, number, value, terms)
         self.newest = max(self.newest, time)
         self._forget(terms)
 
@@ -169,9 +172,26 @@ class Group:
         self.episode = episode
         self.received = max(self.received, received)
         self.newest = max(self.newest, episode.last)
-        for moment in self.times[bisect_right(self.times, episode.holds_until + terms.span) :]:
-            if self._holds_at(moment, terms):
-                insert_once(self.pending, moment)
+        for moment in self._waited(episode.holds_until + terms.span, terms):
+            self.wait(moment)
+
+    def _waited(self, after: int, terms: Terms) -> list[int]:
+        return [moment for moment in self.times[bisect_right(self.times, after) :] if self._holds_at(moment, terms)]
+
+    def wait(self, moment: int) -> None:
+        """Let a time at which the condition holds wait, unless it does already."""
+        if not self.pending:
+            self.pending = [moment]
+            return
+        place = bisect_left(self.pending, moment)
+        if place == len(self.pending) or self.pending[place] != moment:
+            self.pending.insert(place, moment)
+
+    def _take_first(self) -> int:
+        assert self.pending
+        first = self.pending[0]
+        self.pending = self.pending[1:] or ()
+        return first
 
     def resume(self, replayed_from: int, terms: Terms) -> None:
         """Take note that the replay after a restart is over, and that all matches from a time on were in it."""
@@ -180,16 +200,16 @@ class Group:
         """Return whether the condition holds at the time of a match."""
         return bisect_right(self.times, moment) - bisect_right(self.times, moment - terms.span) >= terms.threshold
 
-    def _insert(self, time: int, event_id: str, value: Any, terms: Terms) -> list[int]:  # noqa: ARG002 - as above
+    def _insert(self, time: int, number: int, value: float, terms: Terms) -> list[int]:  # noqa: ARG002 - as above
         """Put a match into the window; return the times at which the condition holds because of it."""
         times, span, threshold = self.times, terms.span, terms.threshold
         place = bisect_right(times, time)
         if place == len(times):
             times.append(time)
-            self.ids.append(event_id)
+            self.numbers.append(number)
             return [time] if place + 1 - bisect_right(times, time - span) >= threshold else []
         times.insert(place, time)
-        self.ids.insert(place, event_id)
+        self.numbers.insert(place, number)
         if threshold == 1:
             return [time]
         held = []
@@ -216,11 +236,11 @@ class Group:
             if episode.holds_from - terms.span <= moment < episode.holds_from:
                 self._count_between(episode, moment - terms.span, episode.holds_from - terms.span, journal)
                 episode.holds_from = moment
-        self.pending = [moment for moment in self.pending if not _within(episode, moment)]
+        self.pending = [moment for moment in self.pending if not _within(episode, moment)] or ()
 
     def _earlier(self, terms: Terms, journal: list[Episode]) -> Episode:
         """Return an alert of its own for pending times before the open one, which nothing can join to it any more."""
-        episode = self._open(self.pending.pop(0), terms, journal)
+        episode = self._open(self._take_first(), terms, journal)
         self._absorb(episode, terms, journal)
         return episode
 
@@ -231,7 +251,7 @@ class Group:
 
     def _count_between(self, episode: Episode, after: int, until: int, journal: list[Episode]) -> None:
         begin, end = bisect_right(self.times, after), bisect_right(self.times, until)
-        _count(episode, self.times[begin:end], self.ids[begin:end], journal)
+        _count(episode, self.times[begin:end], self.numbers[begin:end], journal)
 
     def _forget(self, terms: Terms) -> int:
         """Drop matches that no window can need any more; return how many were dropped because the window was full."""
@@ -245,43 +265,42 @@ class Group:
             return 0
         old = bisect_right(times, horizon)
         cut = max(old, excess)
-        del times[:cut]
-        del self.ids[:cut]
+        self._drop(cut)
         return max(cut - old, 0)
+
+    def _drop(self, cut: int) -> None:
+        del self.times[:cut]
+        del self.numbers[:cut]
 
 
 def _within(episode: Episode | None, moment: int) -> bool:
     return episode is not None and episode.holds_from <= moment <= episode.holds_until
 
 
-def insert_once(moments: list[int], moment: int) -> None:
-    """Put a time among sorted ones, unless it is there."""
-    place = bisect_left(moments, moment)
-    if place == len(moments) or moments[place] != moment:
-        insort(moments, moment)
-
-
-def _count_newest(episode: Episode, time: int, event_id: str, journal: list[Episode]) -> None:
+def _count_newest(episode: Episode, time: int, number: int, journal: list[Episode]) -> None:
     """Count one match that is the latest of its alert so far."""
     episode.count += 1
     if time < episode.first:
         episode.first = time
     episode.last = time
-    episode.fresh.append(event_id)
+    episode.fresh.append(number)
     if not episode.queued:
         episode.queued = True
         journal.append(episode)
 
 
 def _count(
-    episode: Episode, times: "array[int] | tuple[int, ...]", ids: "list[str] | tuple[str, ...]", journal: list[Episode]
+    episode: Episode,
+    times: "array[int] | tuple[int, ...]",
+    numbers: "array[int] | tuple[int, ...]",
+    journal: list[Episode],
 ) -> None:
-    if not ids:
+    if not numbers:
         return
-    episode.count += len(ids)
+    episode.count += len(numbers)
     episode.first = min(episode.first, times[0])
     episode.last = max(episode.last, times[-1])
-    episode.fresh.extend(ids)
+    episode.fresh.extend(numbers)
     _queue(episode, journal)
 
 

@@ -4,104 +4,84 @@ A condition that only grows with more matches is decided at once.  Any other (an
 now and false when a late match is in: it is decided when no match can come any more, one lateness later.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter, or_
-from typing import Any
+from typing import Any, Final, Literal
 
-from collector.detect.group import FOREVER_US, Episode, Group, Terms, insert_once
+from collector.detect.group import FOREVER_US, Episode, Group, Terms
+
+#: What the values are: whole numbers of 64 bits, or floating-point numbers.
+Code = Literal["q", "d"]
+#: Windows of fewer matches are looked at as a whole.
+_SMALL: Final = 32
 
 
 class WindowGroup(Group):
-    """A group that keeps the value of each match.
+    """A group that keeps the value of each match: a number, the hash of a value, or a set of rules.
 
-    ``recent`` is what is known of the newest window in order to tell quickly what one more match comes to; None when a
-    late match has upset it.
+    ``recent`` is what is known of the newest window in order to tell quickly what one more match comes to; None when it
+    is not known.
     """
 
-    __slots__ = ("decided", "recent", "values")
+    __slots__ = ("recent", "values")
 
-    def __init__(self, key: tuple[object, ...], track: str) -> None:
+    def __init__(self, key: tuple[object, ...], track: str, code: Code = "q") -> None:
         super().__init__(key, track)
-        self.values: list[Any] = []
+        self.values: array[Any] = array(code)
         self.recent: Any = None
-        self.decided = -FOREVER_US
 
-    def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
-        """Decide what can be decided now, then open, extend and close alerts."""
-        if not terms.condition.only_grows:
-            self._decide(low, terms)
-        super().settle(low, terms, journal)
-
-    def resume(self, replayed_from: int, terms: Terms) -> None:
-        """Take for decided what was decided before the restart: of what was not, the whole window was replayed."""
-        self.decided = max(self.decided, self.newest - terms.lateness - 1, replayed_from + terms.span - 1)
-
-    def _decide(self, low: int, terms: Terms) -> None:
-        begin, end = bisect_right(self.times, self.decided), bisect_left(self.times, low)
-        for moment in dict.fromkeys(self.times[begin:end]):
-            if self._holds_at(moment, terms):
-                insert_once(self.pending, moment)
-        self.decided = max(self.decided, low - 1)
-
-    def _append(self, time: int, event_id: str, value: Any, terms: Terms) -> bool:
+    def _append(self, time: int, number: int, value: float, terms: Terms) -> bool:
         self.times.append(time)
-        self.ids.append(event_id)
+        self.numbers.append(number)
         self.values.append(value)
         condition = terms.condition
+        if len(self.times) < condition.least:
+            return False
+        if self.recent is None and (len(self.times) < _SMALL or self.times[-_SMALL] <= time - terms.span):
+            return self._holds_at(time, terms)
         if condition.kind == "value_count":
             return condition.compares(self._different(time, value, terms))
         if condition.kind == "temporal":
-            return condition.is_enough(self._rules_seen(time, value, terms))
+            return condition.is_enough(self._rules_seen(time, int(value), terms))
         if condition.kind == "temporal_ordered":
-            return self._latest_start(time, value, terms) > time - terms.span
+            return self._latest_start(time, int(value), terms) > time - terms.span
         return self._holds_at(time, terms)
 
-    def _add_among_others(self, time: int, event_id: str, value: Any, terms: Terms, journal: list[Episode]) -> None:
+    def _add_among_others(self, time: int, number: int, value: float, terms: Terms, journal: list[Episode]) -> None:
         self.recent = None
-        super()._add_among_others(time, event_id, value, terms, journal)
+        super()._add_among_others(time, number, value, terms, journal)
 
-    def add(
-        self, time: int, event_id: str, received: int, terms: Terms, journal: list[Episode], value: Any = None
-    ) -> int:
-        """Count one match; return how many matches were forgotten because the window was full."""
-        if terms.condition.only_grows:
-            return super().add(time, event_id, received, terms, journal, value)
-        if received > self.received:
-            self.received = received
-        self._add_among_others(time, event_id, value, terms, journal)
-        return self._forget(terms)
-
-    def _insert(self, time: int, event_id: str, value: Any, terms: Terms) -> list[int]:
+    def _insert(self, time: int, number: int, value: float, terms: Terms) -> list[int]:
         times = self.times
         place = bisect_right(times, time)
         times.insert(place, time)
-        self.ids.insert(place, event_id)
+        self.numbers.insert(place, number)
         self.values.insert(place, value)
         self.recent = None
-        if not terms.condition.only_grows:
-            return []
-        moments = dict.fromkeys(times[place : bisect_left(times, time + terms.span)])
+        return self._held_by(time, place, terms)
+
+    def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:
+        """Return the times at which the condition holds with a match that was put in its place."""
+        moments = dict.fromkeys(self.times[place : bisect_left(self.times, time + terms.span)])
         return [moment for moment in moments if self._holds_at(moment, terms)]
 
     def _holds_at(self, moment: int, terms: Terms) -> bool:
         begin, end = bisect_right(self.times, moment - terms.span), bisect_right(self.times, moment)
         return begin < end and terms.condition.holds(self.times[begin:end], self.values[begin:end])
 
-    def _forget(self, terms: Terms) -> int:
-        before = len(self.times)
-        overflow = super()._forget(terms)
-        if cut := before - len(self.times):
-            del self.values[:cut]
-        return overflow
+    def _drop(self, cut: int) -> None:
+        super()._drop(cut)
+        del self.values[:cut]
 
     def _window(self, time: int, terms: Terms) -> list[tuple[int, Any]]:
         """Return the matches of the window before its newest one."""
         begin = bisect_right(self.times, time - terms.span)
         return list(zip(self.times[begin:-1], self.values[begin:-1], strict=True))
 
-    def _different(self, time: int, value: Any, terms: Terms) -> int:
+    def _different(self, time: int, value: float, terms: Terms) -> int:
         """Return how many different values the newest window has; ``recent``: value -> when it was seen last."""
         recent: dict[Any, int] | None = self.recent
         if recent is None:
@@ -134,6 +114,42 @@ class WindowGroup(Group):
                 _start(recent, reduce(or_, map(itemgetter(1), same)), moment)
         _start(recent, rules, time)
         return recent[-1]
+
+
+class DelayedGroup(WindowGroup):
+    """A group whose condition more matches may make false: it is decided when no match can come any more."""
+
+    __slots__ = ("decided",)
+
+    def __init__(self, key: tuple[object, ...], track: str, code: Code = "q") -> None:
+        super().__init__(key, track, code)
+        self.decided = -FOREVER_US
+
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:
+        """Count one match; return how many matches were forgotten because the window was full."""
+        if received > self.received:
+            self.received = received
+        self._add_among_others(time, number, value, terms, journal)
+        return self._forget(terms)
+
+    def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
+        """Decide what can be decided now, then open, extend and close alerts."""
+        begin, end = bisect_right(self.times, self.decided), bisect_left(self.times, low)
+        for moment in dict.fromkeys(self.times[begin:end]):
+            if self._holds_at(moment, terms):
+                self.wait(moment)
+        self.decided = max(self.decided, low - 1)
+        super().settle(low, terms, journal)
+
+    def resume(self, replayed_from: int, terms: Terms) -> None:
+        """Take for decided what was decided before the restart: of what was not, the whole window was replayed."""
+        self.decided = max(self.decided, self.newest - terms.lateness - 1, replayed_from + terms.span - 1)
+
+    def _waited(self, after: int, terms: Terms) -> list[int]:  # noqa: ARG002 - what is decided waits for nothing
+        return []
+
+    def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:  # noqa: ARG002 - nothing is decided yet
+        return []
 
 
 def _note(recent: list[int], rules: int, time: int) -> None:

@@ -14,6 +14,7 @@ from tests.benchmarks.calibration import calibrate
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.rules.activity import BATCH, decoded_block, encoded_batches
 from tests.benchmarks.rules.community import write_rules
+from tests.benchmarks.rules.correlations import measure_correlations
 from tests.benchmarks.rules.sources import SOURCES, Source
 from tests.benchmarks.throughput import machine
 from tests.progress import clear, progress
@@ -34,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-rules ARGS=…", description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=300_000, help="events of each run (300000)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the median is shown (3)")
+    parser.add_argument("--groups", type=int, default=100_000, help="groups of a correlation (100000)")
     arguments = parser.parse_args()
     print(f"machine: {machine()}, calibration {calibrate():.3f} s")
     process = tuple(source for source in SOURCES if source.profile == "process")
@@ -42,6 +44,8 @@ def main() -> int:
     figures = []
     for case in cases:
         figures += _measure(case, arguments.events, arguments.repeats)
+    with tempfile.TemporaryDirectory(prefix="watchbook-rules-") as folder:
+        figures += measure_correlations(Path(folder), max(BATCH, arguments.events), arguments.groups, progress())
     clear()
     print(table(figures))
     return 0

@@ -29,7 +29,7 @@ def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_pa
     store = open_store(tmp_path, channel())
     assert store.watermark() is None
     assert store.apply([opened()], Watermark(42, START)) == 1
-    assert store.watermark() == (42, START)
+    assert store.watermark() == Watermark(42, START)
     alert = store.get("a1")
     assert alert is not None
     assert alert["event_ids"] == [event_id(0), event_id(1), event_id(2)]
@@ -143,7 +143,7 @@ def test_the_watermark_never_goes_back(tmp_path: Path) -> None:
     store.apply([], Watermark(9, START))
     store.apply([], Watermark(4, START - SECOND))
     store.apply([], None)
-    assert store.watermark() == (9, START)
+    assert store.watermark() == Watermark(9, START)
 
 
 def test_a_change_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ def test_a_restart_anywhere_gives_the_very_alerts_of_a_run_without_one(
     for one in blocks[:cut]:
         if one.info.tmax >= oldest:
             after.replay(one)
-    told += after.restore(open_alerts.values(), oldest)
+    told += after.restore(open_alerts.values(), oldest, blocks[cut - 1].info.received)
     told += evaluate(after, blocks[cut:])
     assert seen(told) == seen(expected)
 

@@ -1,0 +1,52 @@
+"""From the number of an event's arrival to its id, for the events of the blocks that the rules have read lately."""
+
+from array import array
+from bisect import bisect_right
+
+from collector.block import BlockInfo
+from watchbook.event import event_id
+
+
+class Arrivals:
+    """What names the events of each block.  ``forgotten`` blocks' events have an id of another form: ``arrival-N``.
+
+    One block takes 28 bytes here, an id that is written out a hundred.
+    """
+
+    def __init__(self, keep_us: int, least: int = 100_000) -> None:
+        self._keep_us = keep_us
+        self._least = least
+        self._first = array("q")
+        self._sequence = array("q")
+        self._received = array("q")
+        self._stream = array("i")
+        self._streams: list[str] = []
+        self._places: dict[str, int] = {}
+        self.forgotten = 0
+
+    def note(self, info: BlockInfo) -> None:
+        """Remember a block; blocks come in the order of their numbers."""
+        place = self._places.get(info.stream)
+        if place is None:
+            place = self._places[info.stream] = len(self._streams)
+            self._streams.append(info.stream)
+        self._first.append(info.number)
+        self._sequence.append(info.sequence)
+        self._received.append(info.received)
+        self._stream.append(place)
+        if len(self._first) > 2 * self._least:
+            self._forget(info.received - self._keep_us)
+
+    def id_of(self, number: int) -> str:
+        """Return the id of the event with an arrival number."""
+        place = bisect_right(self._first, number) - 1
+        if place < 0:
+            return f"arrival-{number}"
+        return event_id(self._streams[self._stream[place]], self._sequence[place], number - self._first[place])
+
+    def _forget(self, before: int) -> None:
+        cut = min(bisect_right(self._received, before), len(self._first) - self._least)
+        if cut > self._least // 2:
+            for column in (self._first, self._sequence, self._received, self._stream):
+                del column[:cut]
+            self.forgotten += cut
