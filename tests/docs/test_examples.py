@@ -18,7 +18,7 @@ from agent.redact import RedactSettings, make_redactor
 from collector.config import CollectorSettings
 from collector.config import load_settings as load_collector
 from collector.detect import load_rules
-from tests.collector.detect.test_shipped_rules import passes
+from tests.collector.detect.suites import cases_of, passes
 from tests.docs import shell
 from tests.docs.pages import ROOT, write_examples
 from tests.docs.words import complaint_about
@@ -156,7 +156,6 @@ def test_the_rules_of_the_guide_do_what_their_tests_say(tmp_path: Path) -> None:
     suites = sorted((tmp_path / "rules" / "tests").glob("*.yml"))
     assert len(suites) == 2
     for path in suites:
-        suite = load(path).plain()
         rules = load_rules([tmp_path / "rules" / path.name])
-        for case in suite["tests"]:
-            assert passes(rules, suite, case), f"{path.name}: {case['name']}"
+        for case, blocks in cases_of(path):
+            assert passes(rules, case, blocks), f"{path.name}: {case.name}"
