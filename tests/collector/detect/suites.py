@@ -43,9 +43,9 @@ def all_pass(rules: RuleSet, path: Path) -> bool:
 def changed_rules(rule: Rule) -> Iterator[tuple[str, Rule]]:
     """Yield the rule with one small thing changed, and words for the change."""
     for place, matcher in enumerate(rule.matchers):
-        for mutant in mutants(matcher.expression):
+        for words, mutant in mutants(matcher.expression):
             matchers = (*rule.matchers[:place], Matcher(mutant), *rule.matchers[place + 1 :])
-            yield f"detection {place}: {mutant}", replace(rule, matchers=matchers)
+            yield f"detection {place}: {words}", replace(rule, matchers=matchers)
     for place, field in enumerate(rule.group_by):
         fewer = replace(rule, group_by=_without(rule.group_by, place))
         if rule.group_fields:
@@ -66,24 +66,29 @@ def changed_rules(rule: Rule) -> Iterator[tuple[str, Rule]]:
         yield "events instead of values", replace(rule, condition=replace(condition, kind="event_count", fields=()))
 
 
-def mutants(expression: Expression) -> Iterator[Expression]:
-    """Yield the expression with one thing in it negated, left out or moved by one."""
+def mutants(expression: Expression) -> Iterator[tuple[str, Expression]]:
+    """Yield (words, the expression with one thing in it negated, left out or moved by one)."""
     if isinstance(expression, Atom):
-        yield Not(expression)
         test = expression.test
+        yield f"not {expression}", Not(expression)
         if isinstance(test, Equals) and len(test.texts) > 1:
-            yield from (Atom(expression.field, Equals(test.texts - {text}, test.cased)) for text in sorted(test.texts))
+            for text in sorted(test.texts):
+                yield (
+                    f"{expression.field} without {text!r}",
+                    Atom(expression.field, Equals(test.texts - {text}, test.cased)),
+                )
         if isinstance(test, Compares):
             for step in (-1, 1):
-                yield Atom(expression.field, Compares(test.operator, test.number + step))
+                yield f"{expression} {step:+}", Atom(expression.field, Compares(test.operator, test.number + step))
     elif isinstance(expression, Not):
-        yield expression.arg
-        yield from map(Not, mutants(expression.arg))
+        yield f"without 'not' before {expression.arg}", expression.arg
+        yield from ((words, Not(mutant)) for words, mutant in mutants(expression.arg))
     else:
         kind, args = type(expression), expression.args
         for index, arg in enumerate(args):
-            yield kind(args[:index] + args[index + 1 :])
-            yield from (kind((*args[:index], mutant, *args[index + 1 :])) for mutant in mutants(arg))
+            yield f"without {arg}", kind(args[:index] + args[index + 1 :])
+            for words, mutant in mutants(arg):
+                yield words, kind((*args[:index], mutant, *args[index + 1 :]))
 
 
 def _without(values: tuple[T, ...], place: int) -> tuple[T, ...]:

@@ -47,9 +47,7 @@ def test_a_shipped_rule_does_what_its_tests_say(path: Path, case: Case, blocks: 
 
 @BY_NAME
 def test_the_tests_of_a_shipped_rule_notice_every_small_change_of_it(path: Path) -> None:
-    unseen = [
-        words for words, rule in changed_rules(only(path)) if all_pass(RuleSet((rule,)), suite_of(path))
-    ]
+    unseen = [words for words, rule in changed_rules(only(path)) if all_pass(RuleSet((rule,)), suite_of(path))]
     assert unseen == []
 
 
@@ -69,19 +67,28 @@ def test_a_shipped_rule_says_what_on_call_staff_needs(path: Path) -> None:
 
 
 def samples_of(profile: str) -> list[dict[str, Any]]:
-    """Return the flat events of a profile's samples, none when the profile has no samples (of this form)."""
+    """Return the flat events of a profile's samples."""
     path = PROFILES / f"{profile}.yaml"
     samples = load(path).plain().get("samples", []) if path.is_file() else []
     events = [event for each in samples for event in each.get("events", [each["event"]] if "event" in each else [])]
     return [flatten(event) for event in events]
 
 
+def lies_in(part: Any, whole: Any) -> bool:
+    """Return whether objects have at least these members; all else is equal."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(name in whole and lies_in(value, whole[name]) for name, value in part.items())
+    return bool(part == whole)
+
+
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 def test_the_events_of_the_tests_are_those_that_profiles_make(path: Path) -> None:
+    if not any(samples_of(profile.stem) for profile in PROFILES.glob("*.yaml")):
+        pytest.skip("the profiles here have no samples")
     for name, sample in read_suite(path).samples.items():
-        made = samples_of(str(sample.get("origin.profile")))
         wanted = {field: value for field, value in sample.items() if field != "origin.profile"}
-        assert not made or any(wanted.items() <= event.items() for event in made), f"{path.name}: {name}"
+        made = samples_of(str(sample["origin.profile"]))
+        assert any(lies_in(wanted, event) for event in made), f"{path.name}: {name}"
 
 
 def test_shipped_rules_are_decided_on_columns_so_that_quiet_batches_cost_little() -> None:
