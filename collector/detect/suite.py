@@ -14,8 +14,8 @@
           - {actor.id: bob, outcome: success, at: 5m}
         expect: [{group: {actor.id: bob}, count: 10}]
 
-An entry of ``events`` is a sample with some fields changed, or the ``defaults`` with some more; null takes a field away.
-``repeat`` and ``every`` write it several times, ``at`` is the time from the start.
+An entry of ``events`` is a sample with some fields changed, or the ``defaults`` with some more; null takes a field
+away.  ``repeat`` and ``every`` write it several times, ``at`` is the time from the start.
 """
 
 import difflib
@@ -75,22 +75,15 @@ def read_suite(path: Path) -> Suite:
     problems: list[Problem] = []
     options = _options(root, _SUITE, problems)
     defaults = _event(options["defaults"], problems) if "defaults" in options else {}
-    samples: dict[str, Mapping[str, Any]] = {}
-    for name, _, node in options["samples"].items() if "samples" in options else ():
-        samples[name] = _sample(node, problems)
+    given = _options(options["samples"], None, problems) if "samples" in options else {}
+    samples = {name: _sample(node, problems) for name, node in given.items()}
     rule = _required(root, options, "rule", problems)
     tests = _required(root, options, "tests", problems)
-    cases: list[Case] = []
-    name = ""
-    try:
-        name = rule.text() if rule is not None else ""
-        for node in tests.sequence() if tests is not None else ():
-            cases.append(_case(node, defaults, samples, problems))
-    except ConfigError as error:
-        problems.extend(error.problems)
+    name = _text(rule, problems)
+    cases = tuple(_case(node, defaults, samples, problems) for node in _items(tests, problems))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return Suite(name, samples, tuple(cases))
+    return Suite(name, samples, cases)
 
 
 def _case(
@@ -105,8 +98,7 @@ def _case(
     rows = tuple(_whole(row, problems) for row in _items(options.get("rows"), problems))
     expected = tuple(_expected(alert, problems) for alert in _items(expect, problems))
     made.sort(key=lambda event: int(event["time"]))
-    shown = "" if name is None else name.text()
-    return Case(shown, tuple(made), expected, rows, f"{node.path}:{node.line}")
+    return Case(_text(name, problems), tuple(made), expected, rows, f"{node.path}:{node.line}")
 
 
 def _entry(
@@ -116,7 +108,7 @@ def _entry(
     own = [name for name in options if name in _ENTRY]
     base = defaults
     if "sample" in own:
-        name = options["sample"].text()
+        name = _text(options["sample"], problems)
         if name not in samples:
             problems.append(options["sample"].problem(f"there is no sample {name!r}{_hint(name, samples)}"))
             return
@@ -137,7 +129,7 @@ def _sample(node: Node, problems: list[Problem]) -> Mapping[str, Any]:
     given = _required(node, options, "event", problems)
     event = _event(given, problems) if given is not None else {}
     if "profile" in options:
-        event["origin.profile"] = options["profile"].text()
+        event["origin.profile"] = _text(options["profile"], problems)
     return {name: value for name, value in event.items() if name != "time" and value is not None}
 
 
@@ -152,9 +144,8 @@ def _event(node: Node, problems: list[Problem], leave_out: Sequence[str] = ()) -
             continue
         plain = value.plain()
         flat = flatten({name: plain}) if plain is not None else {name: None}
-        for field in flat:
-            if field not in FIELD_NAMES:
-                problems.append(key.problem(f"no event has the field {field!r}{_hint(field, FIELD_NAMES)}"))
+        unknown = [field for field in flat if field not in FIELD_NAMES]
+        problems += [key.problem(f"no event has the field {each!r}{_hint(each, FIELD_NAMES)}") for each in unknown]
         event.update(flat)
     return event
 
@@ -162,7 +153,11 @@ def _event(node: Node, problems: list[Problem], leave_out: Sequence[str] = ()) -
 def _expected(node: Node, problems: list[Problem]) -> Expected:
     options = _options(node, _EXPECT, problems)
     group, count = (_required(node, options, key, problems) for key in _EXPECT)
-    values = group.plain() if group is not None and group.is_mapping else {}
+    values: dict[str, Any] = {}
+    if group is not None and group.is_mapping:
+        values = group.plain()
+    elif group is not None:
+        problems.append(group.problem(f"expected the fields of a group and their values, found {group.described()}"))
     return Expected(values, _whole(count, problems) if count is not None else 0)
 
 
@@ -182,6 +177,14 @@ def _required(node: Node, options: Mapping[str, Node], name: str, problems: list
     if name not in options and node.is_mapping:
         problems.append(node.problem(f"the option {name!r} is missing"))
     return options.get(name)
+
+
+def _text(node: Node | None, problems: list[Problem]) -> str:
+    try:
+        return "" if node is None else node.text()
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return ""
 
 
 def _items(node: Node | None, problems: list[Problem]) -> list[Node]:
@@ -204,10 +207,12 @@ def _whole(node: Node, problems: list[Problem]) -> int:
 
 def _duration_us(node: Node, problems: list[Problem]) -> int:
     try:
-        return round(parse_duration(node.text()) * 1e6)
+        return round(parse_duration(node.text("a duration such as 30s")) * 1e6)
+    except ConfigError as error:
+        problems.extend(error.problems)
     except ValueError as error:
         problems.append(node.problem(f"expected a duration such as 30s, found {node.described()} ({error})"))
-        return 0
+    return 0
 
 
 def _hint(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from tests.docs import shell
 from tests.docs.pages import ROOT, write_examples
 from tests.docs.words import complaint_about
 from watchbook.clock import now_us
-from watchbook.configfile import EX_CONFIG, load
+from watchbook.configfile import EX_CONFIG
 from watchbook.shipped import shipped_folder
 
 SECRET = "whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s="
