@@ -80,7 +80,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         "7:106 'tests[0].events[6]': expected the fields of an event, found '5'",
         "8:14 'tests[0].expect[0]': the option 'count' is missing",
         "8:22 'tests[0].expect[0].group': expected the fields of a group and their values, found 'bob'",
-        "9:5 'tests[1]': the option 'expect' is missing",
         "9:5 'tests[1]': the option 'name' is missing",
+        "9:5 'tests[1]': the option 'expect' is missing",
         "10:5 'tests[1].expects': there is no such option; did you mean 'expect'?",
     ]
