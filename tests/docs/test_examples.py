@@ -152,9 +152,9 @@ def test_the_profiles_of_the_guide_understand_their_lines(tmp_path: Path) -> Non
 
 def test_the_rules_of_the_guide_do_what_their_tests_say(tmp_path: Path) -> None:
     write_examples(ROOT / "docs" / "rules.md", tmp_path)
-    assert len(load_rules([tmp_path / "rules"]).rules) == 2
+    assert len(load_rules([tmp_path / "rules"]).rules) == 3
     suites = sorted((tmp_path / "rules" / "tests").glob("*.yml"))
-    assert len(suites) == 2
+    assert len(suites) == 3
     for path in suites:
         rules = load_rules([tmp_path / "rules" / path.name])
         for case, blocks in cases_of(path):

@@ -31,7 +31,7 @@ class _Corpus(NamedTuple):
 
 
 def measure_shipped(events: int, repeats: int, tell: Callable[[str], None]) -> list[Figure]:
-    """Measure events a CPU second that the rules of ``rules/`` decide, without decoding: storing decodes them anyway."""
+    """Measure events a CPU second that the shipped rules decide, without decoding: storing decodes them anyway."""
     rules = load_rules([shipped_folder("rules")])
     tell("shipped rules: making events")
     lines = (line.rstrip(b"\n") for line in app_lines(events, start_us=START_US, step_us=_STEP_US))
