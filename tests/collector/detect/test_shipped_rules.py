@@ -66,6 +66,11 @@ def test_a_shipped_rule_says_what_on_call_staff_needs(path: Path) -> None:
     assert sum(not case.expect for case in suite.cases) >= 3
 
 
+def test_the_rows_of_the_checklist_that_ask_for_rules_have_tests() -> None:
+    shown = {row for path in SUITES for case in read_suite(path).cases for row in case.rows}
+    assert shown == {10, 12, 27, 28, 29, 30, 33, 44, 59, 60, 122, 123}
+
+
 def samples_of(profile: str) -> list[dict[str, Any]]:
     """Return the flat events of a profile's samples."""
     path = PROFILES / f"{profile}.yaml"
