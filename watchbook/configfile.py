@@ -86,7 +86,7 @@ class Node:
     def is_null(self) -> bool:
         """Whether this is a plain empty value, ``null`` or ``~``."""
         return (
-            isinstance(self.yaml, yaml.ScalarNode) and self.yaml.style is None and self.yaml.value in ("", "null", "~")
+            isinstance(self.yaml, yaml.ScalarNode) and not self.yaml.style and self.yaml.value in ("", "null", "~")
         )
 
     def items(self) -> Iterator[tuple[str, "Node", "Node"]]:
@@ -131,7 +131,7 @@ class Node:
         if self.is_null:
             return None
         text = str(self.yaml.value)
-        return _plain_scalar(text) if cast(yaml.ScalarNode, self.yaml).style is None else text
+        return text if cast(yaml.ScalarNode, self.yaml).style else _plain_scalar(text)
 
 
 def load(path: Path) -> Node:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from collector.detect.expression import And, Atom, Equals, Expression
+from collector.detect.expression import And, Atom, Equals, Expression, Or
 from collector.detect.field_index import FieldIndex, Hits
 from collector.detect.fields import resolve, split_object
 from collector.detect.matcher import Matcher
@@ -190,6 +190,9 @@ def _profiles_of(expression: Expression) -> frozenset[str] | None:
     if isinstance(expression, And):
         found = [asked for arg in expression.args if (asked := _profiles_of(arg)) is not None]
         return min(found, key=len, default=None)
+    if isinstance(expression, Or):
+        each = list(map(_profiles_of, expression.args))
+        return None if None in each else frozenset[str]().union(*filter(None, each))
     if isinstance(expression, Atom) and expression.field == _PROFILE and isinstance(expression.test, Equals):
         return frozenset(text.lower() for text in expression.test.texts)
     return None

@@ -1,7 +1,7 @@
 """The conditions of pySigma's correlations as :class:`collector.detect.condition.Condition`."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Any, Final, Literal, cast
 
 from sigma.correlations import (
     CorrelationConditionAND,
@@ -13,7 +13,7 @@ from sigma.correlations import (
     SigmaRuleReference,
 )
 
-from collector.detect.condition import TEMPORAL, Condition, Kind, Operator
+from collector.detect.condition import TEMPORAL, Condition, Enough, Kind, Operator
 
 _MEDIAN: Final = 50.0
 
@@ -82,18 +82,16 @@ def _temporal(kind: Kind, rule: SigmaCorrelationRule, names: Sequence[str]) -> C
         raise UnsupportedConditionError(
             "condition", f"rules in order are all of them: expected 'gte: {count}', or none"
         )
-    return Condition(kind, rules=count, enough=lambda rules: rules.bit_count() >= least)
+    return Condition(kind, rules=count, enough=Enough("least", int(least)))
 
 
-def _enough(tree: Any, names: Sequence[str]) -> Callable[[int], bool]:
+def _enough(tree: Any, names: Sequence[str]) -> Enough:
     """Return the test of which sets of rules are enough."""
     if isinstance(tree, SigmaRuleReference):
-        bit = 1 << names.index(str(tree.reference))
-        return lambda rules: bool(rules & bit)
+        return Enough("rule", names.index(str(tree.reference)))
     if isinstance(tree, CorrelationConditionAND | CorrelationConditionOR):
-        tests = [_enough(arg, names) for arg in tree.args]
-        together = all if isinstance(tree, CorrelationConditionAND) else any
-        return lambda rules: together(test(rules) for test in tests)
+        kind: Literal["all", "any"] = "all" if isinstance(tree, CorrelationConditionAND) else "any"
+        return Enough(kind, args=tuple(_enough(arg, names) for arg in tree.args))
     raise UnsupportedConditionError(
         "condition", "'not' asks for what has not happened yet: that can only be told when the time is over"
     )
