@@ -67,7 +67,7 @@ def link(documents: Sequence[Compiled], problems: list[Problem]) -> RuleSet:
     """Return the rules of some documents: correlations with what they count, under the filters that are there."""
     known = _by_name(documents, problems)
     filters = _filters(documents, known, problems)
-    return RuleSet(tuple(_compile(documents, known, filters, problems)))
+    return RuleSet(tuple(_compile(documents, known, filters, problems)), tuple(documents))
 
 
 def _files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from collector.detect.encoded import digest, encode_expression
 from collector.detect.expression import Absent, And, Atom, Compares, Equals, Expression, Not, Operator
 from collector.detect.fields import TEXT_FIELDS, split_object
 from collector.detect.survey import Surveyor, indices_of, surveyor_of
@@ -27,6 +28,11 @@ class Matcher:
 
     def __init__(self, expression: Expression) -> None:
         self.expression = expression
+
+    @cached_property
+    def key(self) -> str:
+        """What names the condition: equal ones have equal keys."""
+        return digest(encode_expression(self.expression))
 
     @cached_property
     def _survey(self) -> Surveyor:
