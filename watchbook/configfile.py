@@ -85,9 +85,7 @@ class Node:
     @property
     def is_null(self) -> bool:
         """Whether this is a plain empty value, ``null`` or ``~``."""
-        return (
-            isinstance(self.yaml, yaml.ScalarNode) and not self.yaml.style and self.yaml.value in ("", "null", "~")
-        )
+        return isinstance(self.yaml, yaml.ScalarNode) and not self.yaml.style and self.yaml.value in ("", "null", "~")
 
     def items(self) -> Iterator[tuple[str, "Node", "Node"]]:
         """Yield (key, node of the key, node of the value) of a mapping; raises ConfigError on anything else."""

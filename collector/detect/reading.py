@@ -260,13 +260,14 @@ def _broken(node: Node) -> Compiled:
     """Return what is known of a document with mistakes: its names, so that nobody misses it for that."""
     plain = node.plain()
     kind: Any = next((kind for kind in ("correlation", "filter") if kind in plain), "detection")
-    brief = RuleBrief(str(plain.get("id")), str(plain.get("title")), "medium")
+    brief = RuleBrief(str(plain.get("id")), str(plain.get("title")), cast(Level, str(plain.get("level") or "medium")))
     return Compiled(
         kind=kind,
         places=dict(_places(node)),
         id=_text(plain.get("id")),
         name=_text(plain.get("name")),
         brief=brief,
+        source=log_source(plain.get("logsource")),
         extension=Extension(),
         broken=True,
     )
