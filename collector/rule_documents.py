@@ -84,12 +84,16 @@ def document_of(document: Compiled, view: RuleView, documents: Sequence[Compiled
             "rules": list(body.rules),
             "group_by": list(body.group_by),
             "timespan_s": body.span_us / SECOND_US,
-            "condition": {body.condition.operator: body.condition.bound},
+            "condition": {body.condition.operator: _number(body.condition.bound)},
         },
         "counters": {} if counters is None else dict(vars(counters)),
         "remarks": [f"{document.path}:{line}:{column}: {text}" for line, column, text in document.remarks],
         "text": _text(document),
     }  # fmt: skip
+
+
+def _number(bound: float) -> int | float:
+    return int(bound) if bound.is_integer() else bound
 
 
 def _state(rule_id: str, view: RuleView) -> str:

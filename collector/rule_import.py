@@ -176,7 +176,7 @@ def _left_out(documents: Sequence[Compiled], product: str, products: Collection[
         return "another product"
     if level is not None and documents:
         highest = max(_rank(document) for document in documents)
-        if highest < LEVELS.index(level):  # type: ignore[arg-type]
+        if highest < LEVELS.index(level):
             return f"below the level {level}"
     return None
 

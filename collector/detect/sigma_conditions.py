@@ -42,14 +42,15 @@ def read_condition(rule: SigmaCorrelationRule, names: Sequence[str]) -> Conditio
     assert isinstance(given, SigmaCorrelationCondition)
     operator = cast(Operator, given.op.name.lower())
     fields = (given.fieldref,) if isinstance(given.fieldref, str) else tuple(given.fieldref or ())
+    bound = float(given.count)  # as the cache gives it back: what is the same must look the same
     if rule.type is SigmaCorrelationType.VALUE_MEDIAN:
-        return Condition("value_percentile", operator, given.count, fields, _MEDIAN)
-    condition = Condition(kind, operator, given.count, fields)
+        return Condition("value_percentile", operator, bound, fields, _MEDIAN)
+    condition = Condition(kind, operator, bound, fields)
     if kind == "value_percentile":
         percentile = given.percentile
         if percentile is None or not 0 <= percentile <= 100:
             raise UnsupportedConditionError("condition", "expected 'percentile', a whole number from 0 to 100")
-        condition = Condition("value_percentile", operator, given.count, fields, float(percentile))
+        condition = Condition("value_percentile", operator, bound, fields, float(percentile))
     if kind in ("event_count", "value_count"):
         if condition.only_grows and condition.compares(0):
             raise UnsupportedConditionError("condition", f"expected a count above zero, found {given.count}")
