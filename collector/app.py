@@ -26,6 +26,7 @@ from collector.exposition import (
     add_lag_metric,
     add_process_metrics,
     add_rule_metrics,
+    add_rule_set_metrics,
     add_store_metrics,
 )
 from collector.filters import FilterStore
@@ -34,6 +35,7 @@ from collector.offsite import append_events, read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
 from collector.refusals import problem_of
+from collector.rule_keeper import RuleKeeper, disabled_of
 from collector.state import COMPATIBILITY, open_state
 from collector.store import (
     SequenceConflictError,
@@ -42,6 +44,7 @@ from collector.store import (
     StoreBusyError,
     StoreUnavailableError,
 )
+from collector.switches import RuleSwitches
 from collector.watch import Watch
 from collector.web import ServerTls, add_routes, make_application, runner_options
 from watchbook.clock import Clock, now_us
@@ -73,15 +76,24 @@ class _Rooms:
     index: IndexProcess
     checkpoints: CheckpointSender
     agents: AgentRegistry
-    rules: int
+    rules: RuleKeeper
 
 
-async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop, clock: Clock = now_us) -> None:
-    """Run until the stop; then drain: no more requests, store what waits, evaluate it, send what is due."""
+async def run_collector(
+    settings: CollectorSettings,
+    rules: RuleSet,
+    stop: Stop,
+    clock: Clock = now_us,
+    load_rules: Callable[[], RuleSet] | None = None,
+) -> None:
+    """Run until the stop; then drain: no more requests, store what waits, evaluate it, send what is due.
+
+    ``load_rules`` reads the rules again, on SIGHUP or when somebody asks for it; without it they stay as they are.
+    """
     raise_file_limit()
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
-        rooms = await _build(stack, settings, rules, registry, clock)
+        rooms = await _build(stack, settings, rules, registry, clock, load_rules or (lambda: rules))
         tls = ServerTls(settings.web.tls, registry)
         await tls.load()
         runner = web.AppRunner(_face(settings, rooms, registry, clock), **runner_options(settings.web))
@@ -98,7 +110,12 @@ def raise_file_limit() -> None:
 
 
 async def _build(
-    stack: AsyncExitStack, settings: CollectorSettings, rules: RuleSet, registry: CollectorRegistry, clock: Clock
+    stack: AsyncExitStack,
+    settings: CollectorSettings,
+    rules: RuleSet,
+    registry: CollectorRegistry,
+    clock: Clock,
+    load_rules: Callable[[], RuleSet],
 ) -> _Rooms:
     """Build every room; what must be closed is closed by the stack, last built first."""
     connection = await asyncio.to_thread(open_state, settings.state_db)
@@ -122,9 +139,11 @@ async def _build(
     stack.callback(alerts.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
-    engine = Engine(rules, settings.detect)
+    switches = RuleSwitches(settings.state_db, COMPATIBILITY)
+    engine = Engine(rules.without(disabled_of(await asyncio.to_thread(switches.all))), settings.detect)
     watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
+    keeper = RuleKeeper(rules, load_rules, watch, switches, alerts_since=alerts.opened_since, clock=clock)
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)
     await gate.refresh()
@@ -157,11 +176,12 @@ async def _build(
     listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
     listeners.append(add_lag_metric(registry))
     add_store_metrics(registry, store)
-    add_rule_metrics(registry, store, watch, engine, alerts, sender)
+    add_rule_metrics(registry, store, watch, alerts, sender)
+    add_rule_set_metrics(registry, keeper, settings.detect.costs_max)
     add_process_metrics(registry, store, pool, index)
     add_destination_metrics(registry, checkpoints)
     add_agent_metrics(registry, agents)
-    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, agents, len(rules.rules))
+    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, agents, keeper)
 
 
 async def _open_checkpoints(
@@ -221,6 +241,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
         alerts=rooms.alerts,
         agents=rooms.agents,
+        rules=rooms.rules,
         authorise=rooms.gate.authorise,
         registry=registry,
         readiness={
@@ -247,6 +268,7 @@ async def _run(
         tasks.create_task(rooms.gate.run(stop))
         sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
+        ruling = tasks.create_task(rooms.rules.run(stop, partial(_tell, store)))
         registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
@@ -254,15 +276,18 @@ async def _run(
         host, port = split_address(settings.listen)
         await web.TCPSite(runner, host, port, ssl_context=tls.context).start()
         tasks.create_task(tls.run(stop))
-        log.info("collector_started", listen=settings.listen, rules=rooms.rules, events=store.last_number)
+        log.info(
+            "collector_started", listen=settings.listen, rules=len(watch.engine.counters), events=store.last_number
+        )
         settle_memory()
         notify_ready()
         watchdog = tasks.create_task(
-            run_watchdog({"writer": store.busy_s, "rules": watch.steps.busy_s}, lambda: _summary(store))
+            run_watchdog({"writer": store.busy_s, "rules": watch.steps.busy_s}, lambda: _summary(store, rooms.rules))
         )
         await stop.asked.wait()
         await runner.cleanup()
         await registering
+        await ruling
         pool.close()
         index.close()
         await indexing
@@ -314,9 +339,10 @@ async def _serve_index(store: Store, frame: Frame) -> dict[str, Any]:
     return {"repeat": appended.repeat}
 
 
-def _summary(store: Store) -> str:
+def _summary(store: Store, rules: RuleKeeper) -> str:
     """Return one line for ``systemctl status``."""
     text = f"{store.last_number} events stored, {store.waiting} batches wait for the disk"
+    text = "; ".join([text, *rules.problems])
     return text if store.failing is None else f"{text}; the store cannot write: {store.failing}"
 
 

@@ -12,7 +12,7 @@ import click
 from collector.access import ENROLMENT_PREFIX, SCOPES, TokenError, TokenStore, digest_of, new_token
 from collector.agents import EnrolmentStore, TokenMaker, enrolment_commands
 from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
-from collector.detect import RuleSet, load_rules
+from collector.detect import RuleCache, RuleSet, load_rules, read_surroundings
 from collector.lifecycle import LifecycleSettings
 from collector.lifecycle.cli import retention_commands
 from collector.segments_cli import segment_commands
@@ -42,11 +42,18 @@ def run(path: Path) -> None:
     from watchbook.logs import configure_logs
 
     settings = load_settings(path)
-    rules = _rules(settings)
     configure_logs(settings.log_level)
+    cache = RuleCache(settings.rules_cache)
+    rules = _rules(settings, cache)
     with _refusing(settings):
         try:
-            code = run_daemon(lambda stop: run_collector(settings, rules, stop), settings.drain_timeout)
+            code = run_daemon(
+                lambda stop: run_collector(
+                    settings, rules, stop, load_rules=lambda: _rules(load_settings(path), cache)
+                ),
+                settings.drain_timeout,
+                heeds_hangup=True,
+            )
         except FolderUnusableError as error:
             click.echo(f"watchbook collector: {error}", err=True)
             code = EX_DATA
@@ -147,8 +154,10 @@ for _command in (*retention_commands(_retention, _config_option), *segment_comma
     collector.add_command(_command)
 
 
-def _rules(settings: CollectorSettings) -> RuleSet:
-    return load_rules(settings.rules or (shipped_folder("rules"),))
+def _rules(settings: CollectorSettings, cache: RuleCache | None = None) -> RuleSet:
+    detect = settings.detect
+    surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
+    return load_rules(settings.rules or (shipped_folder("rules"),), surroundings, cache)
 
 
 @contextmanager

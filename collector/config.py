@@ -85,6 +85,11 @@ class CollectorSettings:
         return self.data / "state.db"
 
     @property
+    def rules_cache(self) -> Path:
+        """The file of compiled rules; it may be removed at any time."""
+        return self.data / "rules.cache"
+
+    @property
     def rollups_db(self) -> Path:
         """The file of the counts that outlive the events."""
         return self.data / "rollups.db"

@@ -10,9 +10,9 @@ from collector.agents import AgentRegistry
 from collector.alert import AlertStore, Sender
 from collector.block import DecodedBlock
 from collector.destinations import CheckpointSender
-from collector.detect import Engine
 from collector.metrics import add_counters, add_gauge, add_gauges
 from collector.processes import IndexProcess, QueryPool
+from collector.rule_keeper import RuleKeeper
 from collector.store import Store
 from collector.watch import Watch
 from watchbook.clock import SECOND_US
@@ -51,7 +51,7 @@ def add_lag_metric(registry: CollectorRegistry) -> Callable[[Sequence[DecodedBlo
 
 
 def add_rule_metrics(
-    registry: CollectorRegistry, store: Store, watch: Watch, engine: Engine, alerts: AlertStore, sender: Sender
+    registry: CollectorRegistry, store: Store, watch: Watch, alerts: AlertStore, sender: Sender
 ) -> None:
     """Add what the rules did, how far they are behind, and what became of the notifications."""
     add_gauge(
@@ -74,16 +74,25 @@ def add_rule_metrics(
         lambda: [((), watch.waited)],
     )
     add_gauge(
-        registry, "watchbook_rules_state_events", "Events in the windows of all rules.", lambda: engine.state_events
+        registry,
+        "watchbook_rules_state_events",
+        "Events in the windows of all rules.",
+        lambda: watch.engine.state_events,
     )
-    add_gauge(registry, "watchbook_rules_state_groups", "Groups that rules remember.", lambda: engine.state_groups)
+    add_gauge(
+        registry, "watchbook_rules_state_groups", "Groups that rules remember.", lambda: watch.engine.state_groups
+    )
     add_counters(
         registry,
         "watchbook_rule",
-        "What a rule did since the start: matched, missing_group, late, too_late, evicted, opened, resolved …",
+        "What a rule that ever matched did since the start: matched, "
+        "missing_group, late, too_late, evicted, opened, resolved …",
         ("rule", "what"),
         lambda: [
-            ((rule, what), n) for rule, counters in engine.counters.items() for what, n in asdict(counters).items()
+            ((rule, what), n)
+            for rule, counters in watch.engine.counters.items()
+            if counters.matched or counters.opened or counters.resolved  # of thousands of rules most never match
+            for what, n in asdict(counters).items()
         ],
     )
     add_counters(
@@ -102,6 +111,44 @@ def add_rule_metrics(
         "watchbook_notifications_waiting",
         "Notifications that wait to be sent.",
         lambda: sum(alerts.outbox.pending().values()),
+    )
+
+
+def add_rule_set_metrics(registry: CollectorRegistry, rules: RuleKeeper, costs_max: int) -> None:
+    """Add how many rules there are, what became of changing them, and which cost most."""
+    add_gauges(
+        registry,
+        "watchbook_rules",
+        "Rules by state: active, disabled, set_aside, counted (by a correlation, without alerts of their own).",
+        "state",
+        rules.states,
+    )
+    add_gauge(
+        registry,
+        "watchbook_rules_mistakes",
+        "Mistakes in the rules as they were read last; above 0 the rules before stay in force.",
+        lambda: len(rules.mistakes),
+    )
+    add_counters(
+        registry,
+        "watchbook_rules_reloads",
+        "How often the rules were read again: taken, refused (they are wrong).",
+        ("outcome",),
+        lambda: [((outcome,), n) for outcome, n in rules.reloads.items()],
+    )
+    add_counters(
+        registry,
+        "watchbook_rules_set_aside",
+        "Rules that were set aside because they took too much of a core ('detect.runaway_share').",
+        (),
+        lambda: [((), rules.set_aside)],
+    )
+    add_counters(
+        registry,
+        "watchbook_rule_cost_seconds",
+        "What a rule has cost of the processor since the start, of the dearest ('detect.costs_max').",
+        ("rule",),
+        lambda: [((rule,), seconds) for rule, seconds in rules.dearest(costs_max)],
     )
 
 

@@ -9,13 +9,14 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
-from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine
+from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, RuleSet
 from collector.finding import AlertChange
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
@@ -52,6 +53,7 @@ class Watch:
         self._on_written = on_written
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="rules")
         self._recent: deque[DecodedBlock] = deque(maxlen=RECENT_BLOCKS_MAX)
+        self._set_aside: dict[str, str] = {}
         self._news = asyncio.Event()
         self._told_up_to = 0
         self._bell = False
@@ -69,6 +71,72 @@ class Watch:
         self.steps = Steps()
         #: How many requests of senders waited for the rules.
         self.waited = 0
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that is at work; another one after :meth:`change_rules`."""
+        return self._engine
+
+    def take_set_aside(self) -> dict[str, str]:
+        """Return the rules that were set aside since the last call, and why; any thread may ask."""
+        found, self._set_aside = self._set_aside, {}
+        return found
+
+    async def change_rules(self, rules: RuleSet, *, aside: Collection[str] = ()) -> int:
+        """Go on with other rules; return how many of them are new or changed.
+
+        Nothing is skipped and nothing alerted twice.  Rules that are the same keep what they remember; what the others
+        would remember is found in the store while the old ones go on.  ``aside``: rules that stay set aside.
+        """
+        loop = asyncio.get_running_loop()
+        engine = await asyncio.to_thread(Engine, rules, self._settings)
+        old = self._engine
+        changed = await asyncio.to_thread(engine.unlike, old)
+        await asyncio.to_thread(engine.prepare_like, old)
+        fresh = Engine(RuleSet(tuple(changed)), self._settings)
+        began = None if self._mark is None or not changed else self._mark
+        replayed_from = 0 if began is None else await asyncio.to_thread(self._replay, fresh, began)
+        failure = RepeatedFailure(log.error, "rules_change", self._clock)
+        while True:
+            try:
+                await loop.run_in_executor(
+                    self._worker, partial(self._exchange, engine, fresh, began, replayed_from, aside)
+                )
+            except sqlite3.Error as error:
+                failure.failed(str(error), next_step="free space for state.db; the rules are changed then")
+                await asyncio.sleep(_RETRY_S)
+            else:
+                self._news.set()
+                return len(changed)
+
+    def _exchange(
+        self,
+        engine: Engine,
+        fresh: Engine,
+        began: Watermark | None,
+        replayed_from: int,
+        aside: Collection[str],
+    ) -> None:
+        """Put another engine in place of the one at work, between two steps of it.
+
+        What the old one has said is written first, so that the alerts which are open are known.
+        """
+        old = self._engine
+        self._write()
+        self._pass_on(old.changes())
+        kept = engine.kept_from(old)
+        alerts = [alert for alert in self._alerts.open_alerts() if alert.rule.id not in kept]
+        if began is None and fresh.counters and self._mark is not None:
+            replayed_from = self._replay(fresh, self._mark)
+        elif began is not None:
+            for info in self._arrived(began.number + 1, self.read_up_to):
+                block = self._read(info)
+                if block is not None:
+                    fresh.replay(block)
+        over = fresh.restore(alerts, replayed_from, self._ticked)
+        engine.take_over(old, fresh, aside=aside)
+        self._engine = engine
+        self._unwritten = (over, self._mark)  # the next step writes it, and tries again if need be
 
     def committed(self, blocks: Sequence[DecodedBlock]) -> None:
         """Take note of blocks that were just stored."""
@@ -165,6 +233,7 @@ class Watch:
         if self.read_up_to >= last_number or not more:
             self._bell, self._bell_at = False, None
             changes = self._engine.tick(now)
+            self._set_aside |= self._engine.look_at_costs(time.monotonic())
             self._ticked = max(self._ticked, now)
             if self._mark is not None:
                 self._mark = self._mark._replace(ticked=self._ticked)
@@ -223,16 +292,22 @@ class Watch:
         self._mark = mark = self._alerts.watermark()
         replayed_from = 0
         if mark is not None:
-            replayed_from, self._ticked = self._replay_from(mark), mark.ticked
-            for info in self._blocks_before(mark, replayed_from):
-                block = self._read(info)
-                if block is not None:
-                    self._engine.replay(block)
+            self._ticked = mark.ticked
+            replayed_from = self._replay(self._engine, mark)
             self.read_up_to = mark.number
         self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark)
         self._write()
 
-    def _replay_from(self, mark: Watermark) -> int:
+    def _replay(self, engine: Engine, mark: Watermark) -> int:
+        """Let an engine remember what was read up to a mark; return from which event time on that is all there was."""
+        replayed_from = self._replay_from(mark, engine)
+        for info in self._blocks_before(mark, replayed_from):
+            block = self._read(info)
+            if block is not None:
+                engine.replay(block)
+        return replayed_from
+
+    def _replay_from(self, mark: Watermark, engine: Engine) -> int:
         """Return the time from which on events may still matter to the rules' windows.
 
         Windows slide on event time: they are counted back from the newest event at the mark, which may be long past
@@ -240,7 +315,7 @@ class Watch:
         """
         newest = self._source.arrived_after(mark.number - EVENTS_MAX, EVENTS_MAX)
         times = [info.tmax for info in newest if info.number <= mark.number]
-        return min([*times, mark.received]) - self._engine.replay_span_us
+        return min([*times, mark.received]) - engine.replay_span_us
 
     def _blocks_before(self, mark: Watermark, time_from: int) -> Iterator[BlockInfo]:
         """Yield the blocks up to the mark that have events from a time on, in order of arrival."""

@@ -33,6 +33,7 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "explain": ("watchbook.operator.counting", "explain", "Say how a query is understood.", "collector"),
     "export": ("watchbook.operator.exporting", "export", "Write every event of a query to a file.", "collector"),
     "filters": ("watchbook.operator.filtering", "filters", "Save filters under a name.", "collector"),
+    "rules": ("collector.rules_cli", "rules", "Check, import, show and switch rules.", "collector"),
     "alerts": ("watchbook.operator.cli", "alerts", "Show alerts.", "collector"),
     "agents": ("watchbook.operator.registering", "agents", "Show agents, rename and revoke them.", "collector"),
     "verify": ("collector.verify_cli", "verify", "Check that nothing that was stored was changed.", "collector"),

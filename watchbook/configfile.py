@@ -85,9 +85,7 @@ class Node:
     @property
     def is_null(self) -> bool:
         """Whether this is a plain empty value, ``null`` or ``~``."""
-        return (
-            isinstance(self.yaml, yaml.ScalarNode) and self.yaml.style is None and self.yaml.value in ("", "null", "~")
-        )
+        return isinstance(self.yaml, yaml.ScalarNode) and not self.yaml.style and self.yaml.value in ("", "null", "~")
 
     def items(self) -> Iterator[tuple[str, "Node", "Node"]]:
         """Yield (key, node of the key, node of the value) of a mapping; raises ConfigError on anything else."""
@@ -131,7 +129,7 @@ class Node:
         if self.is_null:
             return None
         text = str(self.yaml.value)
-        return _plain_scalar(text) if cast(yaml.ScalarNode, self.yaml).style is None else text
+        return text if cast(yaml.ScalarNode, self.yaml).style else _plain_scalar(text)
 
 
 def load(path: Path) -> Node:

@@ -85,6 +85,11 @@ class AlertStore:
             for row in self._state.rows(f"select {COLUMNS} from alert where status = 'open' order by opened, id")
         ]
 
+    def opened_since(self, time_us: int) -> dict[str, int]:
+        """Return how many alerts each rule has opened since a time, by the rule's id."""
+        rows = self._state.rows(f"select rule_id, count(*) from alert where opened >= {int(time_us)} group by rule_id")
+        return dict(rows)
+
     def get(self, alert_id: str) -> dict[str, Any] | None:
         """Return one alert with the ids of its events, ready for JSON; None when there is none."""
         row = self._state.row(f"select {COLUMNS}, event_ids from alert where id = ?", alert_id)

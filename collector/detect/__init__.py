@@ -4,9 +4,35 @@
 the reading of rule files, and nothing here knows where alerts are kept.
 """
 
+from collector.detect.cache import RuleCache
+from collector.detect.compiled import CANNOT_MATCH, NEEDS_LIST, Compiled
+from collector.detect.documents import TESTS_FOLDER, rule_files
+from collector.detect.encoded import decode_expression
 from collector.detect.engine import Engine
-from collector.detect.loading import load_rules
+from collector.detect.loading import Loaded, link, load_rules, read_rules
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
+from collector.detect.surroundings import Surroundings, read_surroundings
+from collector.detect.wording import words_of
 
-__all__ = ["RECENT_BLOCKS_MAX", "DetectSettings", "Engine", "Rule", "RuleSet", "load_rules"]
+__all__ = [
+    "CANNOT_MATCH",
+    "NEEDS_LIST",
+    "RECENT_BLOCKS_MAX",
+    "TESTS_FOLDER",
+    "Compiled",
+    "DetectSettings",
+    "Engine",
+    "Loaded",
+    "Rule",
+    "RuleCache",
+    "RuleSet",
+    "Surroundings",
+    "decode_expression",
+    "link",
+    "load_rules",
+    "read_rules",
+    "read_surroundings",
+    "rule_files",
+    "words_of",
+]

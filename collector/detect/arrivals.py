@@ -24,12 +24,22 @@ class Arrivals:
         self._places: dict[str, int] = {}
         self.forgotten = 0
 
+    def join(self, other: "Arrivals", keep_us: int) -> None:
+        """Know the blocks that another knows from before the first of these too, and keep them for so long."""
+        self._keep_us = max(self._keep_us, keep_us)
+        before = [first for first in other._first if not self._first or first < self._first[0]]
+        for column, added in (
+            (self._first, other._first),
+            (self._sequence, other._sequence),
+            (self._received, other._received),
+        ):
+            column[:0] = added[: len(before)]
+        names = [other._streams[place] for place in other._stream[: len(before)]]
+        self._stream[:0] = array("i", map(self._place_of, names))
+
     def note(self, info: BlockInfo) -> None:
         """Remember a block; blocks come in the order of their numbers."""
-        place = self._places.get(info.stream)
-        if place is None:
-            place = self._places[info.stream] = len(self._streams)
-            self._streams.append(info.stream)
+        place = self._place_of(info.stream)
         self._first.append(info.number)
         self._sequence.append(info.sequence)
         self._received.append(info.received)
@@ -43,6 +53,13 @@ class Arrivals:
         if place < 0:
             return f"arrival-{number}"
         return event_id(self._streams[self._stream[place]], self._sequence[place], number - self._first[place])
+
+    def _place_of(self, stream: str) -> int:
+        place = self._places.get(stream)
+        if place is None:
+            place = self._places[stream] = len(self._streams)
+            self._streams.append(stream)
+        return place
 
     def _forget(self, before: int) -> None:
         cut = min(bisect_right(self._received, before), len(self._first) - self._least)

@@ -29,6 +29,27 @@ _COMPARE: Final[dict[Operator, Callable[[Any, Any], bool]]] = {
 
 
 @dataclass(frozen=True)
+class Enough:
+    """Which sets of rules are enough.  Called with a set, as bits, it answers.
+
+    ``kind``: ``rule`` (the one with the number ``number`` is in it), ``least`` (so many are), or ``all`` and ``any`` of
+    the ``args``.
+    """
+
+    kind: Literal["rule", "least", "all", "any"]
+    number: int = 0
+    args: tuple["Enough", ...] = ()
+
+    def __call__(self, rules: int) -> bool:
+        """Return whether a set of rules is enough."""
+        if self.kind == "rule":
+            return bool(rules >> self.number & 1)
+        if self.kind == "least":
+            return rules.bit_count() >= self.number
+        return (all if self.kind == "all" else any)(arg(rules) for arg in self.args)
+
+
+@dataclass(frozen=True)
 class Condition:
     """A condition on the matches in a window.
 
@@ -42,7 +63,7 @@ class Condition:
     fields: tuple[str, ...] = ()
     percentile: float = 50.0
     rules: int = 1
-    enough: Callable[[int], bool] | None = None
+    enough: Enough | None = None
 
     @property
     def threshold(self) -> int | None:

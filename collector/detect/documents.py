@@ -17,6 +17,8 @@ SUFFIXES: Final = (".yml", ".yaml")
 TESTS_FOLDER: Final = "tests"
 #: How many values a document may have, anchors followed: the largest rules of the community have a few hundred.
 DOCUMENT_VALUES_MAX: Final = 50_000
+#: libyaml's, where it is there: it takes an eighth of the time.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def rule_files(path: Path) -> list[Path]:
@@ -34,7 +36,7 @@ def read_documents(path: Path) -> list[Node]:
     name = str(path)
     try:
         text = path.read_text(encoding="utf-8")
-        roots = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        roots = list(yaml.compose_all(text, Loader=_LOADER))
     except OSError as error:
         raise ConfigError([Problem(name, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:

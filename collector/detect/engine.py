@@ -6,11 +6,12 @@ one thread.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.arrivals import Arrivals
+from collector.detect.costs import CostWatch
 from collector.detect.counting import RuleCounters, RuleState
 from collector.detect.finder import Finder
 from collector.detect.group import FOREVER_US, Terms
@@ -27,6 +28,7 @@ class Engine:
     """Evaluates a set of rules over blocks.  ``rules`` gives the state of each rule by the rule's id."""
 
     def __init__(self, ruleset: RuleSet, settings: DetectSettings) -> None:
+        self._settings = settings
         self._lateness_us = round(settings.lateness * _SECOND_US)
         self._events_max = settings.state_events_max
         self._read_up_to = 0
@@ -54,6 +56,10 @@ class Engine:
         self._arrivals = Arrivals(self.replay_span_us)
         self.blocks = 0
         self.events = 0
+        self._costs = CostWatch(settings)
+        #: Why rules were set aside, by rule id.
+        self.set_aside: dict[str, str] = {}
+        self._aside_places: set[int] = set()
 
     @property
     def counters(self) -> Mapping[str, RuleCounters]:
@@ -131,6 +137,74 @@ class Engine:
         self._state_events = sum(state.events for state in self._states)
         return self.changes()
 
+    def unlike(self, other: "Engine") -> list[Rule]:
+        """Return the rules that another engine has not, or has otherwise: whose memory must be made anew."""
+        same = {state.rule.signature for state in other._states}
+        return [state.rule for state in self._states if state.rule.signature not in same]
+
+    def kept_from(self, other: "Engine") -> set[str]:
+        """Return the ids of the rules whose memory another engine has."""
+        new = {rule.brief.id for rule in self.unlike(other)}
+        return {state.rule.brief.id for state in self._states} - new
+
+    def prepare_like(self, other: "Engine") -> None:
+        """Make what the first block would have to wait for, for the sources that another engine has met."""
+        self._finder.prepare(other._finder)
+
+    def take_over(self, old: "Engine", fresh: "Engine", *, aside: Collection[str] = ()) -> None:
+        """Go on where another engine stands: with its memory of the rules that are the same, and with that of
+        ``fresh`` for the others.  Neither must be used any more.
+
+        ``aside``: the ids of rules that stay set aside, if they were.
+        """
+        known = {state.rule.signature: state for engine in (fresh, old) for state in engine._states}
+        for place, state in enumerate(self._states):
+            taken = known[state.rule.signature]
+            taken.rule = state.rule
+            self._states[place] = taken
+        self._touched = {state: None for state in self._states if state.unsaid}
+        self._state_events = sum(state.events for state in self._states)
+        self._read_up_to, self.blocks, self.events = old._read_up_to, old.blocks, old.events
+        self._arrivals = old._arrivals
+        self._arrivals.join(fresh._arrivals, self.replay_span_us)
+        self._finder.go_on_from(old._finder)
+        for rule_id in old.set_aside.keys() & set(aside):
+            self._put_aside(rule_id, old.set_aside[rule_id])
+
+    def costs(self) -> dict[str, tuple[int, int]]:
+        """Return what each rule has cost: (nanoseconds, events it was asked of), by rule id."""
+        cost, asked = self._finder.cost_ns, self._finder.asked
+        return {
+            state.rule.brief.id: (sum(cost[n] for n in numbers), sum(asked[n] for n in numbers))
+            for state, numbers in zip(self._states, map(set, self._numbers), strict=True)
+        }
+
+    def look_at_costs(self, now_s: float) -> dict[str, str]:
+        """Set rules aside that take too much; return why, by rule id.  ``now_s``: a clock that never goes back."""
+        found: dict[str, str] = {}
+        for runaway in self._costs.look(now_s, self._finder.cost_ns, self.events):
+            why = (
+                f"took {runaway.share:.0%} of a core for {self._settings.runaway_time:g} s, "
+                f"{runaway.event_us:,.0f} us an event ('detect.runaway_share')"
+            )
+            for place in self._users[runaway.number]:
+                rule_id = self._states[place].rule.brief.id
+                if rule_id not in self.set_aside:
+                    found[rule_id] = why
+        for rule_id, why in found.items():
+            self._put_aside(rule_id, why)
+        return found
+
+    def _put_aside(self, rule_id: str, why: str) -> None:
+        for place, (state, numbers) in enumerate(zip(self._states, self._numbers, strict=True)):
+            if state.rule.brief.id == rule_id:
+                self.set_aside[rule_id] = why
+                self._aside_places.add(place)
+                for number in numbers:
+                    # A matcher that another rule needs too goes on for that one.
+                    if self._aside_places.issuperset(self._users[number]):
+                        self._finder.put_aside(number)
+
     def _read(self, block: DecodedBlock, *, replay: bool) -> None:
         info, batch = block.info, block.batch
         if info.number <= self._read_up_to or batch.n == 0:
@@ -142,7 +216,7 @@ class Engine:
         view = BatchView(batch)
         found = self._finder.find(view)
         places = {place for number in found for place in self._users[number]}
-        for place in sorted(places):
+        for place in sorted(places - self._aside_places):
             state, numbers = self._states[place], self._numbers[place]
             before = state.events
             own = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}

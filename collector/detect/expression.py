@@ -4,12 +4,15 @@ Leaves test one field.  ``any_of`` and ``all_of`` build flat trees and join equa
 is what makes the matcher's column tests cheap.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 Operator = Literal["lt", "lte", "gt", "gte"]
+
+#: The field of a value without a field (a keyword), until it is known in which fields it is searched.
+KEYWORD_MARK: Final = "\0keywords"
 
 
 class Pattern(Protocol):
@@ -50,10 +53,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Matches:
-    """A regular expression is found somewhere in the text."""
+    """A regular expression is found somewhere in the text; ``flags`` are letters of RE2: ``i``, ``m``, ``s``."""
 
     source: str
     pattern: Pattern
+    flags: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The regular expression with its flags."""
+        return f"(?{self.flags}){self.source}" if self.flags else self.source
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,27 @@ def any_of(args: Iterable[Expression]) -> Expression:
 def all_of(args: Iterable[Expression]) -> Expression:
     """Return the conjunction of one or more expressions."""
     return _one_or(And, tuple(inner for arg in args for inner in (arg.args if isinstance(arg, And) else (arg,))))
+
+
+def changed(expression: Expression, change: Callable[[Atom], Expression]) -> Expression:
+    """Return an expression with something else in place of each of its leaves."""
+    if isinstance(expression, Atom):
+        return change(expression)
+    if isinstance(expression, Not):
+        return Not(changed(expression.arg, change))
+    args = [changed(arg, change) for arg in expression.args]
+    return all_of(args) if isinstance(expression, And) else any_of(args)
+
+
+def fields_of(expression: Expression) -> Iterator[str]:
+    """Yield the field of each leaf."""
+    if isinstance(expression, Atom):
+        yield expression.field
+    elif isinstance(expression, Not):
+        yield from fields_of(expression.arg)
+    else:
+        for arg in expression.args:
+            yield from fields_of(arg)
 
 
 def _one_or(kind: Callable[[tuple[Expression, ...]], Expression], args: tuple[Expression, ...]) -> Expression:

@@ -5,12 +5,14 @@ Sigma keeps attributes it does not know, so a rule with this block is still a Si
 
 import difflib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from collector.detect.fields import group_complaint
-from collector.detect.rule import Missing
 from watchbook.configfile import ConfigError, Node, Problem
 from watchbook.units import parse_duration
+
+#: What happens to an event that lacks a field to group by: it is not counted, or it counts in a group of its own kind.
+Missing = Literal["skip", "group"]
 
 KEY: Final = "watchbook"
 QUIET_US: Final = 15 * 60 * 1_000_000

@@ -43,7 +43,7 @@ class FieldIndex:
                     (cased if test.cased else equal)[text].append(number)
             elif isinstance(test, Glob):
                 pieces[literal_of(test).lower()].append((number, glob_predicate(test)))
-            elif isinstance(test, Matches) and (literal := literal_of_regex(test.source)):
+            elif isinstance(test, Matches) and (literal := literal_of_regex(test.whole)):
                 pieces[literal].append((number, text_predicate(test)))
             else:
                 self._others.append((number, value_predicate(test)))

@@ -1,298 +1,232 @@
 """Rule files to a set of compiled rules, with every mistake of every file named at once."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple
 from uuid import uuid4
 
+from collector.detect.cache import RuleCache, file_key
+from collector.detect.compiled import Compiled, Complaint
 from collector.detect.condition import Condition
-from collector.detect.documents import read_documents, rule_files
-from collector.detect.expression import Atom, Equals, Expression, all_of
-from collector.detect.extension import GROUP_BY, QUIET_US, Extension, read_extension
-from collector.detect.fields import field_complaint, group_complaint
+from collector.detect.documents import rule_files
+from collector.detect.encoded import decode_expression
+from collector.detect.expression import Expression, all_of
+from collector.detect.extension import GROUP_BY, QUIET_US
 from collector.detect.matcher import Matcher
+from collector.detect.reading import read_file
 from collector.detect.rule import Rule, RuleSet
-from collector.detect.sigma_adapter import (
-    Complaint,
-    Correlation,
-    Detection,
-    item_complaint,
-    read_correlation,
-    read_detection,
-)
-from collector.finding import Level, RuleBrief
-from watchbook.configfile import ConfigError, Node, Problem
+from collector.detect.surroundings import Surroundings, read_surroundings
+from watchbook.configfile import ConfigError, Problem
 
-#: Rules are written for the normalised events, whatever wrote them.
-PRODUCT: Final = "watchbook"
-_NOT_YET: Final = {
-    "filter": "Sigma filters are not supported yet; put the condition into the rule",
-    "action": "collection actions (global, repeat, reset) are not supported yet; write each rule out",
-}
+_EXPAND: Final = b"expand"
 
 
-class _Document(NamedTuple):
-    """A document with what was read from it; ``body`` is None when it was wrong."""
+class Loaded(NamedTuple):
+    """What files held: documents that are right by themselves, the rules made of them, and all that is wrong."""
 
-    node: Node
-    plain: dict[str, Any]
-    body: Detection | Correlation | None
-    extension: Extension
-
-    @property
-    def names(self) -> list[str]:
-        return [str(self.plain[key]) for key in ("id", "name") if self.plain.get(key) is not None]
+    documents: list[Compiled]
+    rules: RuleSet
+    problems: list[Problem]
 
 
-def load_rules(paths: Sequence[Path]) -> RuleSet:
+def load_rules(
+    paths: Sequence[Path], surroundings: Surroundings | None = None, cache: RuleCache | None = None
+) -> RuleSet:
     """Return the compiled rules of some files and folders; raises ConfigError with everything that is wrong in them."""
+    loaded = read_rules(paths, surroundings, cache)
+    if loaded.problems:
+        raise ConfigError(loaded.problems)
+    return loaded.rules
+
+
+def read_rules(
+    paths: Sequence[Path], surroundings: Surroundings | None = None, cache: RuleCache | None = None
+) -> Loaded:
+    """Return what some files and folders hold, with what is wrong in them beside what is right.
+
+    Without ``surroundings`` they are read against the shipped profiles and aliases.
+    """
     problems: list[Problem] = []
-    documents: list[_Document] = []
+    surroundings = read_surroundings() if surroundings is None else surroundings
+    if cache is not None:
+        cache.begin()
+    documents: list[Compiled] = []
     for file in _files(paths, problems):
-        documents.extend(_read(node, problems) for node in _nodes(file, problems))
+        for document in _read(file, surroundings, cache, problems):
+            document.path = str(file)
+            documents.append(document)
+    if cache is not None:
+        cache.commit()
+    rules = link(documents, problems)
+    return Loaded(documents, rules, list(dict.fromkeys(problems)))
+
+
+def link(documents: Sequence[Compiled], problems: list[Problem]) -> RuleSet:
+    """Return the rules of some documents: correlations with what they count, under the filters that are there."""
     known = _by_name(documents, problems)
-    rules = _compile(documents, known, problems)
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
-    return RuleSet(tuple(rules))
+    filters = _filters(documents, known, problems)
+    return RuleSet(tuple(_compile(documents, known, filters, problems)), tuple(documents))
 
 
 def _files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:
     """Return every rule file once, however many of the paths lead to it."""
-    files: dict[Path, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
         try:
             for file in rule_files(path):
-                files.setdefault(file.resolve(), file)
+                files.setdefault(os.path.realpath(file), file)
         except ConfigError as error:
             problems.extend(error.problems)
     return list(files.values())
 
 
-def _nodes(file: Path, problems: list[Problem]) -> list[Node]:
-    try:
-        return read_documents(file)
-    except ConfigError as error:
-        problems.extend(error.problems)
-        return []
-
-
-def _read(node: Node, problems: list[Problem]) -> _Document:
-    plain = node.plain()
-    found = node.mapping()
-    correlation = "correlation" in found
-    extension = read_extension(node, correlation=correlation, problems=problems)
-    body: Detection | Correlation | None = None
-    unsupported = [found[key].problem(text) for key, text in _NOT_YET.items() if key in found]
-    if unsupported:
-        problems.extend(unsupported)
-    elif correlation:
-        body, complaints = read_correlation(plain)
-        problems.extend(_placed(node, complaint) for complaint in complaints)
-        problems.extend(_group_problems(node))
-    else:
-        body = _read_detection(node, plain, problems)
-    return _Document(node, plain, body, extension)
-
-
-def _read_detection(node: Node, plain: dict[str, Any], problems: list[Problem]) -> Detection | None:
-    detection, complaints = read_detection(plain)
-    items = list(_detection_problems(node))
-    problems.extend(items)
-    # A line of the detection that is wrong was named just now; pySigma complains about it without its place.
-    problems.extend(
-        _placed(node, complaint) for complaint in complaints if not (items and complaint.option == "detection")
-    )
-    if detection is not None and detection.product not in (None, PRODUCT):
-        text = f"expected 'product: {PRODUCT}' (the normalised events), found {detection.product!r}; rules for the raw"
-        problems.append(
-            _placed(node, Complaint("logsource.product", f"{text} fields of other products are not supported yet"))
-        )
-    return detection
-
-
-def _detection_problems(document: Node) -> Iterator[Problem]:
-    detection = document.mapping().get("detection")
-    if detection is None or not detection.is_mapping:
-        return
-    for name, key, value in detection.items():
-        if name == "timeframe":
-            yield key.problem("is Sigma's old form of counting; write a correlation with a 'timespan'")
-        elif name != "condition":
-            yield from _item_problems(value)
-
-
-def _item_problems(node: Node) -> Iterator[Problem]:
-    if node.is_mapping:
-        for key_text, key, value in node.items():
-            complaint = _line_complaint(key_text, value)
-            if complaint:
-                yield key.problem(complaint)
-    elif node.is_sequence:
-        for item in node.sequence():
-            yield from _item_problems(item)
-    elif complaint := item_complaint(None, node.plain()):
-        yield node.problem(complaint)
-
-
-def _line_complaint(key: str, value: Node) -> str | None:
-    field, *modifiers = key.split("|")
-    presence_only = "exists" in modifiers or value.is_null
-    if field and (complaint := field_complaint(field, presence_only=presence_only)):
-        return complaint
-    return item_complaint(key, value.plain())
-
-
-def _group_problems(document: Node) -> list[Problem]:
-    """Return what is wrong with the fields that a correlation names."""
-    correlation = document.mapping()["correlation"]
-    if not correlation.is_mapping:
-        return []
-    options = correlation.mapping()
-    problems: list[Problem] = []
-    aliases: Mapping[str, Node] = {}
-    if "aliases" in options and options["aliases"].is_mapping:
-        aliases = options["aliases"].mapping()
-        for mapping in aliases.values():
-            if mapping.is_mapping:
-                problems += _field_problems(mapping.mapping().values(), group_complaint)
-    if (group_by := options.get("group-by")) is not None and not group_by.is_null:
-        items = group_by.sequence() if group_by.is_sequence else [group_by]
-        problems += _field_problems([item for item in items if item.plain() not in aliases], group_complaint)
-    condition = options.get("condition")
-    if condition is not None and condition.is_mapping and (named := condition.mapping().get("field")) is not None:
-        items = named.sequence() if named.is_sequence else [named]
-        problems += _field_problems(items, lambda name: field_complaint(name, presence_only=False))
-    return problems
-
-
-def _field_problems(nodes: Iterable[Node], complaint_of: Callable[[str], str | None]) -> Iterator[Problem]:
-    for node in nodes:
+def _read(
+    file: Path, surroundings: Surroundings, cache: RuleCache | None, problems: list[Problem]
+) -> Sequence[Compiled]:
+    """Return the documents of a file, from the cache where it is known: only files without a mistake are."""
+    key = b""
+    if cache is not None:
         try:
-            complaint = complaint_of(node.text())
-        except ConfigError as error:
-            yield from error.problems
+            content = file.read_bytes()
+        except OSError:
+            cache = None  # reading it says what is wrong
         else:
-            if complaint:
-                yield node.problem(complaint)
+            lists = surroundings.lists_digest if _EXPAND in content else ""
+            key = file_key(content, surroundings.digest, lists)
+            found = cache.get(key)
+            if found is not None:
+                return found
+    before = len(problems)
+    documents = read_file(file, surroundings, problems)
+    if cache is not None and len(problems) == before:
+        cache.put(key, documents)
+    return documents
 
 
-def _placed(document: Node, complaint: Complaint) -> Problem:
-    """Return the complaint as a problem at its option, or at the nearest thing above it that the document has."""
-    node = document
-    for name in filter(None, complaint.option.split(".")):
-        inner = node.mapping().get(name) if node.is_mapping else None
-        if inner is None:
-            return node.problem(complaint.text)
-        node = inner
-    return node.problem(complaint.text)
-
-
-def _by_name(documents: Sequence[_Document], problems: list[Problem]) -> dict[str, _Document]:
-    known: dict[str, _Document] = {}
+def _by_name(documents: Sequence[Compiled], problems: list[Problem]) -> dict[str, Compiled]:
+    known: dict[str, Compiled] = {}
     for document in documents:
         for name in document.names:
             first = known.setdefault(name, document)
             if first is not document:
-                place = f"{first.node.path}:{first.node.line}"
-                problems.append(
-                    document.node.problem(f"another rule is called {name!r} too, at {place}; give it its own")
-                )
+                text = f"another rule is called {name!r} too, at {first.place}; give it its own"
+                problems.append(document.problem(Complaint("", text)))
     return known
 
 
-def _compile(documents: Sequence[_Document], known: dict[str, _Document], problems: list[Problem]) -> Iterator[Rule]:
-    sources: dict[int, list[_Document]] = {}
+def _filters(
+    documents: Sequence[Compiled], known: Mapping[str, Compiled], problems: list[Problem]
+) -> dict[int, list[Expression]]:
+    """Return by document (its ``id()``) the conditions of the filters that apply to it."""
+    filters: dict[int, list[Expression]] = {}
+    detections = [document for document in documents if document.kind == "detection"]
+    for each in documents:
+        if each.kind != "filter" or each.broken or each.expression is None:
+            continue
+        chosen = list(_filtered(each, known, problems)) if each.applies_to else detections
+        condition = decode_expression(each.expression)
+        for document in chosen:
+            if each.source.takes(document.source):
+                filters.setdefault(id(document), []).append(condition)
+            elif each.applies_to:
+                text = f"its log source is not that of {document.brief.title!r}, {{{document.source}}}; use that one"
+                problems.append(each.problem(Complaint("filter.rules", text)))
+    return filters
+
+
+def _filtered(each: Compiled, known: Mapping[str, Compiled], problems: list[Problem]) -> Iterator[Compiled]:
+    for name in each.applies_to:
+        document = known.get(name)
+        if document is None:
+            problems.append(each.problem(Complaint("filter.rules", _unknown(name, known))))
+        elif document.kind != "detection":
+            text = f"{name!r} is a {document.kind}, and has no events of its own; name the rules that it counts"
+            problems.append(each.problem(Complaint("filter.rules", text)))
+        else:
+            yield document
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "give the 'name' or the 'id' of a rule in the same rule folders"
+    return f"there is no rule {name!r}; {hint}"
+
+
+def _compile(
+    documents: Sequence[Compiled],
+    known: Mapping[str, Compiled],
+    filters: Mapping[int, Sequence[Expression]],
+    problems: list[Problem],
+) -> Iterator[Rule]:
+    sources: dict[int, list[Compiled]] = {}
     silent: set[int] = set()
     for document in documents:
-        if isinstance(document.body, Correlation):
-            sources[id(document)] = list(_referenced(document, document.body, known, problems))
-            if not document.body.generate:
+        if document.correlation is not None:
+            sources[id(document)] = list(_referenced(document, known, problems))
+            if not document.correlation.generate:
                 silent.update(id(source) for source in sources[id(document)])
     matchers: dict[int, Matcher] = {}
-    rules = []
     for document in documents:
-        if id(document) in silent or document.body is None:
+        if id(document) in silent or document.kind == "filter" or document.broken:
             continue
-        if not document.plain.get("id"):
-            problems.append(document.node.problem(f"the option 'id' is missing; add id: {uuid4()}"))
+        if not document.id:
+            problems.append(document.problem(Complaint("", f"the option 'id' is missing; add id: {uuid4()}")))
             continue
         used = sources.get(id(document), [document])
-        if all(isinstance(source.body, Detection) for source in used):
-            rules.append(_rule(document, [_matcher(source, matchers) for source in used]))
-    return iter(rules)
+        asked = 1 if document.correlation is None else len(document.correlation.rules)
+        if len(used) == asked and not any(source.broken for source in used):
+            yield _rule(document, [_matcher(source, matchers, filters) for source in used])
 
 
-def _referenced(
-    document: _Document, body: Correlation, known: dict[str, _Document], problems: list[Problem]
-) -> Iterator[_Document]:
-    for name in body.rules:
+def _referenced(document: Compiled, known: Mapping[str, Compiled], problems: list[Problem]) -> Iterator[Compiled]:
+    assert document.correlation is not None
+    for name in document.correlation.rules:
         source = known.get(name)
         if source is None:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {close[0]!r}?"
-                if close
-                else "give the 'name' or the 'id' of a rule in the same rule folders"
-            )
-            problems.append(
-                _placed(document.node, Complaint("correlation.rules", f"there is no rule {name!r}; {hint}"))
-            )
-        elif isinstance(source.body, Correlation):
+            problems.append(document.problem(Complaint("correlation.rules", _unknown(name, known))))
+        elif source.kind == "correlation":
             text = f"{name!r} is a correlation itself; chained correlations are not supported yet"
-            problems.append(_placed(document.node, Complaint("correlation.rules", text)))
+            problems.append(document.problem(Complaint("correlation.rules", text)))
+        elif source.kind == "filter":
+            text = f"{name!r} is a filter; name the rules that it filters"
+            problems.append(document.problem(Complaint("correlation.rules", text)))
         else:
             yield source
 
 
-def _matcher(document: _Document, matchers: dict[int, Matcher]) -> Matcher:
+def _matcher(document: Compiled, matchers: dict[int, Matcher], filters: Mapping[int, Sequence[Expression]]) -> Matcher:
     """Return the matcher of a detection, the same one for every rule that uses it."""
     found = matchers.get(id(document))
     if found is None:
-        assert isinstance(document.body, Detection)
-        found = matchers[id(document)] = Matcher(_routed(document.body))
+        assert document.expression is not None
+        expression = decode_expression(document.expression)
+        found = matchers[id(document)] = Matcher(all_of([expression, *filters.get(id(document), ())]))
     return found
 
 
-def _routed(detection: Detection) -> Expression:
-    """Return the expression with what its log source asks for: ``category`` is the event's, ``service`` its profile."""
-    route = (("category", detection.category), ("origin.profile", detection.service))
-    atoms = [Atom(field, Equals(frozenset({text.lower()}))) for field, text in route if text is not None]
-    return all_of([*atoms, detection.expression])
-
-
-def _rule(document: _Document, matchers: Sequence[Matcher]) -> Rule:
-    body, extension = document.body, document.extension
-    brief = _brief(document)
-    place = f"{document.node.path}:{document.node.line}"
-    if isinstance(body, Correlation):
+def _rule(document: Compiled, matchers: Sequence[Matcher]) -> Rule:
+    body, extension = document.correlation, document.extension
+    if body is not None:
         missing = extension.missing or "skip"
         fields: tuple[tuple[str, ...], ...] = ()
         if body.aliases:
             fields = tuple(
                 tuple(body.aliases.get(name, {}).get(rule, name) for name in body.group_by) for rule in body.rules
             )
-        return Rule(brief, tuple(matchers), body.group_by, body.span_us, body.condition, missing, place, fields)
+        return Rule(
+            document.brief,
+            tuple(matchers),
+            body.group_by,
+            body.span_us,
+            body.condition,
+            missing,
+            document.place,
+            fields,
+        )
     group_by = GROUP_BY if extension.group_by is None else extension.group_by
     # A plain match is an alert by itself: it must not be lost only because nobody is named.
     missing = extension.missing or "group"
-    return Rule(brief, tuple(matchers), group_by, extension.quiet_us or QUIET_US, Condition(), missing, place)
-
-
-def _brief(document: _Document) -> RuleBrief:
-    plain = document.plain
-    return RuleBrief(
-        id=str(plain["id"]),
-        title=str(plain["title"]),
-        level=cast(Level, str(plain.get("level") or "medium").lower()),
-        description=_text(plain.get("description")),
-        response=document.extension.response,
-        runbook=document.extension.runbook,
-        tags=tuple(map(str, plain.get("tags") or ())),
-        falsepositives=tuple(map(str, plain.get("falsepositives") or ())),
-    )
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value).strip()
+    span_us = extension.quiet_us or QUIET_US
+    return Rule(document.brief, tuple(matchers), group_by, span_us, Condition(), missing, document.place)

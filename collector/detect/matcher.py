@@ -6,11 +6,13 @@ over the columns, event by event.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
+from collector.detect.encoded import digest, encode_expression
 from collector.detect.expression import Absent, And, Atom, Compares, Equals, Expression, Not, Operator
 from collector.detect.fields import TEXT_FIELDS, split_object
-from collector.detect.survey import indices_of, surveyor_of
+from collector.detect.survey import Surveyor, indices_of, surveyor_of
 from collector.detect.values import effort, member_predicate, text_predicate, value_predicate
 from collector.detect.view import BatchView
 
@@ -18,12 +20,27 @@ Predicate = Callable[[BatchView, Sequence[int]], list[int]]
 
 
 class Matcher:
-    """A compiled condition: ``matcher(view)`` gives the indices of the events that match, ascending."""
+    """A compiled condition: ``matcher(view)`` gives the indices of the events that match, ascending.
+
+    It is compiled when it is asked first: of thousands of rules most are never asked, and a start must not wait for
+    them.
+    """
 
     def __init__(self, expression: Expression) -> None:
         self.expression = expression
-        self._survey = surveyor_of(expression)
-        self._predicate = generate_predicate(expression)
+
+    @cached_property
+    def key(self) -> str:
+        """What names the condition: equal ones have equal keys."""
+        return digest(encode_expression(self.expression))
+
+    @cached_property
+    def _survey(self) -> Surveyor:
+        return surveyor_of(self.expression)
+
+    @cached_property
+    def _predicate(self) -> Predicate:
+        return generate_predicate(self.expression)
 
     def __call__(self, view: BatchView) -> Sequence[int]:
         """Return the indices of the matching events of a batch."""

@@ -5,15 +5,23 @@ one group fold into one alert until none came for the rule's quiet time.  A corr
 of one group within ``span_us``.
 """
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Final
 
+import msgspec
+
+from collector.detect.compiled import Compiled
 from collector.detect.condition import Condition
+from collector.detect.encoded import digest
+from collector.detect.extension import Missing
 from collector.detect.matcher import Matcher
 from collector.finding import RuleBrief
 
-#: What happens to an event that lacks a field to group by: it is not counted, or it counts in a group of its own kind.
-Missing = Literal["skip", "group"]
+#: What of a rule does not decide what it finds (or is told apart otherwise).
+_NOT_SIGNED: Final = frozenset({"brief", "matchers", "place"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,16 @@ class Rule:
     place: str
     group_fields: tuple[tuple[str, ...], ...] = ()
 
+    @cached_property
+    def signature(self) -> str:
+        """What names all that decides which alerts a rule raises: two with the same one may share their memory."""
+        told = [
+            msgspec.to_builtins(getattr(self, each.name))
+            for each in dataclasses.fields(self)
+            if each.name not in _NOT_SIGNED
+        ]
+        return digest([self.brief.id, [matcher.key for matcher in self.matchers], told])
+
     def fields_of(self, matcher: int) -> tuple[str, ...]:
         """Return the fields by which the events that a matcher finds are grouped."""
         return self.group_fields[matcher] if self.group_fields else self.group_by
@@ -42,6 +60,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules that are in force."""
+    """The rules that can raise alerts, and the documents they were made of, which are more."""
 
     rules: tuple[Rule, ...]
+    documents: tuple[Compiled, ...] = ()
+
+    def without(self, ids: Collection[str]) -> "RuleSet":
+        """Return the set without the rules of these ids; what counts them goes on counting."""
+        return RuleSet(tuple(rule for rule in self.rules if rule.brief.id not in ids), self.documents)

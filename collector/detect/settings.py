@@ -1,6 +1,8 @@
 """The settings of the rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from watchbook.configfile import positive, setting
@@ -41,3 +43,27 @@ class DetectSettings:
         1_000,
         check=positive,
     )
+    lists: Mapping[str, tuple[str, ...]] = setting(
+        "Lists for the placeholders of rules (`field|expand: '%Administrators%'`), by name; `*` in a value is a "
+        "wildcard, and a value such as @/etc/watchbook/admins.txt stands for the lines of that file.",
+        default_factory=dict,
+    )
+    profiles: tuple[Path, ...] = setting(
+        "Profiles of your own, or folders of them, whose `logsource` rules may ask for.", ()
+    )
+    aliases: tuple[Path, ...] = setting(
+        "Field aliases of your own, or folders of them: where the fields that rules of other products name lie.", ()
+    )
+    runaway_share: float = setting(
+        "A rule that takes more than this share of a core for 'runaway_time' is set aside, until the rules are read "
+        "again or it is enabled.",
+        0.5,
+        check=lambda share: None if 0 < share <= 1 else "a number above 0, up to 1",
+    )
+    runaway_time: Seconds = setting("Over what time the cost of a rule is looked at.", Seconds(60.0), check=positive)
+    runaway_event_us: float = setting(
+        "A rule that costs less than this many microseconds an event is not set aside, however many events there are.",
+        20.0,
+        check=lambda cost: None if cost >= 0 else "a number of microseconds",
+    )
+    costs_max: int = setting("How many rules, the dearest first, /metrics shows the cost of.", 20, check=positive)

@@ -11,8 +11,8 @@ them.
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
 
 from sigma import conditions, types
 from sigma import exceptions as errors
@@ -22,8 +22,9 @@ from sigma.policy import SigmaPolicy
 from sigma.policy.regex_engine import RE2RegexEngine, RegexPattern
 from sigma.rule import SigmaDetectionItem, SigmaRule
 
-from collector.detect.condition import Condition
+from collector.detect.compiled import NEEDS_LIST, Complaint, Correlation, Detection
 from collector.detect.expression import (
+    KEYWORD_MARK,
     Absent,
     Atom,
     Compares,
@@ -38,39 +39,10 @@ from collector.detect.expression import (
     all_of,
     any_of,
 )
-from collector.detect.fields import KEYWORD_FIELDS
+from collector.detect.logsources import log_source
+from collector.detect.patterns import matches
 from collector.detect.sigma_conditions import UnsupportedConditionError, correlated_rules, read_condition
 from collector.detect.values import text_of
-
-
-class Complaint(NamedTuple):
-    """What is wrong, and the dotted option of the document that it is about."""
-
-    option: str
-    text: str
-
-
-class Detection(NamedTuple):
-    """A rule that tests single events."""
-
-    expression: Expression
-    product: str | None
-    category: str | None
-    service: str | None
-
-
-class Correlation(NamedTuple):
-    """A rule with a condition on the events that other rules match within ``span_us``.
-
-    ``aliases``: a name in ``group_by`` -> rule -> the field of that rule's events which it stands for.
-    """
-
-    rules: tuple[str, ...]
-    group_by: tuple[str, ...]
-    span_us: int
-    condition: Condition
-    generate: bool
-    aliases: Mapping[str, Mapping[str, str]]
 
 
 class _QuietRE2(RE2RegexEngine):
@@ -89,6 +61,10 @@ class _QuietRE2(RE2RegexEngine):
 
 
 _POLICY: Final = SigmaPolicy(regex_engine=_QuietRE2())
+
+
+#: The values of placeholders, by name.
+Lists = Mapping[str, Sequence[str]]
 
 
 class _UnsupportedError(Exception):
@@ -119,14 +95,14 @@ _OPTION_OF_ERROR: Final[tuple[tuple[type[errors.SigmaError], str], ...]] = (
 )
 
 
-def read_detection(document: Mapping[str, Any]) -> tuple[Detection | None, list[Complaint]]:
+def read_detection(document: Mapping[str, Any], lists: Lists) -> tuple[Detection | None, list[Complaint]]:
     """Return the detection that a document describes, or what is wrong with it."""
     try:
         rule = SigmaRule.from_dict(dict(document), collect_errors=True, policy=_POLICY)
         if rule.errors:
             return None, [_complaint(error) for error in rule.errors]
         trees = [condition.parsed for condition in rule.detection.parsed_condition]
-        expression = any_of([_expression(tree) for tree in trees])
+        expression = any_of([_expression(tree, lists) for tree in trees])
     except errors.SigmaError as error:
         return None, [_complaint(error)]
     except _UnsupportedError as error:
@@ -134,7 +110,7 @@ def read_detection(document: Mapping[str, Any]) -> tuple[Detection | None, list[
     except Exception as error:  # noqa: BLE001 - odd shapes make pySigma raise AttributeError, TypeError …; name the rule
         return None, [Complaint("detection", f"is no Sigma detection: {_words(error)}")]
     source = rule.logsource
-    return Detection(expression, source.product, source.category, source.service), []
+    return Detection(expression, log_source(vars(source))), []
 
 
 def read_correlation(document: Mapping[str, Any]) -> tuple[Correlation | None, list[Complaint]]:
@@ -161,7 +137,7 @@ def read_correlation(document: Mapping[str, Any]) -> tuple[Correlation | None, l
     )
 
 
-def item_complaint(key: str | None, value: Any) -> str | None:
+def item_complaint(key: str | None, value: Any, lists: Lists) -> str | None:
     """Return what is wrong with one line of a detection (``field|modifier: value``), None when it can be matched."""
     for modifier in (key or "").split("|")[1:]:
         if modifier not in modifier_mapping:
@@ -171,7 +147,7 @@ def item_complaint(key: str | None, value: Any) -> str | None:
     try:
         item = SigmaDetectionItem.from_mapping(key, value, policy=_POLICY)
         for sigma_value in item.value:
-            _leaf(item.field, sigma_value)
+            _leaf(item.field, sigma_value, lists)
     except (errors.SigmaError, _UnsupportedError) as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - as above
@@ -194,32 +170,55 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _expression(tree: Any) -> Expression:
+def _expression(tree: Any, lists: Lists) -> Expression:
     if isinstance(tree, conditions.ConditionAND):
-        return all_of([_expression(arg) for arg in tree.args])
+        return all_of([_expression(arg, lists) for arg in tree.args])
     if isinstance(tree, conditions.ConditionOR):
-        return any_of([_expression(arg) for arg in tree.args])
+        return any_of([_expression(arg, lists) for arg in tree.args])
     if isinstance(tree, conditions.ConditionNOT):
-        return Not(_expression(tree.args[0]))
+        return Not(_expression(tree.args[0], lists))
     if isinstance(tree, conditions.ConditionFieldEqualsValueExpression):
-        return _leaf(tree.field, tree.value)
+        return _leaf(tree.field, tree.value, lists)
     if isinstance(tree, conditions.ConditionValueExpression):
-        return _leaf(None, tree.value)
+        return _leaf(None, tree.value, lists)
     raise _UnsupportedError("the condition tests nothing")
 
 
-def _leaf(field: str | None, value: types.SigmaType) -> Expression:
+def _leaf(field: str | None, value: types.SigmaType, lists: Lists) -> Expression:
     """Return the test of one value; without a field it is a keyword."""
     if isinstance(value, types.SigmaExpansion):
-        return any_of([_leaf(field, inner) for inner in value.values])
+        return any_of([_leaf(field, inner, lists) for inner in value.values])
     if isinstance(value, types.SigmaExists):
         absent = _bound(field, Absent())
         return Not(absent) if value.exists else absent
     if isinstance(value, types.SigmaCompareExpression) and value.op.name == "NEQ":
         return Not(_bound(field, Equals(frozenset({str(text_of(value.number.number))}))))
+    if isinstance(value, types.SigmaString) and value.contains_placeholder():
+        texts = _filled(value, lists)
+        nothing = Equals(frozenset())  # an empty list: no value is in it
+        return any_of([_leaf(field, text, lists) for text in texts] or [_bound(field, nothing)])
     if field is None:
-        return any_of([Atom(name, _keyword_test(value)) for name in KEYWORD_FIELDS])
+        return Atom(KEYWORD_MARK, _keyword_test(value))
     return Atom(field, _test(value))
+
+
+def _filled(value: types.SigmaString, lists: Lists) -> list[types.SigmaString]:
+    """Return the texts that a text with placeholders stands for."""
+    for part in value.s:
+        if isinstance(part, types.Placeholder) and part.name not in lists:
+            raise _UnsupportedError(
+                f"{NEEDS_LIST} {part.name!r}: no list is known for the placeholder '%{part.name}%'; "
+                "give its values under 'detect.lists' in collector.yaml"
+            )
+    filled = value.replace_placeholders(lambda placeholder: iter(_texts(lists[placeholder.name])))
+    if isinstance(value, types.SigmaCasedString):
+        for each in filled:
+            each.__class__ = types.SigmaCasedString  # the replacing forgets it
+    return filled
+
+
+def _texts(values: Sequence[str]) -> list[types.SigmaString]:
+    return [types.SigmaString(text) for text in values]
 
 
 def _bound(field: str | None, test: Absent | Equals) -> Atom:
@@ -265,12 +264,10 @@ def _text_test(value: types.SigmaString) -> Equals | Glob:
 
 
 def _literals(value: types.SigmaString) -> list[str]:
-    _refuse_placeholders(value)
     return [part for part in value.s if isinstance(part, str)]
 
 
 def _glob(value: types.SigmaString, *, stars_around: bool = False) -> Glob:
-    _refuse_placeholders(value)
     cased = isinstance(value, types.SigmaCasedString)
     star = types.SpecialChars.WILDCARD_MULTI
     pieces, text, wild = [], "", list[int]()
@@ -289,14 +286,9 @@ def _glob(value: types.SigmaString, *, stars_around: bool = False) -> Glob:
 
 
 def _regex(value: types.SigmaRegularExpression) -> Matches:
-    _refuse_placeholders(value.regexp)
-    source, flags = str(value.regexp), 0
-    for flag in value.flags:
-        flags |= value.sigma_to_python_flags[flag]
-    return Matches(source, _POLICY.regex_engine.compile(source, flags))
-
-
-def _refuse_placeholders(value: types.SigmaString) -> None:
-    for part in value.s:
+    for part in value.regexp.s:
         if isinstance(part, types.Placeholder):
-            raise _UnsupportedError(f"no list is known for the placeholder '%{part.name}%'; write its values out")
+            raise _UnsupportedError(f"the placeholder '%{part.name}%' stands in a regular expression; write it out")
+    letters = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
+    flags = {letters.get(value.sigma_to_python_flags[flag], "") for flag in value.flags}
+    return matches(str(value.regexp), flags)

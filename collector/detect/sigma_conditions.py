@@ -1,7 +1,7 @@
 """The conditions of pySigma's correlations as :class:`collector.detect.condition.Condition`."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Any, Final, Literal, cast
 
 from sigma.correlations import (
     CorrelationConditionAND,
@@ -13,7 +13,7 @@ from sigma.correlations import (
     SigmaRuleReference,
 )
 
-from collector.detect.condition import TEMPORAL, Condition, Kind, Operator
+from collector.detect.condition import TEMPORAL, Condition, Enough, Kind, Operator
 
 _MEDIAN: Final = 50.0
 
@@ -42,14 +42,15 @@ def read_condition(rule: SigmaCorrelationRule, names: Sequence[str]) -> Conditio
     assert isinstance(given, SigmaCorrelationCondition)
     operator = cast(Operator, given.op.name.lower())
     fields = (given.fieldref,) if isinstance(given.fieldref, str) else tuple(given.fieldref or ())
+    bound = float(given.count)  # as the cache gives it back: what is the same must look the same
     if rule.type is SigmaCorrelationType.VALUE_MEDIAN:
-        return Condition("value_percentile", operator, given.count, fields, _MEDIAN)
-    condition = Condition(kind, operator, given.count, fields)
+        return Condition("value_percentile", operator, bound, fields, _MEDIAN)
+    condition = Condition(kind, operator, bound, fields)
     if kind == "value_percentile":
         percentile = given.percentile
         if percentile is None or not 0 <= percentile <= 100:
             raise UnsupportedConditionError("condition", "expected 'percentile', a whole number from 0 to 100")
-        condition = Condition("value_percentile", operator, given.count, fields, float(percentile))
+        condition = Condition("value_percentile", operator, bound, fields, float(percentile))
     if kind in ("event_count", "value_count"):
         if condition.only_grows and condition.compares(0):
             raise UnsupportedConditionError("condition", f"expected a count above zero, found {given.count}")
@@ -82,18 +83,16 @@ def _temporal(kind: Kind, rule: SigmaCorrelationRule, names: Sequence[str]) -> C
         raise UnsupportedConditionError(
             "condition", f"rules in order are all of them: expected 'gte: {count}', or none"
         )
-    return Condition(kind, rules=count, enough=lambda rules: rules.bit_count() >= least)
+    return Condition(kind, rules=count, enough=Enough("least", int(least)))
 
 
-def _enough(tree: Any, names: Sequence[str]) -> Callable[[int], bool]:
+def _enough(tree: Any, names: Sequence[str]) -> Enough:
     """Return the test of which sets of rules are enough."""
     if isinstance(tree, SigmaRuleReference):
-        bit = 1 << names.index(str(tree.reference))
-        return lambda rules: bool(rules & bit)
+        return Enough("rule", names.index(str(tree.reference)))
     if isinstance(tree, CorrelationConditionAND | CorrelationConditionOR):
-        tests = [_enough(arg, names) for arg in tree.args]
-        together = all if isinstance(tree, CorrelationConditionAND) else any
-        return lambda rules: together(test(rules) for test in tests)
+        kind: Literal["all", "any"] = "all" if isinstance(tree, CorrelationConditionAND) else "any"
+        return Enough(kind, args=tuple(_enough(arg, names) for arg in tree.args))
     raise UnsupportedConditionError(
         "condition", "'not' asks for what has not happened yet: that can only be told when the time is over"
     )

@@ -119,7 +119,7 @@ def _share(atom: Atom) -> float | None:
     if isinstance(test, Glob):
         literal = literal_of(test)
         return _CHARACTER_SHARE ** len(literal) if literal else None
-    if isinstance(test, Matches) and (literal := literal_of_regex(test.source)):
+    if isinstance(test, Matches) and (literal := literal_of_regex(test.whole)):
         return max(_CHARACTER_SHARE ** len(literal), _REGEX_SHARE_LEAST)
     if isinstance(test, InNetwork):
         return _NETWORK_SHARE

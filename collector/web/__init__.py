@@ -22,6 +22,7 @@ from collector.web.ports import (
     FilterKeeper,
     News,
     ReadinessCheck,
+    RuleKeeper,
     RunAlone,
 )
 from collector.web.settings import WebSettings
@@ -35,6 +36,7 @@ __all__ = [
     "FilterKeeper",
     "News",
     "ReadinessCheck",
+    "RuleKeeper",
     "RunAlone",
     "ServerTls",
     "WebSettings",

@@ -16,8 +16,18 @@ from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
-from collector.web.ports import AgentKeeper, AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.ports import (
+    AgentKeeper,
+    AlertReader,
+    Authorise,
+    FilterKeeper,
+    News,
+    ReadinessCheck,
+    RuleKeeper,
+    RunAlone,
+)
 from collector.web.representation import representing
+from collector.web.rules import RuleHandlers
 from collector.web.settings import WebSettings
 from collector.web.tail import TailHandlers
 
@@ -50,6 +60,7 @@ def add_routes(
     filters: FilterKeeper,
     alerts: AlertReader,
     agents: AgentKeeper,
+    rules: RuleKeeper,
     authorise: Authorise,
     registry: CollectorRegistry,
     readiness: Mapping[str, ReadinessCheck],
@@ -58,7 +69,9 @@ def add_routes(
 
     ``scratch`` is a folder for exports that are built as files; the face makes it, and empties it at the start.
     """
-    health = HealthHandlers(registry, readiness, authorise, open_metrics=settings.open_metrics)
+    health = HealthHandlers(
+        registry, readiness, authorise, open_metrics=settings.open_metrics, problems=lambda: rules.problems
+    )
     app.router.add_get("/", health.root)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
@@ -76,6 +89,7 @@ def add_routes(
     app.router.add_get("/v1/agents/{id}", agent_handlers.get)
     app.router.add_patch("/v1/agents/{id}", agent_handlers.change)
     app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
+    _add_rules(app, RuleHandlers(rules, authorise))
     alert_handlers = AlertHandlers(alerts, authorise)
     app.router.add_get("/v1/alerts", alert_handlers.list)
     app.router.add_get("/v1/alerts/{id}", alert_handlers.get)
@@ -108,6 +122,14 @@ def _add_streams(app: web.Application, tails: TailHandlers, exports: ExportHandl
     app.router.add_get("/v1/export", exports.export, allow_head=False)
     app.on_startup.append(exports.startup)
     app.on_shutdown.extend((tails.shutdown, exports.shutdown))
+
+
+def _add_rules(app: web.Application, rules: RuleHandlers) -> None:
+    app.router.add_get("/v1/rules", rules.list)
+    app.router.add_post("/v1/rules/reload", rules.reload)
+    app.router.add_get("/v1/rules/{id}", rules.get)
+    app.router.add_post("/v1/rules/{id}/enable", rules.enable)
+    app.router.add_post("/v1/rules/{id}/disable", rules.disable)
 
 
 def _add_filters(app: web.Application, filters: FilterHandlers) -> None:

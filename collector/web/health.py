@@ -1,7 +1,7 @@
 """``/``, ``/healthz``, ``/readyz``, ``/metrics`` and ``/v1/openapi.json``."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -24,19 +24,22 @@ class HealthHandlers:
         authorise: Authorise,
         *,
         open_metrics: bool,
+        problems: Callable[[], list[str]] = list,
     ) -> None:
         self._registry = registry
         self._checks = checks
         self._authorise = authorise
         self._open_metrics = open_metrics
+        self._problems = problems
 
     async def root(self, _: web.Request) -> web.Response:
         """Say what this is and where to read on."""
         return json_response({"name": "Watchbook collector", "version": __version__, "openapi": "/v1/openapi.json"})
 
     async def healthz(self, _: web.Request) -> web.Response:
-        """Say that the process is up."""
-        return json_response({"status": "up"})
+        """Say that the process is up, and what an operator should know of it all the same."""
+        problems = self._problems()
+        return json_response({"status": "up"} | ({"problems": problems} if problems else {}))
 
     async def readyz(self, _: web.Request) -> web.Response:
         """Say whether events can be taken and found, and if not, why."""

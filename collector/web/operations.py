@@ -15,6 +15,7 @@ from collector.web.operation import (
     operation,
     plain_object,
 )
+from collector.web.rule_operations import rule_operations
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
 from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
@@ -40,6 +41,7 @@ def operations() -> dict[tuple[str, str], Operation]:
         ("GET", "/v1/alerts/{id}"): conditional(
             operation("getAlert", "Get one alert.", ref("Alert"), parameters=[ID], errors=(*READ_ERRORS, 404))
         ),
+        **rule_operations(),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),
         ("POST", "/v1/events"): _post_events(),

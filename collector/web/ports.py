@@ -96,6 +96,31 @@ class FilterKeeper(Protocol):
         ...
 
 
+class RuleKeeper(Protocol):
+    """Knows the rules.  Belongs to the event loop, but for ``listed`` and ``get``.  Raises ApiProblem 404 and 503."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What an operator must know of the rules as a whole."""
+        ...
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return what is known of each rule; may be called in worker threads."""
+        ...
+
+    def get(self, rule_id: str) -> Mapping[str, Any]:
+        """Return all that is known of a rule, by its id or its name; may be called in worker threads."""
+        ...
+
+    async def switch(self, rule_id: str, caller: str, *, enabled: bool, reason: str | None) -> Mapping[str, Any]:
+        """Switch a rule on or off and return it."""
+        ...
+
+    async def reload(self, caller: str | None = None) -> Mapping[str, Any]:
+        """Read the rules again; return ``{reloaded, rules, added, removed, changed, problems}``."""
+        ...
+
+
 #: What a write raises when the client went away: aiohttp names it by either.
 CLIENT_GONE: Final = (ConnectionError, ClientConnectionError)
 

@@ -6,6 +6,7 @@ from collector.finding import LEVELS
 from collector.web.agent_schemas import agent_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
+from collector.web.rule_schemas import rule_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
 
 Schema = dict[str, Any]
@@ -66,6 +67,7 @@ def schemas() -> dict[str, Schema]:
         **count_schemas(_RANGE, _INCOMPLETE),
         **filter_schemas(),
         **agent_schemas(),
+        **rule_schemas(),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from collector.finding import LEVELS
 from collector.web.agent_schemas import AGENT_STATES
 from collector.web.parameters import Parameter
+from collector.web.rule_schemas import RULE_STATES
 from watchbook.event import ACTOR_TYPES
 
 LIMIT_MAX: Final = 1000
@@ -152,6 +153,7 @@ TAIL: Final = (
     ),
 )
 AGENTS: Final = (Parameter("state", "Only agents in this state.", {"type": "string", "enum": list(AGENT_STATES)}),)
+RULES: Final = (Parameter("state", "Only rules in this state.", {"type": "string", "enum": list(RULE_STATES)}),)
 ALERTS: Final = (
     Parameter("status", "The alert's status.", {"type": "string", "enum": ["open", "resolved"]}),
     Parameter("rule", "The id of the rule."),

@@ -27,9 +27,12 @@ _SHARES: Final[dict[str, int | None]] = {
     "state": None, "agent": 4, "seen": None, "version": None, "host": 3, "unsent": None, "oldest": None, "unread": None,
     "unparsed": None, "lost": None,
     "name": 3, "for": None, "owner": 2, "selects": 8,
+    "title": 6, "matched": None, "alerts 24h": None, "us/event": None, "source": 4,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
-_NUMBERS: Final = frozenset({"count", "unsent", "oldest", "unread", "unparsed", "lost"})
+_NUMBERS: Final = frozenset(
+    {"count", "unsent", "oldest", "unread", "unparsed", "lost", "matched", "alerts 24h", "us/event"}
+)
 #: A terminal below this width wraps cells instead of cutting them.
 NARROW_COLUMNS: Final = 100
 #: What a terminal may act on although JSON allows it unescaped: DEL, C1, and characters that turn text around.

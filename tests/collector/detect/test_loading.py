@@ -30,7 +30,7 @@ MISTAKES = [
     ("action: read\nactor.id|re: '(a'", "9:5", "is invalid: missing )"),
     ("source.ip|cidr: 10.0.0.0/99", "8:5", "Invalid CIDR expression"),
     ("measures.rows|gte: many", "8:5", "incompatible to value type"),
-    ("actor.id|expand: '%admins%'", "8:5", "no list is known for the placeholder '%admins%'; write its values out"),
+    ("actor.id|expand: '%admins%'", "8:5", "needs list 'admins': no list is known for the placeholder '%admins%'"),
     ("actor.id|fieldref: actor.name", "8:5", "'FieldReference' are not supported yet"),
     ("time|hour: 3", "8:5", "'TimestampPart' are not supported yet"),
 ]
@@ -110,17 +110,11 @@ def test_odd_shapes_are_mistakes_and_never_crashes(tmp_path: Path, text: str) ->
     assert problems(tmp_path, f"id: {RULE_ID}\n{text}")
 
 
-def test_other_products_and_old_forms_say_that_they_are_not_supported(tmp_path: Path) -> None:
-    assert (
-        "expected 'product: watchbook'"
-        in problems(tmp_path, detection("action: a").replace(": watchbook", ": okta"))[0]
-    )
-    assert (
-        "write a correlation"
-        in problems(tmp_path, detection("action: a").replace("  condition", "  timeframe: 5m\n  condition"))[0]
-    )
-    assert "write each rule out" in problems(tmp_path, "action: global\ntitle: x\n")[0]
-    assert "filters are not supported" in problems(tmp_path, "title: x\nfilter: {rules: [a]}\n")[0]
+def test_an_old_form_and_a_product_that_nobody_has_are_named(tmp_path: Path) -> None:
+    (other,) = problems(tmp_path, detection("action: a").replace(": watchbook", ": windows"))
+    assert other.startswith("5:3: 'logsource': can never match here: no profile has the log source {product: windows};")
+    old = problems(tmp_path, detection("action: a").replace("  condition", "  timeframe: 5m\n  condition"))
+    assert "write a correlation" in old[0]
 
 
 CORRELATION_MISTAKES = [

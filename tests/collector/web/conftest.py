@@ -19,6 +19,7 @@ from collector.news import News
 from collector.problem import ApiProblem
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
+from tests.collector.web.kept_rules import KeptRules
 from tests.collector.web.listed_alerts import ListedAlerts
 from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
 from tests.collector.web.registered import enrolments_of, registry_of
@@ -43,10 +44,12 @@ class Face:
         open_state(state).close()
         self.enrolments = enrolments_of(state, lambda: NOW)
         self.agents = registry_of(state, lambda: NOW)
+        self.kept = KeptRules(state, clock=lambda: NOW)
         self.filters = FilterStore(state, COMPATIBILITY, FilterSettings(per_owner_max=50), lambda: NOW)
         chosen = WebSettings(**{**SETTINGS, **settings})
         self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen)
         answerer = InProcess(self.answers)
+        self.app.on_cleanup.append(lambda _: self.kept.close())
         add_routes(
             self.app,
             chosen,
@@ -57,6 +60,7 @@ class Face:
             filters=self.filters,
             alerts=ListedAlerts(),
             agents=self.agents,
+            rules=self.kept.keeper,
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},

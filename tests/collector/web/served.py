@@ -23,6 +23,7 @@ from collector.state import COMPATIBILITY, open_state
 from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
 from tests.collector.lifecycle.counted import count_by_the_hour
+from tests.collector.web.kept_rules import KeptRules
 from tests.collector.web.listed_alerts import ListedAlerts
 from tests.collector.web.registered import registry_of
 from watchbook.clock import now_us
@@ -87,6 +88,8 @@ class Served:
         )
         agents = registry_of(state)
         await agents.load()
+        kept = await asyncio.to_thread(KeptRules, state)
+        stack.push_async_callback(kept.close)
         app = make_application(registry, body_bytes_max=1 << 20, middlewares=[gate.middleware()])
         Receiver(
             ReceiveSettings(), append=store.append, own_stream=lambda: store.own_stream,
@@ -100,7 +103,8 @@ class Served:
         add_routes(
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
-            alerts=ListedAlerts(), agents=agents, authorise=gate.authorise, registry=registry, readiness={},
+            alerts=ListedAlerts(), agents=agents, rules=kept.keeper, authorise=gate.authorise, registry=registry,
+            readiness={},
         )  # fmt: skip
         return app
 
