@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from collector.alert import MIGRATIONS, AlertSettings, AlertStore, ChannelSettings, WebhookSettings
 from collector.alert.documents import document_of
 from collector.finding import AlertChange, AlertState, RuleBrief
+from collector.state import COMPATIBILITY
 from watchbook.database import connect
 from watchbook.units import Seconds
 
@@ -74,7 +75,7 @@ def channel(
 
 def open_state(folder: Path) -> sqlite3.Connection:
     folder.mkdir(exist_ok=True)
-    connection = connect(folder / "state.db", compatibility=1)
+    connection = connect(folder / "state.db", compatibility=COMPATIBILITY)
     MIGRATIONS.apply(Database(connection))
     return connection
 
