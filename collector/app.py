@@ -15,13 +15,14 @@ from prometheus_client import CollectorRegistry
 
 from collector.access import Gate, TokenStore, digest_of, issue_agent_token, withdraw_agent_tokens
 from collector.agents import AgentDoor, AgentRegistry, AgentStore, AgentTokens
-from collector.alert import AlertSettings, AlertStore, Sender
+from collector.alert import AlertDesk, AlertSettings, AlertStore, Fields, Sender
 from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.destinations import CheckpointSender
-from collector.detect import Engine, RuleSet
+from collector.detect import Engine, RuleSet, group_complaint, value_in
 from collector.exposition import (
     add_agent_metrics,
+    add_alert_metrics,
     add_destination_metrics,
     add_lag_metric,
     add_process_metrics,
@@ -69,6 +70,7 @@ class _Rooms:
     store: Store
     news: News
     alerts: AlertStore
+    desk: AlertDesk
     sender: Sender
     watch: Watch
     gate: Gate
@@ -135,7 +137,8 @@ async def _build(
     )
     stack.push_async_callback(store.close)
     alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
-    alerts = AlertStore(connection, alerting, lambda identifier: _flat_event(store, identifier))
+    event_of = partial(_flat_event, store)
+    alerts = AlertStore(connection, alerting, event_of, inhibitions=rules.inhibitions, clock=clock)
     stack.callback(alerts.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
@@ -143,7 +146,17 @@ async def _build(
     engine = Engine(rules.without(disabled_of(await asyncio.to_thread(switches.all))), settings.detect)
     watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
-    keeper = RuleKeeper(rules, load_rules, watch, switches, alerts_since=alerts.opened_since, clock=clock)
+    fields = Fields(group_complaint, value_in)
+    desk = AlertDesk(alerts, settings.alert, fields=fields, event_of=event_of, changed=watch.wake, clock=clock)
+    keeper = RuleKeeper(
+        rules,
+        load_rules,
+        watch,
+        switches,
+        alerts_since=alerts.opened_since,
+        changed=lambda rules: desk.rules_changed(rules.inhibitions),
+        clock=clock,
+    )
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)
     await gate.refresh()
@@ -176,12 +189,13 @@ async def _build(
     listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
     listeners.append(add_lag_metric(registry))
     add_store_metrics(registry, store)
+    add_alert_metrics(registry, alerts, desk)
     add_rule_metrics(registry, store, watch, alerts, sender)
     add_rule_set_metrics(registry, keeper, settings.detect.costs_max)
     add_process_metrics(registry, store, pool, index)
     add_destination_metrics(registry, checkpoints)
     add_agent_metrics(registry, agents)
-    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, agents, keeper)
+    return _Rooms(store, news, alerts, desk, sender, watch, gate, pool, index, checkpoints, agents, keeper)
 
 
 async def _open_checkpoints(
@@ -239,7 +253,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         run_alone=rooms.pool.run_alone,
         scratch=settings.data / "exports",
         filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
-        alerts=rooms.alerts,
+        alerts=rooms.desk,
         agents=rooms.agents,
         rules=rooms.rules,
         authorise=rooms.gate.authorise,
@@ -270,6 +284,7 @@ async def _run(
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
         ruling = tasks.create_task(rooms.rules.run(stop, partial(_tell, store)))
         registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
+        responding = tasks.create_task(rooms.desk.run(stop, partial(_tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
@@ -288,6 +303,7 @@ async def _run(
         await runner.cleanup()
         await registering
         await ruling
+        await responding
         pool.close()
         index.close()
         await indexing

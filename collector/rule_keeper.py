@@ -35,7 +35,7 @@ class RuleKeeper:
     """Keeps the rules.  Belongs to the event loop, but for ``listed`` and ``get``, which may be called in any thread.
 
     ``load`` reads the rules as they are now and raises ConfigError; it is called in a thread.  ``alerts_since`` gives
-    how many alerts each rule has opened since a time.
+    how many alerts each rule has opened since a time.  ``changed`` is told of other rules that are in force now.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class RuleKeeper:
         *,
         alerts_since: Callable[[int], Mapping[str, int]],
         clock: Clock,
+        changed: Callable[[RuleSet], None] = lambda _: None,
     ) -> None:
         self._rules = rules
         self._load = load
@@ -54,6 +55,7 @@ class RuleKeeper:
         self._switches = switches
         self._alerts_since = alerts_since
         self._clock = clock
+        self._changed = changed
         self._lock = asyncio.Lock()
         self._switched = switches.all()
         self._telling = RepeatedFailure(log.error, "rules_told", clock)
@@ -172,6 +174,7 @@ class RuleKeeper:
         active = rules.without(disabled_of(self._switched))
         changed = await self._watch.change_rules(active, aside=aside)
         self._rules = rules
+        self._changed(rules)
         return changed
 
     async def _note(self, report: Mapping[str, Any]) -> None:

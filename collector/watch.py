@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -17,7 +17,7 @@ from functools import partial
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
 from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, RuleSet
-from collector.finding import AlertChange
+from collector.finding import AlertChange, ExceptionUse
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
@@ -62,7 +62,7 @@ class Watch:
         self._from_files = False
         self._room = asyncio.Event()
         self._room.set()
-        self._unwritten: tuple[list[AlertChange], Watermark | None] | None = None
+        self._unwritten: tuple[list[AlertChange], Watermark | None, Mapping[str, ExceptionUse]] | None = None
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
         self._ticked = 0
@@ -89,11 +89,11 @@ class Watch:
         would remember is found in the store while the old ones go on.  ``aside``: rules that stay set aside.
         """
         loop = asyncio.get_running_loop()
-        engine = await asyncio.to_thread(Engine, rules, self._settings)
+        engine = await asyncio.to_thread(Engine, rules, self._settings, self._engine.exceptions)
         old = self._engine
         changed = await asyncio.to_thread(engine.unlike, old)
         await asyncio.to_thread(engine.prepare_like, old)
-        fresh = Engine(RuleSet(tuple(changed)), self._settings)
+        fresh = Engine(RuleSet(tuple(changed)), self._settings, old.exceptions)
         began = None if self._mark is None or not changed else self._mark
         replayed_from = 0 if began is None else await asyncio.to_thread(self._replay, fresh, began)
         failure = RepeatedFailure(log.error, "rules_change", self._clock)
@@ -136,7 +136,7 @@ class Watch:
         over = fresh.restore(alerts, replayed_from, self._ticked)
         engine.take_over(old, fresh, aside=aside)
         self._engine = engine
-        self._unwritten = (over, self._mark)  # the next step writes it, and tries again if need be
+        self._unwritten = (over, self._mark, {})  # the next step writes it, and tries again if need be
 
     def committed(self, blocks: Sequence[DecodedBlock]) -> None:
         """Take note of blocks that were just stored."""
@@ -158,6 +158,10 @@ class Watch:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.waiting_time):
                     await self._room.wait()
+
+    def wake(self) -> None:
+        """Look at once whether people changed what the rules go by."""
+        self._news.set()
 
     def ring(self) -> None:
         """Close what has been quiet for long enough, and note how far the rules have read."""
@@ -207,6 +211,7 @@ class Watch:
     def _step(self) -> bool:
         """Evaluate some blocks and write what came of them; return whether there may be more."""
         self._write()
+        self._take_up_exceptions()
         blocks = self._next_blocks()
         for info, block in blocks:
             self._evaluate(info, block)
@@ -241,8 +246,14 @@ class Watch:
 
     def _pass_on(self, changes: list[AlertChange]) -> None:
         self._unsaid_since = None
-        self._unwritten = (changes, self._mark)
+        self._unwritten = (changes, self._mark, self._engine.exceptions.uses())
         self._write()
+
+    def _take_up_exceptions(self) -> None:
+        """Let exceptions that people made or ended hold from the next event on."""
+        fresh = self._alerts.fresh_exceptions(self.read_up_to + 1)
+        if fresh is not None:
+            self._engine.exceptions.replace(fresh)
 
     def _write(self) -> None:
         """Write what the rules said; it is kept for the next try when that fails, for the engine says it only once."""
@@ -291,11 +302,12 @@ class Watch:
     def _rebuild(self) -> None:
         self._mark = mark = self._alerts.watermark()
         replayed_from = 0
+        self._engine.exceptions.replace(self._alerts.exceptions())
         if mark is not None:
             self._ticked = mark.ticked
             replayed_from = self._replay(self._engine, mark)
             self.read_up_to = mark.number
-        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark)
+        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark, {})
         self._write()
 
     def _replay(self, engine: Engine, mark: Watermark) -> int:

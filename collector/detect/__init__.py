@@ -9,6 +9,8 @@ from collector.detect.compiled import CANNOT_MATCH, NEEDS_LIST, Compiled
 from collector.detect.documents import TESTS_FOLDER, rule_files
 from collector.detect.encoded import decode_expression
 from collector.detect.engine import Engine
+from collector.detect.exceptions import Exceptions, value_in
+from collector.detect.fields import group_complaint
 from collector.detect.loading import Loaded, link, load_rules, read_rules
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
@@ -23,16 +25,19 @@ __all__ = [
     "Compiled",
     "DetectSettings",
     "Engine",
+    "Exceptions",
     "Loaded",
     "Rule",
     "RuleCache",
     "RuleSet",
     "Surroundings",
     "decode_expression",
+    "group_complaint",
     "link",
     "load_rules",
     "read_rules",
     "read_surroundings",
     "rule_files",
+    "value_in",
     "words_of",
 ]

@@ -14,6 +14,7 @@ from collector.detect.documents import rule_files
 from collector.detect.encoded import decode_expression
 from collector.detect.expression import Expression, all_of
 from collector.detect.extension import GROUP_BY, QUIET_US
+from collector.detect.inhibiting import read_inhibitions
 from collector.detect.matcher import Matcher
 from collector.detect.reading import read_file
 from collector.detect.rule import Rule, RuleSet
@@ -67,7 +68,8 @@ def link(documents: Sequence[Compiled], problems: list[Problem]) -> RuleSet:
     """Return the rules of some documents: correlations with what they count, under the filters that are there."""
     known = _by_name(documents, problems)
     filters = _filters(documents, known, problems)
-    return RuleSet(tuple(_compile(documents, known, filters, problems)), tuple(documents))
+    rules = tuple(_compile(documents, known, filters, problems))
+    return RuleSet(rules, tuple(documents), read_inhibitions(rules, documents, problems))
 
 
 def _files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:

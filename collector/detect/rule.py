@@ -18,7 +18,7 @@ from collector.detect.condition import Condition
 from collector.detect.encoded import digest
 from collector.detect.extension import Missing
 from collector.detect.matcher import Matcher
-from collector.finding import RuleBrief
+from collector.finding import Inhibition, RuleBrief
 
 #: What of a rule does not decide what it finds (or is told apart otherwise).
 _NOT_SIGNED: Final = frozenset({"brief", "matchers", "place"})
@@ -60,11 +60,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules that can raise alerts, and the documents they were made of, which are more."""
+    """The rules that can raise alerts, the documents they were made of, which are more, and which keep others quiet."""
 
     rules: tuple[Rule, ...]
     documents: tuple[Compiled, ...] = ()
+    inhibitions: tuple[Inhibition, ...] = ()
 
     def without(self, ids: Collection[str]) -> "RuleSet":
         """Return the set without the rules of these ids; what counts them goes on counting."""
-        return RuleSet(tuple(rule for rule in self.rules if rule.brief.id not in ids), self.documents)
+        kept = tuple(rule for rule in self.rules if rule.brief.id not in ids)
+        return RuleSet(kept, self.documents, self.inhibitions)

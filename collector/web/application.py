@@ -18,7 +18,7 @@ from collector.web.health import HealthHandlers
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
 from collector.web.ports import (
     AgentKeeper,
-    AlertReader,
+    AlertKeeper,
     Authorise,
     FilterKeeper,
     News,
@@ -29,6 +29,7 @@ from collector.web.ports import (
 from collector.web.representation import representing
 from collector.web.rules import RuleHandlers
 from collector.web.settings import WebSettings
+from collector.web.silences import SilenceHandlers
 from collector.web.tail import TailHandlers
 
 
@@ -58,7 +59,7 @@ def add_routes(
     run_alone: RunAlone,
     scratch: Path,
     filters: FilterKeeper,
-    alerts: AlertReader,
+    alerts: AlertKeeper,
     agents: AgentKeeper,
     rules: RuleKeeper,
     authorise: Authorise,
@@ -90,9 +91,7 @@ def add_routes(
     app.router.add_patch("/v1/agents/{id}", agent_handlers.change)
     app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
     _add_rules(app, RuleHandlers(rules, authorise))
-    alert_handlers = AlertHandlers(alerts, authorise)
-    app.router.add_get("/v1/alerts", alert_handlers.list)
-    app.router.add_get("/v1/alerts/{id}", alert_handlers.get)
+    add_alerts(app, alerts, authorise)
 
 
 def runner_options(settings: WebSettings) -> dict[str, Any]:
@@ -130,6 +129,27 @@ def _add_rules(app: web.Application, rules: RuleHandlers) -> None:
     app.router.add_get("/v1/rules/{id}", rules.get)
     app.router.add_post("/v1/rules/{id}/enable", rules.enable)
     app.router.add_post("/v1/rules/{id}/disable", rules.disable)
+
+
+def add_alerts(app: web.Application, keeper: AlertKeeper, authorise: Authorise) -> None:
+    """Add the routes of alerts, silences and exceptions."""
+    alerts, silences = AlertHandlers(keeper, authorise), SilenceHandlers(keeper, authorise)
+    app.router.add_get("/v1/alerts", alerts.list)
+    app.router.add_get("/v1/alerts/ratios", alerts.ratios)
+    app.router.add_get("/v1/alerts/{id}", alerts.get)
+    app.router.add_post("/v1/alerts/{id}/acknowledge", alerts.acknowledge)
+    app.router.add_post("/v1/alerts/{id}/resolve", alerts.resolve)
+    app.router.add_post("/v1/alerts/{id}/reopen", alerts.reopen)
+    app.router.add_post("/v1/alerts/{id}/disposition", alerts.dispose)
+    app.router.add_post("/v1/alerts/{id}/exceptions", alerts.make_exception)
+    app.router.add_get("/v1/silences", silences.list)
+    app.router.add_post("/v1/silences", silences.add)
+    app.router.add_post("/v1/silences/preview", silences.preview)
+    app.router.add_get("/v1/silences/{id}", silences.get)
+    app.router.add_delete("/v1/silences/{id}", silences.end)
+    app.router.add_get("/v1/exceptions", silences.list_exceptions)
+    app.router.add_get("/v1/exceptions/{id}", silences.get_exception)
+    app.router.add_delete("/v1/exceptions/{id}", silences.end_exception)
 
 
 def _add_filters(app: web.Application, filters: FilterHandlers) -> None:

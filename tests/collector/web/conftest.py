@@ -20,7 +20,7 @@ from collector.problem import ApiProblem
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.web.kept_rules import KeptRules
-from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
 from tests.collector.web.registered import enrolments_of, registry_of
 
@@ -45,6 +45,7 @@ class Face:
         self.enrolments = enrolments_of(state, lambda: NOW)
         self.agents = registry_of(state, lambda: NOW)
         self.kept = KeptRules(state, clock=lambda: NOW)
+        self.desk, alerts = desk_of(state, lambda: NOW)
         self.filters = FilterStore(state, COMPATIBILITY, FilterSettings(per_owner_max=50), lambda: NOW)
         chosen = WebSettings(**{**SETTINGS, **settings})
         self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen)
@@ -58,13 +59,14 @@ class Face:
             run_alone=answerer.alone,
             scratch=self.scratch,
             filters=self.filters,
-            alerts=ListedAlerts(),
+            alerts=self.desk,
             agents=self.agents,
             rules=self.kept.keeper,
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},
         )
+        self.app.on_cleanup.append(lambda _: asyncio.to_thread(alerts.close))
         self.app.router.add_post("/v1/batches", post)
         self.app.router.add_post("/v1/events", post)
         self.app.router.add_post("/v1/enroll", post)

@@ -24,7 +24,7 @@ from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
 from tests.collector.lifecycle.counted import count_by_the_hour
 from tests.collector.web.kept_rules import KeptRules
-from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import registry_of
 from watchbook.clock import now_us
 from watchbook.units import Bytes
@@ -90,6 +90,8 @@ class Served:
         await agents.load()
         kept = await asyncio.to_thread(KeptRules, state)
         stack.push_async_callback(kept.close)
+        desk, alerts = await asyncio.to_thread(desk_of, state)
+        stack.push_async_callback(asyncio.to_thread, alerts.close)
         app = make_application(registry, body_bytes_max=1 << 20, middlewares=[gate.middleware()])
         Receiver(
             ReceiveSettings(), append=store.append, own_stream=lambda: store.own_stream,
@@ -103,8 +105,7 @@ class Served:
         add_routes(
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
-            alerts=ListedAlerts(), agents=agents, rules=kept.keeper, authorise=gate.authorise, registry=registry,
-            readiness={},
+            alerts=desk, agents=agents, rules=kept.keeper, authorise=gate.authorise, registry=registry, readiness={},
         )  # fmt: skip
         return app
 
