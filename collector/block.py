@@ -114,6 +114,13 @@ class DecodedBlock(NamedTuple):
         info = self.info
         return Identity(info.stream, info.sequence, index, info.received, info.number + index)
 
+    def numbers(self) -> Sequence[int]:
+        """Return the arrival number of each event."""
+        if self.identities is None:
+            return range(self.info.number, self.info.number + self.batch.n)
+        numbers: list[int] = self.identity_columns().numbers.tolist()
+        return numbers
+
     def identity_columns(self) -> IdentityColumns:
         """Return what names the events of this block, as columns."""
         identities: object = self.identities

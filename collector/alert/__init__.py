@@ -11,6 +11,7 @@ transaction of the act; an alert that is kept quiet is stored and shown all the 
 from collector.alert.acts import DISPOSITIONS
 from collector.alert.cursor import CursorError
 from collector.alert.desk import AlertDesk
+from collector.alert.exception_rows import read_exceptions
 from collector.alert.exceptions import EXCEPTION_STATES, Fields
 from collector.alert.life import STATUSES
 from collector.alert.migrations import MIGRATIONS
@@ -43,4 +44,5 @@ __all__ = [
     "Watermark",
     "WebhookSettings",
     "channel_problems",
+    "read_exceptions",
 ]

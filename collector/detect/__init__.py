@@ -12,9 +12,11 @@ from collector.detect.engine import Engine
 from collector.detect.exceptions import Exceptions, value_in
 from collector.detect.fields import group_complaint
 from collector.detect.loading import Loaded, link, load_rules, read_rules
+from collector.detect.reading import read_text
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
 from collector.detect.surroundings import Surroundings, read_surroundings
+from collector.detect.thinning import Thinned, fields_of
 from collector.detect.wording import words_of
 
 __all__ = [
@@ -31,12 +33,15 @@ __all__ = [
     "RuleCache",
     "RuleSet",
     "Surroundings",
+    "Thinned",
     "decode_expression",
+    "fields_of",
     "group_complaint",
     "link",
     "load_rules",
     "read_rules",
     "read_surroundings",
+    "read_text",
     "rule_files",
     "value_in",
     "words_of",

@@ -89,7 +89,7 @@ class RuleState:
         ``found`` are the events that each of the rule's matchers found, by the matcher's place in the rule.
         """
         counters, skip = self.counters, self.rule.missing == "skip"
-        times = view.batch.times
+        times, numbers = view.batch.times, view.numbers
         lateness = self.terms.lateness
         latest = info.received + lateness
         for index, key, value in self._entries(view, found):
@@ -100,19 +100,19 @@ class RuleState:
             if time > latest:
                 counters.clock_ahead += 1
                 time = info.received
-            group = self._group("", key)
+            group = self._group("", key, info.received, replay=replay)
             if time < group.newest - lateness:  # too late to be counted exactly
                 counters.late += 1
-                group = self._group(info.stream, key)
+                group = self._group(info.stream, key, info.received, replay=replay)
                 if time < group.newest - lateness:
                     counters.too_late += 1
                     continue
             before = len(group.times)
             if replay:
-                group.rebuild(time, info.number + index, info.received, self.terms, value)
+                group.rebuild(time, numbers[index], info.received, self.terms, value)
             else:
                 counters.window_overflow += group.add(
-                    time, info.number + index, info.received, self.terms, self._journal, value
+                    time, numbers[index], info.received, self.terms, self._journal, value
                 )
             self.events += len(group.times) - before
 
@@ -186,7 +186,7 @@ class RuleState:
         if tuple(name for name, _ in alert.group) != self.rule.group_by:
             return False
         key = tuple(value for _, value in alert.group)
-        group = self._group(alert.track, key)
+        group = self._group(alert.track, key, alert.received, replay=True)
         episode = Episode(group, alert.holds_until, alert.opened)
         episode.holds_from = alert.holds_from
         episode.count, episode.first, episode.last = alert.events, alert.first, alert.last
@@ -249,9 +249,19 @@ class RuleState:
             episode.resolution if resolved else None,
         )
 
-    def _group(self, track: str, key: tuple[GroupValue, ...]) -> Group:
+    def _group(self, track: str, key: tuple[GroupValue, ...], received: int, *, replay: bool) -> Group:
+        """Return the group that a match received at a time belongs to.
+
+        One that was quiet long enough by then is over, whether or not the clock has rung meanwhile: so the alerts
+        depend on nothing but what is stored, and a back-test comes to the same.
+        """
         place: _Place = (key, track) if track else key
         group = self._groups.get(place)
+        if group is not None and group.received < received - self.terms.span - self.terms.lateness:
+            if not replay:
+                group.settle(FOREVER_US, self.terms, self._journal)
+            self._forget(place)
+            group = None
         if group is None:
             group = self._groups[place] = self._new_group(key, track)
         else:

@@ -36,11 +36,17 @@ def read_documents(path: Path) -> list[Node]:
     name = str(path)
     try:
         text = path.read_text(encoding="utf-8")
-        roots = list(yaml.compose_all(text, Loader=_LOADER))
     except OSError as error:
         raise ConfigError([Problem(name, 1, 1, f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([Problem(name, 1, 1, f"is not UTF-8: {error.reason} at byte {error.start}")]) from error
+    return parse_documents(name, text)
+
+
+def parse_documents(name: str, text: str) -> list[Node]:
+    """Return the documents of a text, whose mistakes are said to be in the file ``name``; raises ConfigError."""
+    try:
+        roots = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -215,7 +215,7 @@ class Engine:
         self.blocks += 1
         self.events += batch.n
         self._arrivals.note(info)
-        view = BatchView(batch)
+        view = BatchView(batch, block.numbers())
         found = self._finder.find(view)
         places = {place for number in found for place in self._users[number]}
         for place in sorted(places - self._aside_places):

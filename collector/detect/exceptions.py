@@ -85,9 +85,9 @@ def _reaches(exception: RuleException, info: BlockInfo) -> bool:
 
 
 def _matching(exception: RuleException, info: BlockInfo, view: BatchView, indices: Sequence[int]) -> Iterable[int]:
-    times = view.batch.times
-    first, end = exception.since - info.number, info.n if exception.ended is None else exception.ended - info.number
-    left = [index for index in indices if first <= index < end and times[index] < exception.until]
+    times, numbers = view.batch.times, view.numbers
+    first, end = exception.since, info.number + info.n if exception.ended is None else exception.ended
+    left = [index for index in indices if first <= numbers[index] < end and times[index] < exception.until]
     for name, value in exception.fields:
         found = values_of(view, name, split_object(name), left)
         left = [index for index, each in zip(left, found, strict=True) if each == value]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from collector.detect.actions import expanded
 from collector.detect.compiled import Compiled, Complaint, Correlation, Detection, Remark
-from collector.detect.documents import read_documents
+from collector.detect.documents import parse_documents, read_documents
 from collector.detect.encoded import encode_expression
 from collector.detect.expression import Expression
 from collector.detect.extension import Extension, read_extension
@@ -31,6 +31,27 @@ def read_file(file: Path, surroundings: Surroundings, problems: list[Problem]) -
     """Return the documents of a file; what is wrong with them is added to ``problems``, and they are broken."""
     try:
         nodes = read_documents(file)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return []
+    return _compiled(nodes, surroundings, problems)
+
+
+def read_text(name: str, text: str, surroundings: Surroundings, problems: list[Problem]) -> list[Compiled]:
+    """Return the documents of a text that is said to be the file ``name``; see :func:`read_file`."""
+    try:
+        nodes = parse_documents(name, text)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return []
+    documents = _compiled(nodes, surroundings, problems)
+    for document in documents:
+        document.path = name
+    return documents
+
+
+def _compiled(nodes: list[Node], surroundings: Surroundings, problems: list[Problem]) -> list[Compiled]:
+    try:
         rules = expanded(nodes, problems)
     except ConfigError as error:
         problems.extend(error.problems)

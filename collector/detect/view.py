@@ -18,13 +18,14 @@ NO_EVENTS: Final[Sequence[int]] = ()
 
 
 class BatchView:
-    """A batch with what was worked out about it so far."""
+    """A batch with what was worked out about it so far; ``numbers`` are the arrival numbers of its events."""
 
-    __slots__ = ("_coded", "_decoded", "_objects", "_spellings", "_values", "batch", "n")
+    __slots__ = ("_coded", "_decoded", "_objects", "_spellings", "_values", "batch", "n", "numbers")
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, numbers: Sequence[int] | None = None) -> None:
         self.batch = batch
         self.n = batch.n
+        self.numbers = range(batch.n) if numbers is None else numbers
         self._values: dict[str, Sequence[Any]] = {}
         self._coded: dict[str, Coded | None] = {}
         self._objects: dict[str, Sequence[Any]] = {}

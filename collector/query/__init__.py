@@ -15,7 +15,19 @@ When a limit stops the work the answer says so.  The room reads through :class:`
 """
 
 from collector.query.answers import Answers
+from collector.query.asked import asked_plan, asked_range
+from collector.query.errors import QueryError, problem_of
+from collector.query.match import compile_plan
 from collector.query.settings import QuerySettings
 from collector.query.unindexed import NoIndexes
 
-__all__ = ["Answers", "NoIndexes", "QuerySettings"]
+__all__ = [
+    "Answers",
+    "NoIndexes",
+    "QueryError",
+    "QuerySettings",
+    "asked_plan",
+    "asked_range",
+    "compile_plan",
+    "problem_of",
+]

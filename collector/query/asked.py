@@ -94,6 +94,17 @@ class Asked:
             raise
 
 
+def asked_plan(parameters: Parameters, now: int) -> Plan | None:
+    """Return which events parameters mean, None for all of them; raises QueryError."""
+    plan = Asked(parameters, now, 0.0).plan()
+    return None if plan == EVERYTHING else plan
+
+
+def asked_range(parameters: Parameters, now: int, default_range_s: float) -> TimeRange:
+    """Return the range that parameters mean; raises QueryError."""
+    return Asked(parameters, now, default_range_s).time_range()
+
+
 def _excluded(name: str) -> Plan:
     if name not in EXCLUDED:
         raise QueryError(

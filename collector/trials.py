@@ -1,0 +1,168 @@
+"""Trials of rules over stored events, in a process of their own or offline: back-tests, and explaining unloaded rules.
+
+A question names its rules by ``documents`` (compiled, as they are in force) with ``ids``, or brings them as ``text`` of
+a file ``name``.  A text is read against the profiles, aliases and lists of the settings; what it refers to, and the
+filters that apply to it, are found among the rules on disk.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from collector.alert import read_exceptions
+from collector.backtest import Archive, Backtest, BacktestStoppedError, Progress, Select, Span, chosen
+from collector.backtest_report import ALERTS_DEFAULT, ALERTS_MAX, Run, report
+from collector.block import BlockSource
+from collector.config import CollectorSettings
+from collector.detect import Compiled, RuleCache, RuleSet, link, read_rules, read_surroundings, read_text
+from collector.finding import RuleException
+from collector.problem import ApiProblem
+from collector.query import QueryError, asked_plan, asked_range, compile_plan, problem_of
+from collector.state import COMPATIBILITY
+from watchbook.clock import Clock, now_us
+from watchbook.configfile import Problem
+from watchbook.database import connect_readonly
+from watchbook.shipped import shipped_folder
+
+Parameters = Mapping[str, Any]
+#: Without a range a back-test looks back so far.
+RANGE_S: Final = 30 * 86_400.0
+#: How often the progress is written down.
+_SAY_S: Final = 0.25
+_MISTAKES_MAX: Final = 50
+_documents: Final = msgspec.json.Decoder(list[Compiled])
+
+
+class Trials:
+    """Answers the questions ``backtest`` and ``explain_text``; ``stopping`` says that nobody waits any more."""
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        source: BlockSource,
+        archive: Archive | None = None,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        clock: Clock = now_us,
+    ) -> None:
+        self._settings = settings
+        self._source = source
+        self._archive = archive
+        self._stopping = stopping
+        self._clock = clock
+
+    def backtest(self, parameters: Parameters, progress: Progress | None = None) -> bytes:
+        """Return the JSON of :func:`collector.backtest_report.report`.
+
+        ``parameters``: the rules (see above), ``from``, ``to``, ``q``, ``alerts`` (how many are listed), ``progress``
+        (a file that is told how far it is).  Raises ApiProblem: 422 for rules that are wrong, 400 for the rest.
+        """
+        now = self._clock()
+        rules = self.rules(parameters)
+        try:
+            plan = asked_plan(parameters, now)
+            time_range = asked_range(parameters, now, RANGE_S)
+        except QueryError as error:
+            raise problem_of(error) from error
+        select: Select | None = None if plan is None else compile_plan(plan)
+        listed = int(parameters.get("alerts") or ALERTS_DEFAULT)
+        if progress is None and parameters.get("progress"):
+            progress = _Teller(Path(parameters["progress"]))
+        span = Span(time_range.time_from, time_range.time_to)
+        began, cpu_began = time.monotonic(), time.process_time()
+        trial = Backtest(
+            rules,
+            self._source,
+            self._settings.detect,
+            span,
+            archive=self._archive,
+            exceptions=self.exceptions(),
+            select=select,
+            progress=progress or (lambda _done, _all: None),
+            stopping=self._stopping,
+        )
+        try:
+            outcome = trial.run(now)
+        except BacktestStoppedError as error:
+            raise ApiProblem(503, "stopped", "the back-test was broken off") from error
+        run = Run(span, now, str(parameters.get("q") or ""), time.monotonic() - began, time.process_time() - cpu_began)
+        return msgspec.json.encode(report(outcome, rules.rules, run, min(listed, ALERTS_MAX)))
+
+    def rules(self, parameters: Parameters) -> RuleSet:
+        """Return the rules that a question is about; raises ApiProblem 422."""
+        if "text" in parameters:
+            return self._of_text(str(parameters.get("name") or "rule.yml"), str(parameters["text"]))
+        documents = _documents.decode(parameters["documents"])
+        return chosen(link(documents, []), parameters["ids"])
+
+    def exceptions(self) -> list[RuleException]:
+        """Return the exceptions that people made; none where there is no state."""
+        if not self._settings.state_db.exists():
+            return []
+        with closing(connect_readonly(self._settings.state_db, compatibility=COMPATIBILITY)) as connection:
+            return read_exceptions(connection)
+
+    def _of_text(self, name: str, text: str) -> RuleSet:
+        detect = self._settings.detect
+        surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
+        problems: list[Problem] = []
+        own = read_text(name, text, surroundings, problems)
+        cache = RuleCache(self._settings.rules_cache) if self._settings.rules_cache.exists() else None
+        paths = self._settings.rules or (shipped_folder("rules"),)
+        taken = {named for document in own for named in document.names}
+        others = [each for each in read_rules(paths, surroundings, cache).documents if taken.isdisjoint(each.names)]
+        linked: list[Problem] = []
+        rules = link([*own, *others], linked)
+        problems += [problem for problem in linked if problem.path == name]
+        if problems:
+            raise _wrong(problems)
+        found = chosen(rules, [document.id for document in own if document.id])
+        if not found.rules:
+            raise _wrong([Problem(name, 1, 1, "holds no rule that raises alerts")])
+        return found
+
+
+class _Teller:
+    """Writes into a file how far a back-test is, not too often; the file is whole at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._new = path.with_name(f"{path.name}.new")
+        self._said = 0.0
+
+    def __call__(self, done: int, of: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= _SAY_S:
+            self._said = now
+            self._new.write_bytes(msgspec.json.encode({"events": done, "of": of}))
+            self._new.replace(self._path)
+
+
+def closure(documents: Sequence[Compiled], document: Compiled) -> list[Compiled]:
+    """Return a document with what it refers to, however far, and the filters there are."""
+    by_name = {name: each for each in documents for name in each.names}
+    found: dict[int, Compiled] = {}
+    waiting = [document]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found[id(each)] = each
+            names = () if each.correlation is None else each.correlation.rules
+            waiting += [by_name[name] for name in names if name in by_name]
+    filters = [each for each in documents if each.kind == "filter" and id(each) not in found]
+    return [each for each in documents if id(each) in found] + filters
+
+
+def encode_documents(documents: Sequence[Compiled]) -> str:
+    """Return documents as text for the parameter ``documents``."""
+    return msgspec.json.encode(documents).decode()
+
+
+def _wrong(problems: Sequence[Problem]) -> ApiProblem:
+    told = [str(problem) for problem in problems]
+    detail = f"the rule is wrong: {told[0]}" + (f" (and {len(told) - 1} more)" if len(told) > 1 else "")
+    return ApiProblem(422, "rule-wrong", detail, errors=[{"message": text} for text in told[:_MISTAKES_MAX]])
