@@ -36,6 +36,7 @@ from collector.offsite import append_events, read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
 from collector.refusals import problem_of
+from collector.rule_desk import RuleDesk
 from collector.rule_keeper import RuleKeeper, disabled_of
 from collector.state import COMPATIBILITY, open_state
 from collector.store import (
@@ -256,6 +257,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         alerts=rooms.desk,
         agents=rooms.agents,
         rules=rooms.rules,
+        rule_desk=RuleDesk(rooms.rules, rooms.watch, store.reader.event, rooms.pool.ask),
         authorise=rooms.gate.authorise,
         registry=registry,
         readiness={

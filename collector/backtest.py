@@ -43,6 +43,10 @@ class Archive(Protocol):
         """Yield the events of a range of time."""
         ...
 
+    def find(self, path: Any, stream: str, sequence: int) -> DecodedBlock | None:
+        """Return the events of one batch, None when there are none here."""
+        ...
+
 
 class Span(NamedTuple):
     """``begin <= time < end``, microseconds; ``end`` None: no end."""

@@ -43,7 +43,7 @@ def row_of(document: Compiled, view: RuleView) -> Document:
         "source": document.place,
         "logsource": None if document.kind == "correlation" else str(document.source),
         "profiles": None if document.profiles is None else list(document.profiles),
-        "state": _state(rule_id, view),
+        "state": state_of(rule_id, view),
         "reason": None,
         "changed": None,
         "changed_by": None,
@@ -96,7 +96,8 @@ def _number(bound: float) -> int | float:
     return int(bound) if bound.is_integer() else bound
 
 
-def _state(rule_id: str, view: RuleView) -> str:
+def state_of(rule_id: str, view: RuleView) -> str:
+    """Return in which state a rule is: one of ``active``, ``disabled``, ``set_aside``, ``counted``."""
     if rule_id not in view.raising:
         return "counted"
     switch = view.switches.get(rule_id)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from collector import rule_reports
 from collector.detect import Compiled, RuleSet
 from collector.problem import ApiProblem
-from collector.rule_documents import RuleView, document_of, row_of
+from collector.rule_documents import RuleView, document_of, row_of, state_of
 from collector.switches import RuleSwitches, Switch
 from collector.watch import Watch
 from watchbook.clock import SECOND_US, Clock
@@ -99,6 +99,14 @@ class RuleKeeper:
         """Return all that is known of a rule, named by its id or its name; raises ApiProblem 404."""
         found = self._found(rule_id)
         return document_of(found, self._view(alerts=True), self._rules.documents)
+
+    def compiled(self, name: str) -> tuple[Compiled, Sequence[Compiled]]:
+        """Return a rule as it was read, and all that were read with it; raises ApiProblem 404."""
+        return self._found(name), self._rules.documents
+
+    def state_of(self, rule_id: str) -> str:
+        """Return in which state a rule is; may be called in any thread."""
+        return state_of(rule_id, self._view(alerts=False))
 
     async def switch(self, rule_id: str, caller: str, *, enabled: bool, reason: str | None) -> Document:
         """Switch a rule on or off; raises ApiProblem 404, and 503 when that cannot be written down."""

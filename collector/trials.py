@@ -16,9 +16,22 @@ import msgspec
 from collector.alert import read_exceptions
 from collector.backtest import Archive, Backtest, BacktestStoppedError, Progress, Select, Span, chosen
 from collector.backtest_report import ALERTS_DEFAULT, ALERTS_MAX, Run, report
-from collector.block import BlockSource
+from collector.block import BlockSource, DecodedBlock, Identity
 from collector.config import CollectorSettings
-from collector.detect import Compiled, RuleCache, RuleSet, link, read_rules, read_surroundings, read_text
+from collector.detect import (
+    Compiled,
+    Exceptions,
+    Rule,
+    RuleCache,
+    RuleSet,
+    block_of,
+    documents_of,
+    explain_match,
+    link,
+    read_rules,
+    read_surroundings,
+    read_text,
+)
 from collector.finding import RuleException
 from collector.problem import ApiProblem
 from collector.query import QueryError, asked_plan, asked_range, compile_plan, problem_of
@@ -38,7 +51,10 @@ _documents: Final = msgspec.json.Decoder(list[Compiled])
 
 
 class Trials:
-    """Answers the questions ``backtest`` and ``explain_text``; ``stopping`` says that nobody waits any more."""
+    """Answers the questions ``backtest``, ``explain_text`` and ``archived_event``.
+
+    ``stopping`` says that nobody waits for the answer any more.
+    """
 
     def __init__(
         self,
@@ -92,6 +108,32 @@ class Trials:
         run = Run(span, now, str(parameters.get("q") or ""), time.monotonic() - began, time.process_time() - cpu_began)
         return msgspec.json.encode(report(outcome, rules.rules, run, min(listed, ALERTS_MAX)))
 
+    def explain_text(self, parameters: Parameters) -> bytes:
+        """Return the JSON ``{"rules": [explanations]}`` for the rules of a text and the ``event`` in flat form.
+
+        ``identity``: what names the event; raises ApiProblem 422.
+        """
+        rules = self.rules(parameters)
+        block = block_of(parameters["event"], Identity(*parameters["identity"]))
+        exceptions = Exceptions(self.exceptions())
+        explained = [explain_unloaded(rule, rules, block, exceptions) for rule in rules.rules]
+        return msgspec.json.encode({"rules": explained})
+
+    def archived_event(self, parameters: Parameters) -> bytes:
+        """Return the JSON ``[flat event, identity]`` of the event with an ``identity``, null when no archive has it."""
+        stream, sequence, index = parameters["identity"]
+        for segment in self._source.segments():
+            if segment.tier != "archived" or self._archive is None:
+                continue
+            block = self._archive.find(segment.path, stream, sequence)
+            places = range(0 if block is None else block.batch.n)
+            for place in places:
+                assert block is not None
+                identity = block.identity(place)
+                if identity.index == index:
+                    return msgspec.json.encode([block.batch.event(place), list(identity)])
+        return b"null"
+
     def rules(self, parameters: Parameters) -> RuleSet:
         """Return the rules that a question is about; raises ApiProblem 422."""
         if "text" in parameters:
@@ -124,6 +166,12 @@ class Trials:
         if not found.rules:
             raise _wrong([Problem(name, 1, 1, "holds no rule that raises alerts")])
         return found
+
+
+def explain_unloaded(rule: Rule, rules: RuleSet, block: DecodedBlock, exceptions: Exceptions) -> dict[str, Any]:
+    """Return what a rule makes of the one event of a block, where no engine is at work."""
+    found = explain_match(rule, documents_of(rule, rules.documents), block, exceptions)
+    return {**found, "state": "not_loaded", "window": None}
 
 
 class _Teller:

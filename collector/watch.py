@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
@@ -23,6 +24,8 @@ from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.watchdog import Steps
 from watchbook.wire import EVENTS_MAX, WireError
+
+AnswerT = TypeVar("AnswerT")
 
 log = get_logger("watch")
 _AT_ONCE = 64
@@ -81,6 +84,11 @@ class Watch:
         """Return the rules that were set aside since the last call, and why; any thread may ask."""
         found, self._set_aside = self._set_aside, {}
         return found
+
+    async def look(self, question: Callable[[Engine], AnswerT]) -> AnswerT:
+        """Return what a question finds out about the engine at work, between two steps of it."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, lambda: question(self._engine))
 
     async def change_rules(self, rules: RuleSet, *, aside: Collection[str] = ()) -> int:
         """Go on with other rules; return how many of them are new or changed.

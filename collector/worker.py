@@ -36,7 +36,7 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
     from collector.index import IndexReader
     from collector.lifecycle import History
     from collector.query import Answers
-    from collector.questions import make_questions
+    from collector.questions import Question, make_questions
     from collector.store import SegmentReader
 
     registry, cancelled = CollectorRegistry(), Cancelled(parent)
@@ -44,8 +44,9 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
     indexes = IndexReader(settings.index.cache_bytes, settings.index.open_files_max)
     # Closed in the end: DuckDB complains of a connection that outlives it.
     with closing(ArchiveReader(settings.segments, settings.archive)) as archive:
+        reader = SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store)
         answers = Answers(
-            SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store),
+            reader,
             indexes,
             settings.query,
             registry,
@@ -53,7 +54,20 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
             archive=archive,
         )
         history = History(settings.rollups_db, settings.retention)
-        questions = {**make_questions(answers), "rollup": history.answer}
+
+        def trial(question: str) -> Question:
+            def answer(parameters: Mapping[str, object]) -> bytes:
+                from collector.trials import Trials  # rarely asked for, and 20 MB of memory
+
+                trials = Trials(settings, reader, archive, stopping=cancelled.is_set)
+                found: bytes = getattr(trials, question)(parameters)
+                return found
+
+            return answer
+
+        questions = {**make_questions(answers), "rollup": history.answer} | {
+            question: trial(question) for question in ("backtest", "explain_text", "archived_event")
+        }
 
         def answer(question: str, parameters: Mapping[str, object]) -> bytes:
             return questions[question](parameters)

@@ -10,8 +10,10 @@ from collector.detect.documents import TESTS_FOLDER, rule_files
 from collector.detect.encoded import decode_expression
 from collector.detect.engine import Engine
 from collector.detect.exceptions import Exceptions, value_in
+from collector.detect.explaining import block_of, documents_of, explain_match, failed_tests, group_of_event
 from collector.detect.fields import group_complaint
 from collector.detect.loading import Loaded, link, load_rules, read_rules
+from collector.detect.looking import window_of
 from collector.detect.reading import read_text
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
@@ -34,9 +36,14 @@ __all__ = [
     "RuleSet",
     "Surroundings",
     "Thinned",
+    "block_of",
     "decode_expression",
+    "documents_of",
+    "explain_match",
+    "failed_tests",
     "fields_of",
     "group_complaint",
+    "group_of_event",
     "link",
     "load_rules",
     "read_rules",
@@ -44,5 +51,6 @@ __all__ = [
     "read_text",
     "rule_files",
     "value_in",
+    "window_of",
     "words_of",
 ]

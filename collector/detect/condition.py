@@ -112,7 +112,14 @@ class Condition:
         return self._in_order(times, values)
 
     def _in_order(self, times: Sequence[int], values: Sequence[int]) -> bool:
-        """Return whether the rules matched one after the other; matches of the same time are in any order."""
+        """Return whether the rules matched one after the other."""
+        return self.chain(times, values) == self.rules
+
+    def chain(self, times: Sequence[int], values: Sequence[int]) -> int:
+        """Return how many of the rules, from the first on, matched one after the other.
+
+        Matches of the same time are in any order.
+        """
         chain = 0
         for place, rules in enumerate(values):
             same = rules
@@ -123,8 +130,8 @@ class Condition:
             while chain < self.rules and same >> chain & 1:
                 chain += 1
             if chain == self.rules:
-                return True
-        return False
+                break
+        return chain
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

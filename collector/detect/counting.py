@@ -169,6 +169,10 @@ class RuleState:
                 return
             yield key, group
 
+    def group(self, key: Key, track: str = "") -> Group | None:
+        """Return what is remembered of a group, or of the late events of a stream in it; None: nothing."""
+        return self._groups.get((key, track) if track else key)
+
     def evict(self) -> None:
         """Forget the group that was quiet longest; its alert, if one is open, is resolved."""
         key, group = next(iter(self._groups.items()))

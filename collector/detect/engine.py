@@ -139,6 +139,10 @@ class Engine:
         self._state_events = sum(state.events for state in self._states)
         return self.changes()
 
+    def state(self, rule_id: str) -> RuleState | None:
+        """Return what is remembered for a rule, None when it is not at work; only for the thread of the engine."""
+        return next((state for state in self._states if state.rule.brief.id == rule_id), None)
+
     def unlike(self, other: "Engine") -> list[Rule]:
         """Return the rules that another engine has not, or has otherwise: whose memory must be made anew."""
         same = {state.rule.signature for state in other._states}

@@ -24,7 +24,7 @@ def words_of(expression: Expression) -> str:
 
 def _words(expression: Expression, *, inner: bool) -> str:
     if isinstance(expression, Atom):
-        return f"{expression.field} {_test_words(expression.test)}"
+        return f"{expression.field} {test_words(expression.test)}"
     if isinstance(expression, Not):
         if isinstance(expression.arg, Atom) and isinstance(expression.arg.test, Absent):
             return f"{expression.arg.field} is there"
@@ -34,7 +34,8 @@ def _words(expression: Expression, *, inner: bool) -> str:
     return f"({text})" if inner else text
 
 
-def _test_words(test: Test) -> str:
+def test_words(test: Test) -> str:
+    """Return a test in words, to stand behind the name of its field."""
     if isinstance(test, Equals):
         texts = sorted(test.texts)
         case = " in exact case" if test.cased else ""

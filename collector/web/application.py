@@ -23,10 +23,12 @@ from collector.web.ports import (
     FilterKeeper,
     News,
     ReadinessCheck,
+    RuleDesk,
     RuleKeeper,
     RunAlone,
 )
 from collector.web.representation import representing
+from collector.web.rule_trials import RuleTrialHandlers
 from collector.web.rules import RuleHandlers
 from collector.web.settings import WebSettings
 from collector.web.silences import SilenceHandlers
@@ -62,6 +64,7 @@ def add_routes(
     alerts: AlertKeeper,
     agents: AgentKeeper,
     rules: RuleKeeper,
+    rule_desk: RuleDesk,
     authorise: Authorise,
     registry: CollectorRegistry,
     readiness: Mapping[str, ReadinessCheck],
@@ -90,7 +93,7 @@ def add_routes(
     app.router.add_get("/v1/agents/{id}", agent_handlers.get)
     app.router.add_patch("/v1/agents/{id}", agent_handlers.change)
     app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
-    _add_rules(app, RuleHandlers(rules, authorise))
+    _add_rules(app, RuleHandlers(rules, authorise), RuleTrialHandlers(rule_desk, run_alone, scratch, authorise))
     add_alerts(app, alerts, authorise)
 
 
@@ -123,7 +126,10 @@ def _add_streams(app: web.Application, tails: TailHandlers, exports: ExportHandl
     app.on_shutdown.extend((tails.shutdown, exports.shutdown))
 
 
-def _add_rules(app: web.Application, rules: RuleHandlers) -> None:
+def _add_rules(app: web.Application, rules: RuleHandlers, trials: RuleTrialHandlers) -> None:
+    app.router.add_post("/v1/rules/backtest", trials.backtest)
+    app.router.add_post("/v1/rules/explain", trials.explain_text)
+    app.router.add_get("/v1/rules/{id}/explain", trials.explain)
     app.router.add_get("/v1/rules", rules.list)
     app.router.add_post("/v1/rules/reload", rules.reload)
     app.router.add_get("/v1/rules/{id}", rules.get)

@@ -18,6 +18,7 @@ from collector.web.operation import (
 from collector.web.rule_operations import rule_operations
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
+from collector.web.trial_operations import trial_operations
 from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 from watchbook import wire
 
@@ -30,6 +31,7 @@ def operations() -> dict[tuple[str, str], Operation]:
         **stream_operations(),
         **filter_operations(),
         **rule_operations(),
+        **trial_operations(),
         **alert_operations(),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),

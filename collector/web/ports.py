@@ -172,6 +172,22 @@ class RuleKeeper(Protocol):
         ...
 
 
+class RuleDesk(Protocol):
+    """Tries rules out.  Belongs to the event loop; raises ApiProblem 400, 404 and 422."""
+
+    async def explain(self, rule_id: str, event_id: str) -> Mapping[str, Any]:
+        """Return why a rule matches an event or does not, and what it remembers of the event's group."""
+        ...
+
+    async def explain_text(self, name: str, text: str, event_id: str) -> Mapping[str, Any]:
+        """Return what the rules of a text make of an event."""
+        ...
+
+    def question(self, rule_id: str) -> Mapping[str, Any]:
+        """Return the parameters of the question ``backtest`` that name a rule."""
+        ...
+
+
 #: What a write raises when the client went away: aiohttp names it by either.
 CLIENT_GONE: Final = (ConnectionError, ClientConnectionError)
 

@@ -7,6 +7,7 @@ from collector.web.alert_schemas import alert_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
 from collector.web.rule_schemas import rule_schemas
+from collector.web.trial_schemas import trial_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
 
 Schema = dict[str, Any]
@@ -66,6 +67,7 @@ def schemas() -> dict[str, Schema]:
         **filter_schemas(),
         **agent_schemas(),
         **rule_schemas(),
+        **trial_schemas(),
         **alert_schemas(_CURSOR),
     }
 

@@ -155,6 +155,7 @@ TAIL: Final = (
 )
 AGENTS: Final = (Parameter("state", "Only agents in this state.", {"type": "string", "enum": list(AGENT_STATES)}),)
 RULES: Final = (Parameter("state", "Only rules in this state.", {"type": "string", "enum": list(RULE_STATES)}),)
+EXPLAINED: Final = (Parameter("event", "The id of the event.", required=True),)
 _MAYBE: Final = {"type": "boolean"}
 DAYS_MAX: Final = 366
 DAYS: Final = Parameter("days", "Of how many days.", _number(1, DAYS_MAX, 30))

@@ -188,9 +188,7 @@ def test_a_query_narrows_down_what_the_rules_see(stage: Stage) -> None:
     assert plan is not None
     found = seen(stage.backtest(select=compile_plan(plan)))
     expected = {
-        key: each
-        for key, each in stage.live.items()
-        if dict(each.alert.group).get("actor.id") in ("user7", "user8")
+        key: each for key, each in stage.live.items() if dict(each.alert.group).get("actor.id") in ("user7", "user8")
     }
     assert expected
     assert found == expected

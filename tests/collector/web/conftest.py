@@ -62,6 +62,7 @@ class Face:
             alerts=self.desk,
             agents=self.agents,
             rules=self.kept.keeper,
+            rule_desk=self.kept.desk,
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},

@@ -1,12 +1,13 @@
 """A keeper of real rules over a real database, for the face's tests; the events it reads are none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from collector.alert import AlertStore
 from collector.alert.settings import AlertSettings
 from collector.block import BlockInfo, DecodedBlock, SegmentInfo
 from collector.detect import DetectSettings, Engine, RuleSet, load_rules
+from collector.rule_desk import RuleDesk
 from collector.rule_keeper import RuleKeeper, disabled_of
 from collector.state import COMPATIBILITY, open_state
 from collector.switches import RuleSwitches
@@ -37,6 +38,11 @@ class NoBlocks:
         return 0
 
 
+async def no_answer(question: str, parameters: Mapping[str, object]) -> bytes:
+    """There are no events."""
+    return b"null"
+
+
 class KeptRules:
     """The keeper and what it stands on; to be closed."""
 
@@ -50,6 +56,8 @@ class KeptRules:
         self.keeper = RuleKeeper(
             rules, read, self.watch, self.switches, alerts_since=self.alerts.opened_since, clock=clock
         )
+
+        self.desk = RuleDesk(self.keeper, self.watch, lambda *_: None, no_answer)
 
     async def close(self) -> None:
         await self.watch.close()
