@@ -19,14 +19,14 @@ def trial_operations() -> dict[tuple[str, str], Operation]:
     explained = operation(
         "explainRule",
         "Say why a rule matches an event or does not, and what it remembers of the event's group.",
-        ref("Explanation"),
+        ref("RuleExplanation"),
         parameters=[ID, *of_parameters(EXPLAINED)],
         errors=(*READ_ERRORS, 404),
     )
     of_text = operation(
         "explainRuleText",
         "Say what the rules of a text, which are not loaded, make of an event.",
-        ref("Explanations"),
+        ref("RuleExplanations"),
         errors=(*READ_ERRORS, 404, 413, 422),
     )
     return {

@@ -170,10 +170,10 @@ def trial_schemas() -> dict[str, Schema]:
         "TriedAlert": _object(required, _TRIED),
         "ConditionTree": _object(["op", "holds"], _TREE),
         "RuleWindow": _object(_WINDOW_REQUIRED, _WINDOW),
-        "Explanation": _object(list(_EXPLANATION), _EXPLANATION),
+        "RuleExplanation": _object(list(_EXPLANATION), _EXPLANATION),
         "ExplainWanted": _object(["text", "event"], {"text": _TEXT, "name": _TEXT, "event": _TEXT}),
-        "Explanations": _object(
-            ["rules"], {"rules": {"type": "array", "items": {"$ref": "#/components/schemas/Explanation"}}}
+        "RuleExplanations": _object(
+            ["rules"], {"rules": {"type": "array", "items": {"$ref": "#/components/schemas/RuleExplanation"}}}
         ),
     }
 

@@ -144,7 +144,7 @@ def test_any_order_within_the_lateness_gives_the_alerts_of_the_definition(
 ) -> None:
     lateness, arrivals = case
     engine = Engine(rules, DetectSettings(lateness=Seconds(lateness)))
-    changes = evaluate(engine, blocks_of_arrivals(arrivals, size))
+    changes = evaluate(engine, blocks_of_arrivals(arrivals, size, prompt=True))
     assert seen(changes) == sorted(naive(arrivals))
     opened = [change.alert.id for change in changes if change.kind == "opened"]
     assert len(opened) == len(set(opened))
@@ -182,3 +182,21 @@ def test_a_restart_anywhere_gives_the_very_changes_of_a_run_without_one(
     told += evaluate(after, blocks[cut:])
     assert seen(told) == seen(expected)
     assert {change.alert.id for change in told} == {change.alert.id for change in expected}
+
+
+@settings(deadline=None)
+@given(LATENESS.flatmap(lambda late: st.tuples(st.just(late), arrivals_up_to(late))), st.integers(1, 7), st.data())
+def test_it_does_not_matter_when_the_clock_rings(
+    rules: RuleSet, case: tuple[int, list[Arrival]], size: int, data: st.DataObject
+) -> None:
+    lateness, arrivals = case
+    engines = [Engine(rules, DetectSettings(lateness=Seconds(lateness))) for _ in range(2)]
+    told: list[list[AlertChange]] = [[], []]
+    for one in blocks_of_arrivals(arrivals, size):  # received later than some of its events arrived
+        for engine, changes in zip(engines, told, strict=True):
+            if data.draw(st.booleans()):
+                changes += engine.tick(one.info.received)
+            changes += engine.process(one)
+    for engine, changes in zip(engines, told, strict=True):
+        changes += engine.tick(FAR)
+    assert seen(told[0]) == seen(told[1])
