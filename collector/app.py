@@ -140,10 +140,13 @@ async def _build(
     session = await stack.enter_async_context(aiohttp.ClientSession())
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
     switches = RuleSwitches(settings.state_db, COMPATIBILITY)
-    engine = Engine(rules.without(disabled_of(await asyncio.to_thread(switches.all))), settings.detect)
+    switched = await asyncio.to_thread(switches.all)
+    engine = Engine(rules.without(disabled_of(switched)), settings.detect)
     watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
-    keeper = RuleKeeper(rules, load_rules, watch, switches, alerts_since=alerts.opened_since, clock=clock)
+    keeper = RuleKeeper(
+        rules, load_rules, watch, switches, switched=switched, alerts_since=alerts.opened_since, clock=clock
+    )
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)
     await gate.refresh()

@@ -34,7 +34,8 @@ _LOGGED_MAX: Final = 20
 class RuleKeeper:
     """Keeps the rules.  Belongs to the event loop, but for ``listed`` and ``get``, which may be called in any thread.
 
-    ``load`` reads the rules as they are now and raises ConfigError; it is called in a thread.  ``alerts_since`` gives
+    ``load`` reads the rules as they are now and raises ConfigError; it is called in a thread.  ``switched`` is what
+    ``switches`` hold.  ``alerts_since`` gives
     how many alerts each rule has opened since a time.
     """
 
@@ -45,6 +46,7 @@ class RuleKeeper:
         watch: Watch,
         switches: RuleSwitches,
         *,
+        switched: Mapping[str, Switch],
         alerts_since: Callable[[int], Mapping[str, int]],
         clock: Clock,
     ) -> None:
@@ -55,7 +57,7 @@ class RuleKeeper:
         self._alerts_since = alerts_since
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._switched = switches.all()
+        self._switched = dict(switched)
         self._telling = RepeatedFailure(log.error, "rules_told", clock)
         self._untold = True
         #: What is wrong with the rules as they are on disk, since the last time they were read.

@@ -169,7 +169,10 @@ def test_a_wrong_set_changes_nothing_and_is_told_of_everywhere(stand: Stand, tmp
     assert metric(stand, 'watchbook_rules_reloads_total{outcome="refused"}') == 1
     assert '"event": "rules_refused"' in (stand.folder / "collector.out").read_text()
     post(stand, 2)
-    groups = lambda: {alert["group"]["actor.id"] for alert in alerts(stand) if alert["rule_id"] == EACH}  # noqa: E731
+
+    def groups() -> set[str]:
+        return {alert["group"]["actor.id"] for alert in alerts(stand) if alert["rule_id"] == EACH}
+
     wait_for("an alert of the rules before", lambda: groups() == {"a1", "a2"}, 30, stand.evidence)
     wrong.unlink()
     assert send(stand, "POST", "/v1/rules/reload") == {
