@@ -221,6 +221,9 @@ def test_a_rule_that_is_switched_off_stays_off_and_goes_on_when_it_is_switched_o
     assert {by_rule[EACH]["state"], by_rule[BASE]["state"]} == {"active", "counted"}
     assert by_rule[CHANGED]["matched"] >= 1
     assert by_rule[CHANGED]["cost"]["asked"] >= 1
+    assert by_rule[CHANGED]["alerts_24h"] == 4
+    assert metric(stand, f'watchbook_rule_cost_seconds_total{{rule="{CHANGED}"}}') > 0
+    assert metric(stand, 'watchbook_rules{state="counted"}') == 1
     types = {event.get("event_type") for event in stand.get("/v1/events?q=resource.type:rule")["events"]}
     assert types == {"rule.disabled", "rule.enabled"}
 
