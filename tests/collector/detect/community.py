@@ -179,7 +179,7 @@ CASES: Final = [
         " condition: selection}",
         {
             "origin.profile": "google-workspace",
-            "module": "admin.googleapis.com",
+            "module": "admin",
             "event_type": "CHANGE_APPLICATION_SETTING",
             "changes": [{"field": "x", "old": "true", "new": "false"}],
         },
