@@ -144,7 +144,8 @@ async def _build(
     session = await stack.enter_async_context(aiohttp.ClientSession())
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
     switches = RuleSwitches(settings.state_db, COMPATIBILITY)
-    engine = Engine(rules.without(disabled_of(await asyncio.to_thread(switches.all))), settings.detect)
+    switched = await asyncio.to_thread(switches.all)
+    engine = Engine(rules.without(disabled_of(switched)), settings.detect)
     watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
     fields = Fields(group_complaint, value_in)
@@ -154,6 +155,7 @@ async def _build(
         load_rules,
         watch,
         switches,
+        switched=switched,
         alerts_since=alerts.opened_since,
         changed=lambda rules: desk.rules_changed(rules.inhibitions),
         clock=clock,

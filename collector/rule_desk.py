@@ -16,6 +16,7 @@ from collector.detect import (
     Engine,
     Rule,
     RuleSet,
+    Surroundings,
     block_of,
     documents_of,
     explain_match,
@@ -73,7 +74,9 @@ class RuleDesk:
     def _one(self, rule_id: str) -> RuleSet:
         """Return a rule as it is in force; one that only a correlation counts is a rule by itself."""
         document, documents = self._keeper.compiled(rule_id)
-        rules = chosen(link(closure(documents, document), []), [document.brief.id])
+        rules = chosen(self._keeper.rules, [document.brief.id])
+        if not rules.rules:  # a detection: what only correlations need of their surroundings does not matter
+            rules = chosen(link(closure(documents, document), [], Surroundings()), [document.brief.id])
         if not rules.rules:
             raise ApiProblem(404, "not-found", f"the rule {rule_id[:80]!r} has no id: give it one")
         return rules

@@ -62,7 +62,7 @@ def judge(
         for document in documents:
             document.path = str(file)
         read[str(file)] = (documents, problems)
-    _add_problems_between(read, {path for path, found in read.items() if not found[1]})
+    _add_problems_between(read, {path for path, found in read.items() if not found[1]}, surroundings)
     verdicts = []
     for path, (documents, problems) in read.items():
         name = str(Path(path).relative_to(folder)) if folder.is_dir() else Path(path).name
@@ -132,11 +132,13 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, dict[Outcome, int]]:
     return dict(sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0])))
 
 
-def _add_problems_between(read: Mapping[str, tuple[list[Compiled], list[Problem]]], right: set[str]) -> None:
+def _add_problems_between(
+    read: Mapping[str, tuple[list[Compiled], list[Problem]]], right: set[str], surroundings: Surroundings
+) -> None:
     """Add what is wrong between files that are right by themselves, until those that are left can run together."""
     while True:
         problems: list[Problem] = []
-        link([document for path in sorted(right) for document in read[path][0]], problems)
+        link([document for path in sorted(right) for document in read[path][0]], problems, surroundings)
         wrong = {problem.path for problem in problems}
         for problem in problems:
             read[problem.path][1].append(problem)

@@ -34,8 +34,9 @@ _LOGGED_MAX: Final = 20
 class RuleKeeper:
     """Keeps the rules.  Belongs to the event loop, but for ``listed`` and ``get``, which may be called in any thread.
 
-    ``load`` reads the rules as they are now and raises ConfigError; it is called in a thread.  ``alerts_since`` gives
-    how many alerts each rule has opened since a time.  ``changed`` is told of other rules that are in force now.
+    ``load`` reads the rules as they are now and raises ConfigError; it is called in a thread.  ``switched`` is what
+    ``switches`` hold, ``alerts_since`` gives how many alerts each rule has opened since a time.  ``changed`` is told of
+    other rules that are in force now.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class RuleKeeper:
         watch: Watch,
         switches: RuleSwitches,
         *,
+        switched: Mapping[str, Switch],
         alerts_since: Callable[[int], Mapping[str, int]],
         clock: Clock,
         changed: Callable[[RuleSet], None] = lambda _: None,
@@ -57,7 +59,7 @@ class RuleKeeper:
         self._clock = clock
         self._changed = changed
         self._lock = asyncio.Lock()
-        self._switched = switches.all()
+        self._switched = dict(switched)
         self._telling = RepeatedFailure(log.error, "rules_told", clock)
         self._untold = True
         #: What is wrong with the rules as they are on disk, since the last time they were read.
@@ -103,6 +105,11 @@ class RuleKeeper:
     def compiled(self, name: str) -> tuple[Compiled, Sequence[Compiled]]:
         """Return a rule as it was read, and all that were read with it; raises ApiProblem 404."""
         return self._found(name), self._rules.documents
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules as they were read last, also those that are switched off."""
+        return self._rules
 
     def state_of(self, rule_id: str) -> str:
         """Return in which state a rule is; may be called in any thread."""

@@ -9,9 +9,9 @@ _PROBLEMS_MAX: Final = 20
 
 def switched(now: int, rule_id: str, title: str, *, enabled: bool, caller: str, reason: str | None) -> Report:
     """Return the event of a rule that somebody switched on or off."""
-    word = "enabled" if enabled else "disabled"
+    word, event_type = ("enabled", "rule.enabled") if enabled else ("disabled", "rule.disabled")
     because = f": {reason}" if reason else ""
-    report = _report(now, word.removesuffix("d"), f"rule.{word}", f"{caller} {word} the rule {title!r}{because}")
+    report = _report(now, word.removesuffix("d"), event_type, f"{caller} {word} the rule {title!r}{because}")
     report |= {"actor.type": "api_key", "actor.id": caller, "outcome": "success"} | _rule(rule_id, title)
     return report | ({"reason": reason} if reason else {})
 

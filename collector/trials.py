@@ -24,6 +24,7 @@ from collector.detect import (
     Rule,
     RuleCache,
     RuleSet,
+    Surroundings,
     block_of,
     documents_of,
     explain_match,
@@ -139,7 +140,7 @@ class Trials:
         if "text" in parameters:
             return self._of_text(str(parameters.get("name") or "rule.yml"), str(parameters["text"]))
         documents = _documents.decode(parameters["documents"])
-        return chosen(link(documents, []), parameters["ids"])
+        return chosen(link(documents, [], self._surroundings()), parameters["ids"])
 
     def exceptions(self) -> list[RuleException]:
         """Return the exceptions that people made; none where there is no state."""
@@ -148,9 +149,12 @@ class Trials:
         with closing(connect_readonly(self._settings.state_db, compatibility=COMPATIBILITY)) as connection:
             return read_exceptions(connection)
 
-    def _of_text(self, name: str, text: str) -> RuleSet:
+    def _surroundings(self) -> Surroundings:
         detect = self._settings.detect
-        surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
+        return read_surroundings(detect.profiles, detect.aliases, detect.lists)
+
+    def _of_text(self, name: str, text: str) -> RuleSet:
+        surroundings = self._surroundings()
         problems: list[Problem] = []
         own = read_text(name, text, surroundings, problems)
         cache = RuleCache(self._settings.rules_cache) if self._settings.rules_cache.exists() else None
@@ -158,7 +162,7 @@ class Trials:
         taken = {named for document in own for named in document.names}
         others = [each for each in read_rules(paths, surroundings, cache).documents if taken.isdisjoint(each.names)]
         linked: list[Problem] = []
-        rules = link([*own, *others], linked)
+        rules = link([*own, *others], linked, surroundings)
         problems += [problem for problem in linked if problem.path == name]
         if problems:
             raise _wrong(problems)

@@ -8,6 +8,7 @@ A file of ``config/aliases/`` holds one or more documents:
     fields:
       eventType: event_type                     # one place,
       sourceIPAddress: [source.ip, details.x]   # or several: the value lies in one of them
+      request.*: [details.request.*, resource.id]  # all that is below it
       outcome.result: {field: outcome, values: {SUCCESS: success, DENY: failure}}
     keywords: [message, details.query]          # where values without a field are searched
     rest: [requestParameters]                   # raw names that are known to be kept below details
@@ -16,6 +17,7 @@ A file of ``config/aliases/`` holds one or more documents:
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +40,8 @@ from collector.detect.values import value_predicate
 from watchbook.configfile import ConfigError, Node, Problem
 from watchbook.event import FIELD_BY_NAME
 
+#: Stands at the end of a raw name for all that is below it, and in a place for the rest of the name.
+_REST: Final = "*"
 _OPTIONS: Final = ("logsource", "profiles", "serves", "fields", "keywords", "rest")
 
 
@@ -64,13 +68,25 @@ class AliasMap:
         found = self.fields.get(name) or self.fields.get(name.lower())
         if found is not None:
             return found
+        for start, alias in self._families:
+            if name.startswith(start):
+                rest = name[len(start) :]
+                return Alias(tuple(place.replace(_REST, rest) for place in alias.fields), alias.values)
         if split_object(name) is not None:
             return Alias((name,))
         return Alias((name, f"details.{name}") if name in FIELD_BY_NAME else (f"details.{name}",))
 
+    @cached_property
+    def _families(self) -> list[tuple[str, Alias]]:
+        """The aliases of all fields below one, the longest first: what their names begin with."""
+        found = [(name[: -len(_REST)], alias) for name, alias in self.fields.items() if name.endswith(f".{_REST}")]
+        return sorted(found, key=lambda item: -len(item[0]))
+
     def knows(self, name: str) -> bool:
         """Return whether anything is said of a raw field."""
         if name in self.fields or name.lower() in self.fields or split_object(name) is not None:
+            return True
+        if any(name.startswith(start) for start, _ in self._families):
             return True
         return name in FIELD_BY_NAME or any(name == root or name.startswith(f"{root}.") for root in self.rest)
 

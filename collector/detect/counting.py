@@ -76,7 +76,8 @@ class RuleState:
         self._journal: list[Episode] = []
         self._new_group = _kind_of_group(self.terms.condition)
         matchers = range(len(self.rule.matchers))
-        self._apart = self.terms.condition.kind in TEMPORAL or bool(self.rule.group_fields)
+        grouped_apart = len({self.rule.fields_of(matcher) for matcher in matchers}) > 1
+        self._apart = self.terms.condition.kind in TEMPORAL or grouped_apart
         self._fields = [_places(self.rule.fields_of(matcher)) for matcher in matchers]
         self._value_fields = _places(self.terms.condition.fields)
 
@@ -119,7 +120,7 @@ class RuleState:
     def _entries(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, Any]]:
         """Return each match: the index of its event, its group and its value, in order of the events."""
         if self._apart:
-            return self._entries_by_rule(view, found)
+            return (self._values_by_rule if self._value_fields else self._entries_by_rule)(view, found)
         indices = _together(found)
         self.counters.matched += len(indices)
         keys = _keys(view, self._fields[0], indices)
@@ -153,6 +154,15 @@ class RuleState:
                 rules[match] = rules.get(match, 0) | 1 << matcher
         self.counters.matched += len(rules)
         return [(index, key, rules[index, key]) for index, key in sorted(rules, key=itemgetter(0))]
+
+    def _values_by_rule(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, Any]]:
+        """Return the matches with their values, where rules group by different fields; each once for a group."""
+        values: dict[tuple[int, Key], Any] = {}
+        for matcher, indices in found.items():
+            keys = _keys(view, self._fields[matcher], indices)
+            values |= {(index, key): value for index, key, value in self._with_values(view, indices, keys)}
+        self.counters.matched += len(values)
+        return [(index, key, value) for (index, key), value in sorted(values.items(), key=lambda item: item[0][0])]
 
     def tick(self, now_us: int) -> None:
         """Close the alerts of groups that were quiet long enough, and forget those groups."""

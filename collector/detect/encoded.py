@@ -30,6 +30,8 @@ from collector.detect.expression import (
 from collector.detect.patterns import matches
 
 _DIGEST_BYTES = 16
+#: Most globs begin or end with a star: they share this piece.
+_NOTHING = Piece("")
 
 
 def encode_expression(expression: Expression) -> list[Any]:
@@ -79,7 +81,8 @@ def _decode_test(plain: Sequence[Any]) -> Test:
     if kind == "=":
         return Equals(frozenset(plain[1]), plain[2])
     if kind == "*":
-        return Glob(tuple(Piece(text, tuple(wild)) for text, wild in plain[1]), plain[2])
+        pieces = [Piece(text, tuple(wild)) if text else _NOTHING for text, wild in plain[1]]
+        return Glob(tuple(pieces), plain[2])
     if kind == "~":
         return matches(plain[1], plain[2])
     if kind == "n":

@@ -3,12 +3,13 @@
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
 from collector.detect.cache import RuleCache, file_key
-from collector.detect.compiled import Compiled, Complaint
+from collector.detect.compiled import Compiled, Complaint, Correlation
 from collector.detect.condition import Condition
 from collector.detect.documents import rule_files
 from collector.detect.encoded import decode_expression
@@ -60,15 +61,15 @@ def read_rules(
             documents.append(document)
     if cache is not None:
         cache.commit()
-    rules = link(documents, problems)
+    rules = link(documents, problems, surroundings)
     return Loaded(documents, rules, list(dict.fromkeys(problems)))
 
 
-def link(documents: Sequence[Compiled], problems: list[Problem]) -> RuleSet:
+def link(documents: Sequence[Compiled], problems: list[Problem], surroundings: Surroundings) -> RuleSet:
     """Return the rules of some documents: correlations with what they count, under the filters that are there."""
     known = _by_name(documents, problems)
     filters = _filters(documents, known, problems)
-    rules = tuple(_compile(documents, known, filters, problems))
+    rules = tuple(_compile(documents, known, filters, problems, surroundings))
     return RuleSet(rules, tuple(documents), read_inhibitions(rules, documents, problems))
 
 
@@ -161,6 +162,7 @@ def _compile(
     known: Mapping[str, Compiled],
     filters: Mapping[int, Sequence[Expression]],
     problems: list[Problem],
+    surroundings: Surroundings,
 ) -> Iterator[Rule]:
     sources: dict[int, list[Compiled]] = {}
     silent: set[int] = set()
@@ -179,7 +181,11 @@ def _compile(
         used = sources.get(id(document), [document])
         asked = 1 if document.correlation is None else len(document.correlation.rules)
         if len(used) == asked and not any(source.broken for source in used):
-            yield _rule(document, [_matcher(source, matchers, filters) for source in used])
+            found = [_matcher(source, matchers, filters) for source in used]
+            if document.correlation is None:
+                yield _detection_rule(document, found)
+            else:
+                yield _correlation_rule(document, document.correlation, found, used, surroundings)
 
 
 def _referenced(document: Compiled, known: Mapping[str, Compiled], problems: list[Problem]) -> Iterator[Compiled]:
@@ -208,25 +214,31 @@ def _matcher(document: Compiled, matchers: dict[int, Matcher], filters: Mapping[
     return found
 
 
-def _rule(document: Compiled, matchers: Sequence[Matcher]) -> Rule:
-    body, extension = document.correlation, document.extension
-    if body is not None:
-        missing = extension.missing or "skip"
-        fields: tuple[tuple[str, ...], ...] = ()
-        if body.aliases:
-            fields = tuple(
-                tuple(body.aliases.get(name, {}).get(rule, name) for name in body.group_by) for rule in body.rules
-            )
-        return Rule(
-            document.brief,
-            tuple(matchers),
-            body.group_by,
-            body.span_us,
-            body.condition,
-            missing,
-            document.place,
-            fields,
+def _correlation_rule(
+    document: Compiled,
+    body: Correlation,
+    matchers: Sequence[Matcher],
+    sources: Sequence[Compiled],
+    surroundings: Surroundings,
+) -> Rule:
+    fields = tuple(
+        tuple(
+            surroundings.own_field(body.aliases.get(name, {}).get(rule, name), source.source) for name in body.group_by
         )
+        for rule, source in zip(body.rules, sources, strict=True)
+    )
+    if all(each == body.group_by for each in fields):
+        fields = ()
+    valued = tuple(surroundings.own_field(name, sources[0].source) for name in body.condition.fields)
+    condition = body.condition if valued == body.condition.fields else replace(body.condition, fields=valued)
+    missing = document.extension.missing or "skip"
+    return Rule(
+        document.brief, tuple(matchers), body.group_by, body.span_us, condition, missing, document.place, fields
+    )
+
+
+def _detection_rule(document: Compiled, matchers: Sequence[Matcher]) -> Rule:
+    extension = document.extension
     group_by = GROUP_BY if extension.group_by is None else extension.group_by
     # A plain match is an alert by itself: it must not be lost only because nobody is named.
     missing = extension.missing or "group"

@@ -93,7 +93,7 @@ class _Reader:
     def _read_correlation(self, extension: Extension) -> Compiled | None:
         body, complaints = _sigma().read_correlation(self._plain)
         self._complain(complaints)
-        self._problems.extend(_group_problems(self._options["correlation"]))
+        self._problems.extend(_group_problems(self._options["correlation"], self._surroundings))
         if body is None:
             return None
         return self._document("correlation", extension, correlation=cast(Correlation, body))
@@ -223,25 +223,32 @@ def _line_keys(node: Node | None) -> Iterator[Node]:
             stack.extend(found.sequence())
 
 
-def _group_problems(correlation: Node) -> list[Problem]:
-    """Return what is wrong with the fields that a correlation names."""
+def _group_problems(correlation: Node, surroundings: Surroundings) -> list[Problem]:
+    """Return what is wrong with the fields that a correlation names: ours, or raw ones that have an alias."""
     if not correlation.is_mapping:
         return []
     options = correlation.mapping()
     problems: list[Problem] = []
     aliases: Mapping[str, Node] = {}
+
+    def grouped(name: str) -> str | None:
+        return None if surroundings.knows(name) else group_complaint(name)
+
+    def valued(name: str) -> str | None:
+        return None if surroundings.knows(name) else field_complaint(name, presence_only=False)
+
     if "aliases" in options and options["aliases"].is_mapping:
         aliases = options["aliases"].mapping()
         for mapping in aliases.values():
             if mapping.is_mapping:
-                problems += _field_problems(mapping.mapping().values(), group_complaint)
+                problems += _field_problems(mapping.mapping().values(), grouped)
     if (group_by := options.get("group-by")) is not None and not group_by.is_null:
         items = group_by.sequence() if group_by.is_sequence else [group_by]
-        problems += _field_problems([item for item in items if item.plain() not in aliases], group_complaint)
+        problems += _field_problems([item for item in items if item.plain() not in aliases], grouped)
     condition = options.get("condition")
     if condition is not None and condition.is_mapping and (named := condition.mapping().get("field")) is not None:
         items = named.sequence() if named.is_sequence else [named]
-        problems += _field_problems(items, lambda name: field_complaint(name, presence_only=False))
+        problems += _field_problems(items, valued)
     return problems
 
 

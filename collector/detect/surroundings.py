@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from collector.detect.aliases import AliasMap, read_aliases, with_keywords
 from collector.detect.encoded import digest
 from collector.detect.expression import Atom, Equals, Expression, all_of, any_of
-from collector.detect.fields import KEYWORD_FIELDS
+from collector.detect.fields import KEYWORD_FIELDS, group_complaint
 from collector.detect.logsources import LogSource, Profile, read_profiles
 from watchbook.configfile import ConfigError, Problem
 from watchbook.event import CATEGORIES
@@ -84,6 +84,20 @@ class Surroundings:
             return all_of([*atoms, with_keywords(expression, KEYWORD_FIELDS)]), []
         routes = self.routes(source)
         return any_of([_of_route(expression, route, used) for route in routes]), routes
+
+    def knows(self, name: str) -> bool:
+        """Return whether a name is that of a raw field of any product."""
+        return any(name in each.fields for each in self.maps)
+
+    def own_field(self, name: str, source: LogSource) -> str:
+        """Return the field of ours by which the events of a log source are grouped where a rule names a raw field."""
+        if group_complaint(name) is None or self.is_own(source):
+            return name
+        try:
+            aliases = self.routes(source)[0].aliases
+        except CannotMatchError:
+            return name
+        return next((field for field in aliases.places_of(name).fields if group_complaint(field) is None), name)
 
     def _is_profile(self, name: str) -> bool:
         return name in self._names or not any(

@@ -169,7 +169,10 @@ def test_a_wrong_set_changes_nothing_and_is_told_of_everywhere(stand: Stand, tmp
     assert metric(stand, 'watchbook_rules_reloads_total{outcome="refused"}') == 1
     assert '"event": "rules_refused"' in (stand.folder / "collector.out").read_text()
     post(stand, 2)
-    groups = lambda: {alert["group"]["actor.id"] for alert in alerts(stand) if alert["rule_id"] == EACH}  # noqa: E731
+
+    def groups() -> set[str]:
+        return {alert["group"]["actor.id"] for alert in alerts(stand) if alert["rule_id"] == EACH}
+
     wait_for("an alert of the rules before", lambda: groups() == {"a1", "a2"}, 30, stand.evidence)
     wrong.unlink()
     assert send(stand, "POST", "/v1/rules/reload") == {
@@ -218,6 +221,9 @@ def test_a_rule_that_is_switched_off_stays_off_and_goes_on_when_it_is_switched_o
     assert {by_rule[EACH]["state"], by_rule[BASE]["state"]} == {"active", "counted"}
     assert by_rule[CHANGED]["matched"] >= 1
     assert by_rule[CHANGED]["cost"]["asked"] >= 1
+    assert by_rule[CHANGED]["alerts_24h"] == 4
+    assert metric(stand, f'watchbook_rule_cost_seconds_total{{rule="{CHANGED}"}}') > 0
+    assert metric(stand, 'watchbook_rules{state="counted"}') == 1
     types = {event.get("event_type") for event in stand.get("/v1/events?q=resource.type:rule")["events"]}
     assert types == {"rule.disabled", "rule.enabled"}
 

@@ -50,7 +50,8 @@ CASES: Final = [
     _(
         "aws: a trail is stopped",
         "product: aws, service: cloudtrail",
-        "{selection: {eventSource: cloudtrail.amazonaws.com, eventName: [StopLogging, DeleteTrail]}, condition: selection}",
+        "{selection: {eventSource: cloudtrail.amazonaws.com, eventName: [StopLogging, DeleteTrail]},"
+        " condition: selection}",
         {"origin.profile": "cloudtrail", "event_type": "StopLogging", "module": "cloudtrail.amazonaws.com"},
         {"event_type": "StartLogging"},
         {"module": "s3.amazonaws.com"},
@@ -60,7 +61,8 @@ CASES: Final = [
     _(
         "aws: root is used",
         "product: aws, service: cloudtrail",
-        "{selection: {userIdentity.type: Root}, filter: {eventType: AwsServiceEvent}, condition: selection and not filter}",
+        "{selection: {userIdentity.type: Root}, filter: {eventType: AwsServiceEvent},"
+        " condition: selection and not filter}",
         {"origin.profile": "cloudtrail", "details": {"userIdentity": {"type": "Root"}, "eventType": "AwsApiCall"}},
         {"details": {"userIdentity": {"type": "IAMUser"}}},
         {"details": {"userIdentity": {"type": "Root"}, "eventType": "AwsServiceEvent"}},
@@ -68,7 +70,8 @@ CASES: Final = [
     _(
         "aws: an ARN that is the actor's",
         "product: aws, service: cloudtrail",
-        "{selection: {userIdentity.arn|contains: ':assumed-role/AWSReservedSSO', errorCode: AccessDenied}, condition: selection}",
+        "{selection: {userIdentity.arn|contains: ':assumed-role/AWSReservedSSO', errorCode: AccessDenied},"
+        " condition: selection}",
         {
             "origin.profile": "cloudtrail",
             "actor.id": "arn:aws:sts::1:assumed-role/AWSReservedSSO_A/al",
@@ -80,7 +83,8 @@ CASES: Final = [
     _(
         "aws: no error",
         "product: aws, service: cloudtrail",
-        "{selection: {eventName: ConsoleLogin, errorCode: null, additionalEventData.MFAUsed: 'No'}, condition: selection}",
+        "{selection: {eventName: ConsoleLogin, errorCode: null, additionalEventData.MFAUsed: 'No'},"
+        " condition: selection}",
         {
             "origin.profile": "cloudtrail",
             "event_type": "ConsoleLogin",
@@ -92,7 +96,8 @@ CASES: Final = [
     _(
         "aws: inside a request",
         "product: aws, service: cloudtrail",
-        "{selection: {eventName|startswith: Put, requestParameters.policyArn|endswith: /AdministratorAccess}, condition: selection}",
+        "{selection: {eventName|startswith: Put, requestParameters.policyArn|endswith: /AdministratorAccess},"
+        " condition: selection}",
         {
             "origin.profile": "cloudtrail",
             "event_type": "PutUserPolicy",
@@ -141,7 +146,8 @@ CASES: Final = [
     _(
         "github: an actor that is a bot",
         "product: github, service: audit",
-        "{selection: {action|startswith: 'protected_branch.'}, bot: {actor|endswith: '[bot]'}, condition: selection and not bot}",
+        "{selection: {action|startswith: 'protected_branch.'}, bot: {actor|endswith: '[bot]'},"
+        " condition: selection and not bot}",
         {"origin.profile": "github-audit", "event_type": "protected_branch.destroy", "actor.id": "eve"},
         {"actor.id": "renovate[bot]"},
         {"event_type": "repo.add_topic"},
@@ -156,7 +162,8 @@ CASES: Final = [
     _(
         "gcp: the record's names",
         "product: gcp, service: gcp.audit",
-        "{selection: {data.protoPayload.serviceName: container.googleapis.com, data.protoPayload.methodName|re: '.*secrets.*'},"
+        "{selection: {data.protoPayload.serviceName: container.googleapis.com, "
+        " data.protoPayload.methodName|re: '.*secrets.*'},"
         " condition: selection}",
         {
             "origin.profile": "gcp-audit",
@@ -172,7 +179,7 @@ CASES: Final = [
         " condition: selection}",
         {
             "origin.profile": "google-workspace",
-            "module": "admin.googleapis.com",
+            "module": "admin",
             "event_type": "CHANGE_APPLICATION_SETTING",
             "changes": [{"field": "x", "old": "true", "new": "false"}],
         },
@@ -181,7 +188,8 @@ CASES: Final = [
     _(
         "azure: activity",
         "product: azure, service: activitylogs",
-        "{selection: {operationName|startswith: 'MICROSOFT.AUTHORIZATION/POLICY', status: Success}, condition: selection}",
+        "{selection: {operationName|startswith: 'MICROSOFT.AUTHORIZATION/POLICY', status: Success},"
+        " condition: selection}",
         {
             "origin.profile": "azure-activity",
             "event_type": "Microsoft.Authorization/policyAssignments/delete",
@@ -247,7 +255,8 @@ CASES: Final = [
     _(
         "kubernetes: by category",
         "product: kubernetes, category: application, service: audit",
-        "{selection: {user.username|startswith: 'system:serviceaccount:', responseStatus.code: 403}, condition: selection}",
+        "{selection: {user.username|startswith: 'system:serviceaccount:', responseStatus.code: 403},"
+        " condition: selection}",
         {
             "origin.profile": "kubernetes-audit",
             "actor.id": "system:serviceaccount:a:b",

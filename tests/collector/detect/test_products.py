@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.detect import Surroundings, load_rules, read_rules, read_surroundings
+from collector.detect import DetectSettings, Engine, Surroundings, load_rules, read_rules, read_surroundings
 from collector.detect.view import BatchView
 from collector.detect.wording import words_of
-from tests.collector.detect.blocks import block, event
+from tests.collector.detect.blocks import START, block, event
 from tests.collector.detect.community import CASES, PROFILES, Case
 from tests.collector.detect.rules import RULE_ID, correlation, detection
 from watchbook.configfile import ConfigError
@@ -162,6 +162,60 @@ def test_mistakes_of_a_filter_are_named(tmp_path: Path, surroundings: Surroundin
     with pytest.raises(ConfigError) as caught:
         load_rules([path], surroundings)
     assert words in str(caught.value)
+
+
+def test_a_correlation_groups_by_the_raw_fields_of_what_it_counts(tmp_path: Path, surroundings: Surroundings) -> None:
+    base = rule("product: aws, service: cloudtrail", "{s: {errorCode: AccessDenied}, condition: s}", "name: denied\n")
+    many = f"""---
+title: Many denied
+id: {RULE_ID.replace("1111-4111", "1111-4112")}
+correlation:
+  type: value_count
+  rules: [denied]
+  group-by: [userIdentity.arn]
+  timespan: 10m
+  condition: {{gte: 2, field: eventName}}
+"""
+    path = tmp_path / "rule.yml"
+    path.write_text(base + many)
+    engine = Engine(load_rules([path], surroundings), DetectSettings())
+    events = [
+        event(START + n, origin__profile="cloudtrail", reason="AccessDenied", actor__id=actor, event_type=name)
+        for n, (actor, name) in enumerate([("a", "GetX"), ("b", "GetX"), ("a", "GetX"), ("a", "PutX")])
+    ]
+    (change,) = engine.process(block(events))
+    assert (change.kind, change.alert.group) == ("opened", (("userIdentity.arn", "a"),))
+    path.write_text((base + many).replace("userIdentity.arn", "userIdentity.arm"))
+    with pytest.raises(ConfigError, match="no event has the field"):
+        load_rules([path], surroundings)
+
+
+def test_values_are_counted_together_over_rules_that_group_by_other_fields(
+    tmp_path: Path, surroundings: Surroundings
+) -> None:
+    first = rule("product: aws", "{s: {errorCode: AccessDenied}, condition: s}", "name: denied\n")
+    second = detection("outcome: failure", rule_id=RULE_ID.replace("1111-4111", "1111-4113"))
+    many = f"""title: Many
+id: {RULE_ID.replace("1111-4111", "1111-4112")}
+correlation:
+  type: value_count
+  rules: [denied, test]
+  aliases: {{who: {{denied: actor.id, test: actor.name}}}}
+  group-by: [who]
+  timespan: 10m
+  condition: {{gte: 3, field: event_type}}
+"""
+    path = tmp_path / "rule.yml"
+    path.write_text(f"{first}---\n{second}\n---\n{many}")
+    engine = Engine(load_rules([path], surroundings), DetectSettings())
+    events = [
+        event(START, origin__profile="cloudtrail", reason="AccessDenied", actor__id="a", event_type="one"),
+        event(START + 1, outcome="failure", actor__id="x", actor__name="a", event_type="two"),
+        event(START + 2, outcome="failure", actor__id="x", actor__name="a", event_type="two"),
+        event(START + 3, outcome="failure", actor__id="x", actor__name="a", event_type="three"),
+    ]
+    (change,) = engine.process(block(events))
+    assert (change.kind, change.alert.group, change.alert.events) == ("opened", (("who", "a"),), 4)
 
 
 COLLECTION = f"""action: global

@@ -1,5 +1,6 @@
 """The shipped rules fire on what they are for and stay quiet on near misses: ``rules/tests/*.yml`` says on what."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,13 @@ def test_a_shipped_rule_says_what_on_call_staff_needs(path: Path) -> None:
 def test_the_rows_of_the_checklist_that_ask_for_rules_have_tests() -> None:
     shown = {row for path in SUITES for case in read_suite(path).cases for row in case.rows}
     assert shown == {10, 12, 27, 28, 29, 30, 33, 44, 59, 60, 122, 123}
+
+
+def test_row_122_each_of_the_four_families_has_rules() -> None:
+    tags = {tag for rule in load_rules([RULES]).rules for tag in rule.brief.tags if tag.startswith("watchbook.")}
+    guide = (RULES.parent / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert tags == set(re.findall(r"`(watchbook\.[a-z-]+)`", guide))
+    assert len(tags) == 4
 
 
 def samples_of(profile: str) -> list[dict[str, Any]]:

@@ -51,10 +51,17 @@ class KeptRules:
         rules = read()
         self.alerts = AlertStore(open_state(state), AlertSettings(), lambda _: None)
         self.switches = RuleSwitches(state, COMPATIBILITY)
-        self.engine = Engine(rules.without(disabled_of(self.switches.all())), DetectSettings())
+        switched = self.switches.all()
+        self.engine = Engine(rules.without(disabled_of(switched)), DetectSettings())
         self.watch = Watch(self.engine, self.alerts, NoBlocks(), DetectSettings(), clock=clock, on_written=lambda: None)
         self.keeper = RuleKeeper(
-            rules, read, self.watch, self.switches, alerts_since=self.alerts.opened_since, clock=clock
+            rules,
+            read,
+            self.watch,
+            self.switches,
+            switched=switched,
+            alerts_since=self.alerts.opened_since,
+            clock=clock,
         )
 
         self.desk = RuleDesk(self.keeper, self.watch, lambda *_: None, no_answer)

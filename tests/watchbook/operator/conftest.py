@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 
 from collector.access.tokens import Principal
+from collector.detect import load_rules
 from collector.filters import FilterSettings, FilterStore
 from collector.lifecycle import History, LifecycleSettings
 from collector.news import News
@@ -23,10 +25,12 @@ from collector.questions import make_questions
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
+from tests.collector.web.kept_rules import KeptRules
 from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import enrolments_of, registry_of
 from watchbook.cli import cli
 from watchbook.clock import parse_rfc3339
+from watchbook.shipped import shipped_folder
 from watchbook.units import Seconds
 
 NOW = parse_rfc3339("2026-11-21T12:00:00Z")
@@ -65,6 +69,9 @@ class Desk:
         alerts, alert_store = desk_of(state, lambda: NOW)
         self.enrolments = enrolments_of(state, lambda: NOW)
         self.agents = registry_of(state, lambda: NOW)
+        self.rules = folder / "rules"
+        shutil.copytree(shipped_folder("rules"), self.rules)
+        self.kept = KeptRules(state, lambda: load_rules([self.rules]), lambda: NOW)
         web_settings = WebSettings(tail_heartbeat=Seconds(0.1), tail_interval=Seconds(0.001))
         app = make_application(registry, body_bytes_max=10_000)
         add_routes(
@@ -77,11 +84,14 @@ class Desk:
             filters=FilterStore(state, COMPATIBILITY, FilterSettings(), lambda: NOW),
             alerts=alerts,
             agents=self.agents,
+            rules=self.kept.keeper,
+            rule_desk=self.kept.desk,
             authorise=authorise,
             registry=registry,
             readiness={},
         )
         app.on_cleanup.append(lambda _: asyncio.to_thread(alert_store.close))
+        app.on_cleanup.append(lambda _: self.kept.close())
         self.server = TestServer(app)
 
     def append(self, events: list[dict[str, Any]]) -> None:

@@ -1,0 +1,58 @@
+"""``watchbook rules list``, ``show``, ``enable``, ``disable`` and ``reload``."""
+
+import asyncio
+import json
+
+from tests.watchbook.operator.conftest import Desk
+
+
+async def test_rules_are_listed_as_a_table_and_as_json(desk: Desk) -> None:
+    listed = await desk.run("rules", "list", "--table", columns=240)
+    assert listed.exit_code == 0, listed.output
+    head, *rows = listed.stdout.splitlines()
+    assert head.split() == ["state", "level", "title", "matched", "alerts", "24h", "us/event", "source", "id"]
+    assert any(row.startswith("active") for row in rows)
+    assert "rules" in listed.stderr
+    found = [json.loads(line) for line in (await desk.run("rules", "list", "--state", "counted")).stdout.splitlines()]
+    assert found
+    assert {rule["state"] for rule in found} == {"counted"}
+
+
+async def test_one_rule_is_shown_with_what_it_comes_to_and_its_file(desk: Desk) -> None:
+    shown = await desk.run("rules", "show", "large_export", "--table")
+    assert shown.exit_code == 0, shown.output
+    text = await asyncio.to_thread((desk.rules / "large_export.yml").read_text)
+    assert shown.stdout.endswith(text)
+    assert "condition        " in shown.stdout
+    only = await desk.run("rules", "show", "large_export", "--text")
+    assert only.stdout == text
+    missing = await desk.run("rules", "show", "nothing")
+    assert missing.exit_code != 0
+    assert "there is no rule 'nothing'" in missing.output
+
+
+async def test_a_rule_is_switched_off_and_on(desk: Desk) -> None:
+    off = await desk.run("rules", "disable", "large_export", "--reason", "a migration", "--table")
+    assert "disabled '" in off.output
+    (found,) = [
+        json.loads(line) for line in (await desk.run("rules", "list", "--state", "disabled")).stdout.splitlines()
+    ]
+    assert (found["name"], found["reason"], found["changed_by"]) == ("large_export", "a migration", "operator")
+    on = json.loads((await desk.run("rules", "enable", "large_export")).stdout.splitlines()[-1])
+    assert on["state"] == "active"
+
+
+async def test_a_reload_says_what_changed_or_every_mistake(desk: Desk) -> None:
+    path = desk.rules / "large_export.yml"
+    text = await asyncio.to_thread(path.read_text)
+    await asyncio.to_thread(path.write_text, text.replace("measures.rows", "measure.rows"))
+    wrong = await desk.run("rules", "reload")
+    assert wrong.exit_code != 0
+    assert "the rules are wrong, the ones before stay in force:" in wrong.output
+    assert "did you mean 'measures.rows'?" in wrong.output
+    listed = await desk.run("rules", "list", "--table")
+    assert "the rules on disk are wrong" in listed.stderr
+    await asyncio.to_thread(path.write_text, text.replace("100000", "200000"))
+    done = await desk.run("rules", "reload", "--table")
+    assert done.exit_code == 0, done.output
+    assert "0 added, 1 changed, 0 removed" in done.output
