@@ -10,6 +10,8 @@ from collector.config import DEFAULT_PATH, load_settings
 from collector.detect import DetectSettings, Surroundings, read_rules, read_surroundings
 from collector.finding import LEVELS
 from collector.rule_import import OUTCOMES, Outcome, Verdict, copy, counts, judge, reasons
+from collector.rule_trials_cli import backtest, explain
+from collector.rule_trials_cli import test as trial_test
 from watchbook.clock import now_us
 from watchbook.operator.ruling import disable, enable, list_rules, reload, show
 from watchbook.shipped import shipped_folder
@@ -116,7 +118,7 @@ def import_rules(
         )
 
 
-for _command in (list_rules, show, enable, disable, reload):
+for _command in (trial_test, backtest, explain, list_rules, show, enable, disable, reload):
     rules.add_command(_command)
 
 

@@ -122,21 +122,32 @@ class Trials:
 
     def archived_event(self, parameters: Parameters) -> bytes:
         """Return the JSON ``[flat event, identity]`` of the event with an ``identity``, null when no archive has it."""
-        stream, sequence, index = parameters["identity"]
+        found = self._find_archived(*parameters["identity"])
+        return msgspec.json.encode(None if found is None else [found[0], list(found[1])])
+
+    def find_event(self, stream: str, sequence: int, index: int) -> tuple[Mapping[str, Any], Identity] | None:
+        """Return an event in flat form and what names it, None when it is not here (any more)."""
+        for info in self._source.find(stream, sequence):
+            block = self._source.read(info)
+            found = _event_in(block, stream, sequence, index)
+            if found is not None:
+                return found
+        return self._find_archived(stream, sequence, index)
+
+    def _find_archived(self, stream: str, sequence: int, index: int) -> tuple[Mapping[str, Any], Identity] | None:
         for segment in self._source.segments():
             if segment.tier != "archived" or self._archive is None:
                 continue
             block = self._archive.find(segment.path, stream, sequence)
-            places = range(0 if block is None else block.batch.n)
-            for place in places:
-                assert block is not None
-                identity = block.identity(place)
-                if identity.index == index:
-                    return msgspec.json.encode([block.batch.event(place), list(identity)])
-        return b"null"
+            found = None if block is None else _event_in(block, stream, sequence, index)
+            if found is not None:
+                return found
+        return None
 
     def rules(self, parameters: Parameters) -> RuleSet:
         """Return the rules that a question is about; raises ApiProblem 422."""
+        if "on_disk" in parameters:
+            return self._on_disk(str(parameters["on_disk"]))
         if "text" in parameters:
             return self._of_text(str(parameters.get("name") or "rule.yml"), str(parameters["text"]))
         documents = _documents.decode(parameters["documents"])
@@ -148,6 +159,18 @@ class Trials:
             return []
         with closing(connect_readonly(self._settings.state_db, compatibility=COMPATIBILITY)) as connection:
             return read_exceptions(connection)
+
+    def _on_disk(self, name: str) -> RuleSet:
+        """Return a rule among those on disk, by its id or its name."""
+        surroundings = self._surroundings()
+        documents = read_rules(self._settings.rules or (shipped_folder("rules"),), surroundings).documents
+        found = next((each for each in documents if name in each.names and each.kind != "filter"), None)
+        if found is None:
+            raise ApiProblem(404, "not-found", f"there is no rule {name[:80]!r} among the rules on disk")
+        rules = chosen(link(closure(documents, found), [], surroundings), [found.id or ""])
+        if not rules.rules:
+            raise ApiProblem(422, "rule-wrong", f"the rule {name[:80]!r} is wrong: watchbook rules lint says where")
+        return rules
 
     def _surroundings(self) -> Surroundings:
         detect = self._settings.detect
@@ -212,6 +235,15 @@ def closure(documents: Sequence[Compiled], document: Compiled) -> list[Compiled]
 def encode_documents(documents: Sequence[Compiled]) -> str:
     """Return documents as text for the parameter ``documents``."""
     return msgspec.json.encode(documents).decode()
+
+
+def _event_in(block: DecodedBlock, stream: str, sequence: int, index: int) -> tuple[Mapping[str, Any], Identity] | None:
+    wanted = (stream, sequence, index)
+    for place in range(block.batch.n):
+        identity = block.identity(place)
+        if identity[:3] == wanted:
+            return block.batch.event(place), identity
+    return None
 
 
 def _wrong(problems: Sequence[Problem]) -> ApiProblem:

@@ -145,6 +145,10 @@ class Collector:
         with self._answer(method, path, (), body, headers or {}, TIMEOUT_S) as answer:
             return answer.read()
 
+    def streamed(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> "Answer":
+        """Return the answer to a request with a body, to be read piece by piece and closed; see :meth:`opened`."""
+        return self._answer(method, path, (), body, headers, timeout_s)
+
     def opened(
         self,
         path: str,

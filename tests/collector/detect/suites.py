@@ -7,32 +7,26 @@ from pathlib import Path
 from typing import TypeVar
 
 from collector.block import DecodedBlock
-from collector.detect import DetectSettings, Engine, Rule, RuleSet
+from collector.detect import Rule, RuleSet
 from collector.detect.condition import OF_VALUES, TEMPORAL
 from collector.detect.expression import Atom, Compares, Equals, Expression, Not
 from collector.detect.matcher import Matcher
 from collector.detect.suite import Case, read_suite
-from tests.collector.detect.blocks import SECOND, START, blocks_of
+from collector.rule_tests import blocks_of_case, judge
+from tests.collector.detect.blocks import SECOND
 
 T = TypeVar("T")
-#: Events in a block of a test: so few that what belongs together is spread over blocks.
-BLOCK = 7
 
 
 @cache
 def cases_of(path: Path) -> tuple[tuple[Case, Sequence[DecodedBlock]], ...]:
     """Return the tests of a suite, each with its events as blocks."""
-    return tuple((case, blocks_of(case.events_from(START), size=BLOCK)) for case in read_suite(path).cases)
+    return tuple((case, blocks_of_case(case)) for case in read_suite(path).cases)
 
 
 def passes(rules: RuleSet, case: Case, blocks: Sequence[DecodedBlock]) -> bool:
     """Return whether the alerts of some rules are just those that the test expects."""
-    engine = Engine(rules, DetectSettings())
-    alerts = {}
-    for block in blocks:
-        alerts.update({change.alert.id: change.alert for change in engine.process(block)})
-    found = [(dict(alert.group), alert.events) for alert in alerts.values()]
-    return sorted(found, key=str) == sorted(((dict(each.group), each.count) for each in case.expect), key=str)
+    return next(judge(rules, case, blocks), None) is None
 
 
 def all_pass(rules: RuleSet, path: Path) -> bool:
