@@ -1,9 +1,12 @@
 """Back-tests and explanations over HTTP by a real collector: the alerts are those that it raised itself."""
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,3 +185,70 @@ def test_a_client_that_goes_away_ends_the_backtest(stand: Stand) -> None:
         wait_for("the process", lambda: len(stand.collector.children()) == 4, 30, stand.evidence)
     wait_for("its end", lambda: len(stand.collector.children()) == 3, 30, stand.evidence)
     wait_for("nothing left", lambda: not list((stand.folder / "collector" / "exports").glob("*")), 30, stand.evidence)
+
+
+def said(stand: Stand, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "watchbook", "rules", *words]
+    if "--data" not in words:
+        command += ["--url", stand.url, "--token", stand.token]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def own_rule(folder: Path) -> str:
+    """Write a rule that is not loaded."""
+    path = folder / "mine.yml"
+    path.write_text(RULES.split("---\n")[3].replace("00000004", "77777777").replace("deleted", "dropped"))
+    return str(path)
+
+
+def test_the_operators_word_asks_the_collector_or_reads_its_folder_with_the_same_result(
+    stand: Stand, tmp_path: Path
+) -> None:
+    data = ("--data", str(stand.folder / "collector"), "--config", str(stand.collector_yaml))
+    for rule in ("many_failures", own_rule(tmp_path)):
+        asked, read = (said(stand, "backtest", rule, "--since", "5d", "--alerts", "10000", *more)
+                       for more in (("--json",), ("--json", *data)))  # fmt: skip
+        assert asked.returncode == read.returncode == 0, asked.stderr + read.stderr
+        (one,), (other,) = json.loads(asked.stdout)["rules"], json.loads(read.stdout)["rules"]
+        assert one["alerts"] == len(one["listed"]) > 0
+        assert one["listed"] == other["listed"]
+        assert one["top_groups"] == other["top_groups"]
+
+
+def test_the_result_is_shown_with_a_chart_groups_and_evidence(stand: Stand) -> None:
+    done = said(stand, "backtest", "many_failures", "--since", "5d", "--table", "--utc")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "many failures (high)"
+    assert " a day, of " in lines[1]
+    assert "█" in done.stdout
+    assert "actor.id=user" in done.stdout
+    assert any(line.strip().startswith(STREAMS) for line in lines)
+    assert "events read in" in done.stderr
+
+
+def test_an_explanation_is_shown_as_a_tree_and_offline_too(stand: Stand, tmp_path: Path) -> None:
+    (event,) = stand.get("/v1/events?limit=1&q=action:delete")["events"]
+    done = said(stand, "explain", "many_failures", event["id"], "--table")
+    assert done.returncode == 0, done.stderr
+    assert "✘ many failures (high, active)" in done.stdout
+    assert "✘ action is 'login': it is \"delete\"" in done.stdout
+    assert "\nnow " in done.stdout
+    rule = own_rule(tmp_path)
+    asked = said(stand, "explain", rule, event["id"], "--json")
+    read = said(stand, "explain", rule, event["id"], "--json", "--data", str(stand.folder / "collector"))
+    assert json.loads(asked.stdout) == json.loads(read.stdout)
+    assert json.loads(asked.stdout)["matches"] is True
+
+
+def test_mistakes_at_the_terminal_end_with_a_word(stand: Stand, tmp_path: Path) -> None:
+    for words, told in (
+        (("backtest", "nothing"), "there is no rule"),
+        (("backtest", str(tmp_path / "none.yml")), "there is no file"),
+        (("backtest", "deleted", "--data", str(tmp_path)), "no data folder"),
+        (("explain", "deleted", "x"), "'event'"),
+    ):
+        done = said(stand, *words)
+        assert done.returncode != 0
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
