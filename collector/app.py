@@ -37,7 +37,7 @@ from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
 from collector.refusals import problem_of
 from collector.rule_desk import RuleDesk
-from collector.rule_keeper import RuleKeeper, disabled_of
+from collector.rule_keeper import RuleKeeper, in_force
 from collector.state import COMPATIBILITY, open_state
 from collector.store import (
     SequenceConflictError,
@@ -145,7 +145,7 @@ async def _build(
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
     switches = RuleSwitches(settings.state_db, COMPATIBILITY)
     switched = await asyncio.to_thread(switches.all)
-    engine = Engine(rules.without(disabled_of(switched)), settings.detect)
+    engine = Engine(in_force(rules, switched), settings.detect)
     watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
     fields = Fields(group_complaint, value_in)

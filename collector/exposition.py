@@ -157,6 +157,13 @@ def add_alert_metrics(registry: CollectorRegistry, alerts: AlertStore, desk: Ale
     add_gauges(registry, "watchbook_alerts", "Alerts by status.", "status", alerts.counts)
     add_gauges(
         registry,
+        "watchbook_shadow_alerts",
+        "Alerts of rules in shadow mode by status: nobody is told of them.",
+        "status",
+        alerts.shadow_counts,
+    )
+    add_gauges(
+        registry,
         "watchbook_alerts_hidden",
         "Alerts that are not resolved and that a silence or another alert keeps quiet.",
         "by",

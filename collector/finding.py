@@ -13,7 +13,10 @@ GroupValue = str | int | float | bool | None
 
 
 class RuleBrief(NamedTuple):
-    """What an alert keeps of its rule, so that it can be read when the rule is gone."""
+    """What an alert keeps of its rule, so that it can be read when the rule is gone.
+
+    ``shadow``: the rule is on trial; its alerts are kept, and nobody is told of them.
+    """
 
     id: str
     title: str
@@ -23,6 +26,7 @@ class RuleBrief(NamedTuple):
     runbook: str | None = None
     tags: tuple[str, ...] = ()
     falsepositives: tuple[str, ...] = ()
+    shadow: bool = False
 
 
 class AlertState(NamedTuple):

@@ -44,6 +44,7 @@ def row_of(document: Compiled, view: RuleView) -> Document:
         "logsource": None if document.kind == "correlation" else str(document.source),
         "profiles": None if document.profiles is None else list(document.profiles),
         "state": state_of(rule_id, view),
+        "shadow": _is_shadow(document, rule_id, view),
         "reason": None,
         "changed": None,
         "changed_by": None,
@@ -104,6 +105,12 @@ def state_of(rule_id: str, view: RuleView) -> str:
     if switch is not None and not switch.enabled:
         return "disabled"
     return "set_aside" if rule_id in view.set_aside else "active"
+
+
+def _is_shadow(document: Compiled, rule_id: str, view: RuleView) -> bool:
+    """Return whether a rule is on trial: as it was switched, else as its file says."""
+    switch = view.switches.get(rule_id)
+    return document.brief.shadow if switch is None or switch.shadow is None else switch.shadow
 
 
 def _is_filter_of(each: Compiled, document: Compiled) -> bool:

@@ -120,20 +120,42 @@ class RuleKeeper:
         async with self._lock:
             found = self._found(rule_id)
             identity, title = found.brief.id, found.brief.title
-            switch = Switch(identity, enabled, reason, caller, self._clock())
+            known = self._switched.get(identity)
+            switch = Switch(
+                identity, enabled, reason, caller, self._clock(), None if known is None else known.shadow
+            )  # fmt: skip
             report = rule_reports.switched(
                 switch.changed, identity, title, enabled=enabled, caller=caller, reason=reason
             )
-            try:
-                await asyncio.to_thread(self._switches.put, switch, report)
-            except sqlite3.Error as error:
-                detail = f"the switch cannot be written: {error}; free space or repair the disk, then try again"
-                raise ApiProblem(503, "rules-unavailable", detail, headers={"Retry-After": "5"}) from error
-            self._untold = True
-            self._switched[identity] = switch
+            await self._put(switch, report)
             log.info("rule_enabled" if enabled else "rule_disabled", rule=identity, title=title, by=caller)
             await self._apply(self._rules, aside=self._watch.engine.set_aside.keys() - {identity})
         return await asyncio.to_thread(self.get, identity)
+
+    async def shadow(self, rule_id: str, caller: str, *, shadow: bool, reason: str | None) -> Document:
+        """Put a rule on trial, or take it off it; raises as :meth:`switch`."""
+        async with self._lock:
+            found = self._found(rule_id)
+            identity, title = found.brief.id, found.brief.title
+            known = self._switched.get(identity)
+            enabled = known is None or known.enabled
+            switch = Switch(identity, enabled, reason, caller, self._clock(), shadow)
+            report = rule_reports.shadowed(
+                switch.changed, identity, title, shadow=shadow, caller=caller, reason=reason
+            )  # fmt: skip
+            await self._put(switch, report)
+            log.info("rule_shadow_on" if shadow else "rule_shadow_off", rule=identity, title=title, by=caller)
+            await self._apply(self._rules, aside=set(self._watch.engine.set_aside))
+        return await asyncio.to_thread(self.get, identity)
+
+    async def _put(self, switch: Switch, report: Mapping[str, Any]) -> None:
+        try:
+            await asyncio.to_thread(self._switches.put, switch, report)
+        except sqlite3.Error as error:
+            detail = f"the switch cannot be written: {error}; free space or repair the disk, then try again"
+            raise ApiProblem(503, "rules-unavailable", detail, headers={"Retry-After": "5"}) from error
+        self._untold = True
+        self._switched[switch.rule_id] = switch
 
     async def reload(self, caller: str | None = None) -> Document:
         """Read the rules again; return what changed, or what is wrong with them: then nothing has changed."""
@@ -186,7 +208,7 @@ class RuleKeeper:
                 "problems": problems}  # fmt: skip
 
     async def _apply(self, rules: RuleSet, aside: Sequence[str] | set[str] = ()) -> int:
-        active = rules.without(disabled_of(self._switched))
+        active = in_force(rules, self._switched)
         changed = await self._watch.change_rules(active, aside=aside)
         self._rules = rules
         self._changed(rules)
@@ -235,6 +257,8 @@ class RuleKeeper:
         return next((rule.brief.title for rule in self._rules.rules if rule.brief.id == rule_id), rule_id)
 
 
-def disabled_of(switches: Mapping[str, Switch]) -> set[str]:
-    """Return the ids of the rules that are switched off."""
-    return {switch.rule_id for switch in switches.values() if not switch.enabled}
+def in_force(rules: RuleSet, switches: Mapping[str, Switch]) -> RuleSet:
+    """Return the rules that are not switched off, each on trial or not as it was switched."""
+    shadow = {rule_id: switch.shadow for rule_id, switch in switches.items() if switch.shadow is not None}
+    disabled = {switch.rule_id for switch in switches.values() if not switch.enabled}
+    return rules.without(disabled).with_shadow(shadow)

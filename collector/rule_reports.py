@@ -16,6 +16,16 @@ def switched(now: int, rule_id: str, title: str, *, enabled: bool, caller: str, 
     return report | ({"reason": reason} if reason else {})
 
 
+def shadowed(now: int, rule_id: str, title: str, *, shadow: bool, caller: str, reason: str | None) -> Report:
+    """Return the event of a rule that somebody put on trial, or took off it."""
+    word = "put {} into shadow mode" if shadow else "took {} out of shadow mode"
+    because = f": {reason}" if reason else ""
+    told = f"{caller} {word.format(f'the rule {title!r}')}{because}"
+    report = _report(now, "update", "rule.shadow_on" if shadow else "rule.shadow_off", told)
+    report |= {"actor.type": "api_key", "actor.id": caller, "outcome": "success"} | _rule(rule_id, title)
+    return report | ({"reason": reason} if reason else {})
+
+
 def reloaded(now: int, counts: Mapping[str, int], caller: str | None) -> Report:
     """Return the event of rules that were read again."""
     told = ", ".join(f"{number} {what}" for what, number in counts.items())

@@ -13,7 +13,7 @@ from collector.rule_import import OUTCOMES, Outcome, Verdict, copy, counts, judg
 from collector.rule_trials_cli import backtest, explain
 from collector.rule_trials_cli import test as trial_test
 from watchbook.clock import now_us
-from watchbook.operator.ruling import disable, enable, list_rules, reload, show
+from watchbook.operator.ruling import disable, enable, list_rules, reload, shadow, show
 from watchbook.shipped import shipped_folder
 
 _REASONS_MAX = 10
@@ -118,7 +118,7 @@ def import_rules(
         )
 
 
-for _command in (trial_test, backtest, explain, list_rules, show, enable, disable, reload):
+for _command in (trial_test, backtest, explain, list_rules, show, enable, disable, shadow, reload):
     rules.add_command(_command)
 
 

@@ -44,6 +44,8 @@ def document_of(view: AlertView) -> dict[str, Any]:
         document["disposition"] = _without_none(
             value=view.disposition, time=_time(view.disposition_at), by=view.disposition_by, note=view.disposition_note
         )
+    if view.shadow:
+        document["shadow"] = True
     return document | _without_none(silenced_by=view.silenced_by, inhibited_by=view.inhibited_by)
 
 

@@ -57,7 +57,7 @@ class Hiding:
 
     def judge_all(self, connection: sqlite3.Connection, now: int) -> list[Happened]:
         """Look at every alert that is not resolved; return what changed, which is still to be written down."""
-        rows = connection.execute(f"select {_COLUMNS} from alert where status <> 'resolved'").fetchall()
+        rows = connection.execute(f"select {_COLUMNS} from alert where status <> 'resolved' and shadow = 0").fetchall()
         return self._judge(connection, rows, now)
 
     def judge(self, connection: sqlite3.Connection, alert_ids: Sequence[str], now: int) -> list[Happened]:
@@ -66,14 +66,15 @@ class Hiding:
         for part in parts(alert_ids):
             marks = ", ".join("?" * len(part))
             for row in connection.execute(
-                f"select {_COLUMNS}, status from alert where id in ({marks})", part
+                f"select {_COLUMNS}, status from alert where id in ({marks}) and shadow = 0", part
             ).fetchall():
                 rows[row[0]] = row
         unresolved = {alert_id: row[:-1] for alert_id, row in rows.items() if row[-1] != "resolved"}
         rules = {row[1] for row in rows.values()}
         for target in sorted({each.inhibits for each in self.inhibitions if each.rule_id in rules}):
             for row in connection.execute(
-                f"select {_COLUMNS} from alert where rule_id = ? and status <> 'resolved'", (target,)
+                f"select {_COLUMNS} from alert where rule_id = ? and status <> 'resolved' and shadow = 0",
+                (target,),
             ).fetchall():
                 unresolved[row[0]] = row
         return self._judge(connection, list(unresolved.values()), now)
@@ -119,7 +120,7 @@ class _Inhibitors:
         found = self._found.get(inhibition)
         if found is None:
             rows = self._connection.execute(
-                "select id, group_key from alert where rule_id = ? and status <> 'resolved' "
+                "select id, group_key from alert where rule_id = ? and status <> 'resolved' and shadow = 0 "
                 "order by opened desc, id desc", (inhibition.rule_id,),
             ).fetchall()  # fmt: skip
             by_values = ((_values(dict(orjson.loads(group)), inhibition.equal), alert_id) for alert_id, group in rows)

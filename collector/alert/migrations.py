@@ -6,7 +6,7 @@
   ``status`` (``open``, ``acknowledged``, ``resolved``) is what people see.  ``closed``, ``closed_by`` and
   ``closed_note``: since when it is resolved and by whom (null: by its rule); ``acknowledged…``: who looks after it.
   ``silenced_by`` is the silence and ``inhibited_by`` the alert that keeps it quiet (now, or when it was resolved).
-  ``disposition…``: what it turned out to be.
+  ``disposition…``: what it turned out to be.  ``shadow``: its rule was on trial when it opened; nobody is told of it.
 - ``alert_transition``: what happened to alerts, in order.  ``by`` is a token's name, null for the rules and the clock.
   Of an alert's ``updated`` only the latest is kept.
 - ``silence``: who hides which alerts, why and until when.  ``warn`` is when its end is announced; ``warned`` and
@@ -56,6 +56,12 @@ def give_alerts_a_life(db: Database) -> None:
     """
     for statement in _LIFE.split(";"):
         db.execute(statement)
+
+
+@MIGRATIONS()
+def mark_shadow_alerts(db: Database) -> None:
+    """Let alerts of rules on trial be told apart."""
+    db.execute("alter table alert add column shadow integer not null default 0 check (shadow in (0, 1))")
 
 
 _TABLES = """

@@ -18,8 +18,9 @@ _IN_GROUP: Final = (
 class Filters(NamedTuple):
     """Which alerts are wanted; all that is given must hold, alternatives stand in a tuple.
 
-    ``rule`` is a rule's id, ``group`` a field and its value as text, ``disposition`` may be ``none``.  ``opened_from``
-    and ``opened_to`` (excluded) are microseconds.
+    ``rule`` is a rule's id, ``group`` a field and its value as text, ``disposition`` may be ``none``.  ``shadow``:
+    ``only`` alerts of rules in shadow mode, ``also`` those; None: none of them.  ``opened_from`` and ``opened_to``
+    (excluded) are microseconds.
     """
 
     status: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Filters(NamedTuple):
     silenced: bool | None = None
     inhibited: bool | None = None
     disposition: str | None = None
+    shadow: str | None = None
     opened_from: int | None = None
     opened_to: int | None = None
 
@@ -72,6 +74,12 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield "disposition is null", ()
     elif filters.disposition is not None:
         yield "disposition = ?", (filters.disposition,)
+    if filters.shadow != "also":
+        yield f"shadow = {int(filters.shadow == 'only')}", ()
+    yield from _opened(filters)
+
+
+def _opened(filters: Filters) -> Iterator[tuple[str, tuple[Any, ...]]]:
     if filters.opened_from is not None:
         yield "opened >= ?", (filters.opened_from,)
     if filters.opened_to is not None:

@@ -24,13 +24,14 @@ COLUMNS: Final = ", ".join(_FIELDS)
 #: What :func:`view_of` reads.
 VIEW_COLUMNS: Final = (
     f"{COLUMNS}, status, acknowledged, acknowledged_by, acknowledged_note, closed, closed_by, closed_note, "
-    "silenced_by, inhibited_by, disposition, disposition_at, disposition_by, disposition_note"
+    "silenced_by, inhibited_by, disposition, disposition_at, disposition_by, disposition_note, "
+    "shadow"
 )
 #: What a later change of an alert may change.  What its rule is done with stays so.
 _CHANGING: Final = (
     "events", "first", "last", "holds_from", "holds_until", "received", "resolved", "resolution", "status", "event_ids",
 )  # fmt: skip
-_INSERT_ALERTS: Final = f"insert into alert ({COLUMNS}, status, closed, event_ids)"
+_INSERT_ALERTS: Final = f"insert into alert ({COLUMNS}, status, closed, event_ids, shadow)"
 #: Whoever looked after an alert that is open again does so no more; one that people resolved stays theirs.
 _OF_PEOPLE: Final = (
     *(f"{name} = iif(excluded.status = 'open', null, alert.{name})"
@@ -59,16 +60,17 @@ class Notification(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What is known of an alert before a change: its life, and the ids of the events that it keeps."""
+    """What is known of an alert before a change: its life, the ids of the events that it keeps, whether it is told."""
 
     life: Life
     event_ids: list[str]
+    shadow: bool
 
 
 class AlertView(NamedTuple):
     """An alert as people see it: what its rule knows of it (``state``), and what they made of it (see ``migrations``).
 
-    ``silenced_by`` and ``inhibited_by`` say whether it is to be kept quiet.
+    ``silenced_by`` and ``inhibited_by`` say whether it is to be kept quiet.  ``shadow``: its rule is on trial.
     """
 
     state: AlertState
@@ -85,6 +87,7 @@ class AlertView(NamedTuple):
     disposition_at: int | None = None
     disposition_by: str | None = None
     disposition_note: str | None = None
+    shadow: bool = False
 
 
 def write_alerts(connection: sqlite3.Connection, alerts: Iterable[tuple[AlertState, Status, Sequence[str]]]) -> None:
@@ -103,10 +106,10 @@ def written(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> dict[st
     for part in parts(alert_ids):
         marks = ", ".join("?" * len(part))
         rows = connection.execute(
-            f"select id, status, events, resolved is not null, event_ids from alert where id in ({marks})", part
+            f"select id, status, events, resolved is not null, event_ids, shadow from alert where id in ({marks})", part
         )
-        for alert_id, status, events, over, ids in rows.fetchall():
-            found[alert_id] = Written(Life(status, events, bool(over)), orjson.loads(ids))
+        for alert_id, status, events, over, ids, shadow in rows.fetchall():
+            found[alert_id] = Written(Life(status, events, bool(over)), orjson.loads(ids), bool(shadow))
     return found
 
 
@@ -127,7 +130,7 @@ def state_of(row: tuple[Any, ...]) -> AlertState:
 
 
 def _row_of(alert: AlertState, status: Status, event_ids: Sequence[str]) -> tuple[Any, ...]:
-    return (*_state_columns(alert), status, alert.resolved, _json(event_ids))
+    return (*_state_columns(alert), status, alert.resolved, _json(event_ids), int(alert.rule.shadow))
 
 
 def _state_columns(alert: AlertState) -> tuple[Any, ...]:

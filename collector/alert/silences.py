@@ -111,7 +111,7 @@ class Silences:
         since = self._clock() - days * _DAY_US
         rows = self._state.rows(
             "select id, rule_id, title, level, tags, group_key, status, opened from alert "
-            "where opened >= ? or status <> 'resolved' order by opened desc, id desc", since,
+            "where (opened >= ? or status <> 'resolved') and shadow = 0 order by opened desc, id desc", since,
         )  # fmt: skip
         matched = [row for row in rows if test(known_of(*row[1:6]))]
         now_hidden = [row[0] for row in matched if row[6] != "resolved"]

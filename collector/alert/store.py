@@ -163,7 +163,7 @@ class AlertStore:
         return [] if row is None else list(orjson.loads(row[0]))
 
     def transitions_after(self, number: int, limit: int) -> list[Transition]:
-        """Return what happened to alerts after a transition, oldest first."""
+        """Return what happened to alerts after a transition, oldest first; nothing of rules in shadow mode."""
         return transitions_after(self.state, number, limit)
 
     def page(self, filters: Filters | None = None, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
@@ -175,8 +175,13 @@ class AlertStore:
         return read_page(self.state, filters or Filters(), limit, cursor)
 
     def counts(self) -> dict[str, int]:
-        """Return how many alerts there are by status."""
-        found = dict(self.state.rows("select status, count(*) from alert group by status"))
+        """Return how many alerts there are by status, without those of rules in shadow mode."""
+        found = dict(self.state.rows("select status, count(*) from alert where shadow = 0 group by status"))
+        return {status: found.get(status, 0) for status in STATUSES}
+
+    def shadow_counts(self) -> dict[str, int]:
+        """Return how many alerts of rules in shadow mode there are by status."""
+        found = dict(self.state.rows("select status, count(*) from alert where shadow = 1 group by status"))
         return {status: found.get(status, 0) for status in STATUSES}
 
     def hidden(self) -> dict[str, int]:
@@ -214,15 +219,18 @@ class AlertStore:
         last: dict[str, AlertState] = {}
         happened: list[Happened] = []
         told: list[tuple[AlertChange, int]] = []
+        shadows = {alert_id for alert_id, each in before.items() if each.shadow}
         for change in changes:
             alert = change.alert
+            if alert.rule.shadow and alert.id not in lives:
+                shadows.add(alert.id)
             self._keep(kept.setdefault(alert.id, []), change.event_ids)
             last[alert.id] = _later(last.get(alert.id), alert)
             lives[alert.id] = self._follow(lives.get(alert.id), change, now, happened)
-            if self._told(change):
+            if self._told(change) and alert.id not in shadows:
                 told.append((change, len(kept[alert.id])))
         write_alerts(connection, ((alert, lives[alert_id].status, kept[alert_id]) for alert_id, alert in last.items()))
-        judged = [each.alert_id for each in happened if each.kind != "updated"]
+        judged = [each.alert_id for each in happened if each.kind != "updated" and each.alert_id not in shadows]
         happened += self.hiding.judge(connection, list(dict.fromkeys(judged)), now)
         write_transitions(connection, happened)
         if not told:

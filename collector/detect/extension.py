@@ -17,7 +17,7 @@ Missing = Literal["skip", "group"]
 KEY: Final = "watchbook"
 QUIET_US: Final = 15 * 60 * 1_000_000
 GROUP_BY: Final = ("actor.id",)
-_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook", "inhibits")
+_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook", "inhibits", "shadow")
 _MISSING: Final[dict[str, Missing]] = {"skip": "skip", "group": "group"}
 
 
@@ -44,6 +44,7 @@ class Extension:
     response: str | None = None
     runbook: str | None = None
     inhibits: tuple[Inhibits, ...] = ()
+    shadow: bool | None = None
 
 
 def read_extension(document: Node, *, correlation: bool, problems: list[Problem]) -> Extension:
@@ -91,6 +92,8 @@ def _read_option(extension: Extension, name: str, key: Node, value: Node, *, cor
         extension.missing = _missing(value)
     elif name == "response":
         extension.response = value.text().strip()
+    elif name == "shadow":
+        extension.shadow = _truth(value)
     elif name == "inhibits":
         extension.inhibits = tuple(map(_inhibits, value.sequence()))
     else:
@@ -112,6 +115,13 @@ def _inhibits(node: Node) -> Inhibits:
         tuple(field.text() for field in fields),
         tuple((field.line, field.column) for field in fields),
     )
+
+
+def _truth(value: Node) -> bool:
+    found = value.plain()
+    if not isinstance(found, bool):
+        raise value.error(f"expected true or false, found {value.described()}")
+    return found
 
 
 def _missing(value: Node) -> Missing:

@@ -311,6 +311,7 @@ def _brief(plain: Mapping[str, Any], extension: Extension) -> RuleBrief:
         runbook=extension.runbook,
         tags=tuple(map(str, plain.get("tags") or ())),
         falsepositives=tuple(map(str, plain.get("falsepositives") or ())),
+        shadow=bool(extension.shadow),
     )
 
 

@@ -6,7 +6,7 @@ of one group within ``span_us``.
 """
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -66,7 +66,16 @@ class RuleSet:
     documents: tuple[Compiled, ...] = ()
     inhibitions: tuple[Inhibition, ...] = ()
 
+    def with_shadow(self, shadow: Mapping[str, bool]) -> "RuleSet":
+        """Return the set with some rules, by id, on trial or not, whatever their files say."""
+        return RuleSet(tuple(_shadowed(rule, shadow) for rule in self.rules), self.documents, self.inhibitions)
+
     def without(self, ids: Collection[str]) -> "RuleSet":
         """Return the set without the rules of these ids; what counts them goes on counting."""
         kept = tuple(rule for rule in self.rules if rule.brief.id not in ids)
         return RuleSet(kept, self.documents, self.inhibitions)
+
+
+def _shadowed(rule: Rule, shadow: Mapping[str, bool]) -> Rule:
+    wanted = shadow.get(rule.brief.id, rule.brief.shadow)
+    return rule if wanted == rule.brief.shadow else dataclasses.replace(rule, brief=rule.brief._replace(shadow=wanted))

@@ -15,13 +15,17 @@ _AT_ONCE: Final = 500
 
 
 class Switch(NamedTuple):
-    """Whether a rule is on, why, who said so, and when (microseconds since the epoch)."""
+    """Whether a rule is on, why, who said so, and when (microseconds since the epoch).
+
+    ``shadow``: whether it is on trial; None: as its file says.
+    """
 
     rule_id: str
     enabled: bool
     reason: str | None
     by: str
     changed: int
+    shadow: bool | None = None
 
 
 class Report(NamedTuple):
@@ -42,16 +46,16 @@ class RuleSwitches:
     def all(self) -> dict[str, Switch]:
         """Return the switches by the id of their rule."""
         with closing(connect_readonly(self._path, compatibility=self._compatibility)) as connection:
-            rows = connection.execute("SELECT rule_id, enabled, reason, by, changed FROM rule_state")
-            return {row[0]: Switch(row[0], bool(row[1]), *row[2:]) for row in rows}
+            rows = connection.execute("SELECT rule_id, enabled, reason, by, changed, shadow FROM rule_state")
+            return {row[0]: _switch(*row) for row in rows}
 
     def put(self, switch: Switch, event: Mapping[str, Any]) -> None:
         """Keep a switch, and the event that tells of it, or neither."""
         with self._writing() as connection:
             connection.execute(
-                "INSERT INTO rule_state (rule_id, enabled, reason, by, changed) VALUES (?, ?, ?, ?, ?) "
+                "INSERT INTO rule_state (rule_id, enabled, reason, by, changed, shadow) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (rule_id) DO UPDATE SET enabled = excluded.enabled, reason = excluded.reason, "
-                "by = excluded.by, changed = excluded.changed",
+                "by = excluded.by, changed = excluded.changed, shadow = excluded.shadow",
                 switch,
             )
             _note(connection, event)
@@ -78,6 +82,10 @@ class RuleSwitches:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
+
+
+def _switch(rule_id: str, enabled: int, reason: str | None, by: str, changed: int, shadow: int | None) -> Switch:
+    return Switch(rule_id, bool(enabled), reason, by, changed, None if shadow is None else bool(shadow))
 
 
 def _note(connection: sqlite3.Connection, event: Mapping[str, Any]) -> None:

@@ -64,6 +64,7 @@ _ALERT: Final[dict[str, Schema]] = {
     ),
     "silenced_by": {**_TEXT, "description": "The silence that hides it."},
     "inhibited_by": {**_TEXT, "description": "The alert of another rule that keeps it quiet."},
+    "shadow": {"const": True, "description": "Its rule was in shadow mode: nobody is told of it."},
     "event_ids": {"type": "array", "items": _TEXT, "description": "The first of its events."},
     "query": {**_TEXT, "description": "Finds at least its events, in the query language."},
     "search": _object(

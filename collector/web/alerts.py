@@ -51,7 +51,7 @@ class AlertHandlers:
         values = read_parameters(request, ALERTS)
         limit = read_number(values, LIMIT)
         wanted: dict[str, Any] = {name: tuple(values[name]) for name in ("status", "level") if name in values}
-        wanted |= {name: values[name][0] for name in ("rule", "tag", "disposition") if name in values}
+        wanted |= {name: values[name][0] for name in ("rule", "tag", "disposition", "shadow") if name in values}
         wanted |= {name: values[name][0] == "true" for name in ("silenced", "inhibited") if name in values}
         wanted["group"] = tuple(map(_group_filter, values.get("group", ())))
         wanted |= {f"opened_{name}": self._moment(name, values[name][0]) for name in ("from", "to") if name in values}

@@ -135,6 +135,7 @@ def _add_rules(app: web.Application, rules: RuleHandlers, trials: RuleTrialHandl
     app.router.add_get("/v1/rules/{id}", rules.get)
     app.router.add_post("/v1/rules/{id}/enable", rules.enable)
     app.router.add_post("/v1/rules/{id}/disable", rules.disable)
+    app.router.add_post("/v1/rules/{id}/shadow", rules.shadow)
 
 
 def add_alerts(app: web.Application, keeper: AlertKeeper, authorise: Authorise) -> None:

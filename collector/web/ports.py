@@ -16,7 +16,8 @@ class AlertKeeper(Protocol):
         """Return ``{"alerts": [...], "next_cursor": …}``, newest first; raises ValueError when the cursor is none.
 
         ``wanted``: ``status`` and ``level`` (alternatives), ``rule``, ``tag``, ``group`` (pairs), ``silenced``,
-        ``inhibited``, ``disposition``, ``opened_from``, ``opened_to`` (microseconds); absent: all.
+        ``inhibited``, ``disposition``, ``opened_from``, ``opened_to`` (microseconds); absent: all.  ``shadow`` is
+        ``only`` or ``also``; absent: none of those.
         """
         ...
 
@@ -165,6 +166,10 @@ class RuleKeeper(Protocol):
 
     async def switch(self, rule_id: str, caller: str, *, enabled: bool, reason: str | None) -> Mapping[str, Any]:
         """Switch a rule on or off and return it."""
+        ...
+
+    async def shadow(self, rule_id: str, caller: str, *, shadow: bool, reason: str | None) -> Mapping[str, Any]:
+        """Put a rule into shadow mode, or take it out, and return it."""
         ...
 
     async def reload(self, caller: str | None = None) -> Mapping[str, Any]:

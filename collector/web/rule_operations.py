@@ -34,6 +34,7 @@ def rule_operations() -> dict[tuple[str, str], Operation]:
         ("POST", "/v1/rules/reload"): reloaded,
         ("POST", "/v1/rules/{id}/enable"): _switch("enableRule", "Switch a rule on, also one that was set aside"),
         ("POST", "/v1/rules/{id}/disable"): _switch("disableRule", "Switch a rule off: its open alerts are resolved"),
+        ("POST", "/v1/rules/{id}/shadow"): _shadow(),
     }
 
 
@@ -41,3 +42,14 @@ def _switch(name: str, summary: str) -> Operation:
     described = operation(name, f"{summary} (scope admin).", ref("Rule"), parameters=[ID], errors=_SWITCH_ERRORS)
     body: dict[str, Any] = {"content": {JSON: {"schema": ref("RuleSwitch")}}, "required": False}
     return {**described, "requestBody": body}
+
+
+def _shadow() -> Operation:
+    described = operation(
+        "shadowRule",
+        "Put a rule into shadow mode, in which its alerts are kept and nobody is told, or take it out (scope admin).",
+        ref("Rule"),
+        parameters=[ID],
+        errors=_SWITCH_ERRORS,
+    )
+    return {**described, "requestBody": {"content": {JSON: {"schema": ref("RuleShadow")}}, "required": True}}

@@ -33,7 +33,8 @@ _ROW: Final[dict[str, Schema]] = {
         "description": "counted: it raises no alert of its own, a correlation counts what it matches. set_aside: it "
         "took too much of a core.",
     },
-    "reason": {**_MAYBE, "description": "Why it is disabled or set aside."},
+    "shadow": {"type": "boolean", "description": "Its alerts are kept, and nobody is told of them."},
+    "reason": {**_MAYBE, "description": "Why it is disabled or set aside, or in shadow mode or not."},
     "changed": {"type": ["string", "null"], "format": "date-time"},
     "changed_by": _MAYBE,
     "matched": {**_COUNT, "description": "Events it matched since the start."},
@@ -71,6 +72,7 @@ def rule_schemas() -> dict[str, Schema]:
         "Rule": _object([*_ROW, *_WHOLE], {**_ROW, **_WHOLE}),
         "RulesReloaded": _object(list(told), told),
         "RuleSwitch": _object([], {"reason": reason}),
+        "RuleShadow": _object(["shadow"], {"shadow": {"type": "boolean"}, "reason": reason}),
     }
 
 

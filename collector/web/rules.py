@@ -17,8 +17,14 @@ class _Why(msgspec.Struct, forbid_unknown_fields=True):
     reason: str | None = None
 
 
+class _Shadow(msgspec.Struct, forbid_unknown_fields=True):
+    shadow: bool
+    reason: str | None = None
+
+
 _REASON_CHARS_MAX: Final = 1000
 _decoder: Final = msgspec.json.Decoder(_Why)
+_shadow_decoder: Final = msgspec.json.Decoder(_Shadow)
 
 
 class RuleHandlers:
@@ -50,6 +56,15 @@ class RuleHandlers:
         """Switch a rule off."""
         return await self._switch(request, enabled=False)
 
+    async def shadow(self, request: web.Request) -> web.Response:
+        """Put a rule into shadow mode, or take it out."""
+        caller = self._authorise(request, "admin")
+        read_parameters(request, ())
+        wanted = _shadow(await request.read())
+        reason = _checked_reason(wanted.reason)
+        change = self._keeper.shadow(request.match_info["id"], caller.name, shadow=wanted.shadow, reason=reason)
+        return json_response(await asyncio.shield(change))
+
     async def reload(self, request: web.Request) -> web.Response:
         """Read the rules again; when they are wrong nothing changes, and the answer says what is."""
         caller = self._authorise(request, "admin")
@@ -76,6 +91,17 @@ def _reason(body: bytes) -> str | None:
         reason = _decoder.decode(body).reason
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ApiProblem(422, "invalid-switch", f'expected {{"reason": …}} or no body: {error}') from error
+    return _checked_reason(reason)
+
+
+def _shadow(body: bytes) -> _Shadow:
+    try:
+        return _shadow_decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ApiProblem(422, "invalid-switch", f'expected {{"shadow": true or false}}: {error}') from error
+
+
+def _checked_reason(reason: str | None) -> str | None:
     if reason is not None and len(reason) > _REASON_CHARS_MAX:
         raise ApiProblem(422, "invalid-switch", f"the reason has more than {_REASON_CHARS_MAX} characters")
     return reason or None

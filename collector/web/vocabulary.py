@@ -179,6 +179,11 @@ ALERTS: Final = (
         "What it turned out to be; `none`: nobody said so yet.",
         {"type": "string", "enum": [*ALERT_DISPOSITIONS, "none"]},
     ),
+    Parameter(
+        "shadow",
+        "`only` alerts of rules in shadow mode, or `also` those; else they are left out.",
+        {"type": "string", "enum": ["only", "also"]},
+    ),
     Parameter("from", f"Only alerts that opened then or later. {_MOMENT}"),
     Parameter("to", f"Only alerts that opened before. {_MOMENT}"),
     LIMIT,

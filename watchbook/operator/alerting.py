@@ -50,6 +50,7 @@ def alerts() -> None:
 @click.option("--silenced/--not-silenced", default=None, help="Only alerts that a silence hides, or only others.")
 @click.option("--inhibited/--not-inhibited", default=None, help="Only alerts that another keeps quiet, or only others.")
 @click.option("--disposition", help="Only alerts that turned out so: true_positive, false_positive, benign, none.")
+@click.option("--shadow", type=click.Choice(("only", "also")), help="Only alerts of rules in shadow mode, or also.")
 @click.option("--since", help="Only alerts that opened since then: 7d, 2026-11-21T14:00:00Z.")
 @click.option("--until", help="Only alerts that opened before.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most alerts to show.")

@@ -75,6 +75,7 @@ def alert_row(alert: bytes | msgspec.Raw, utc: bool) -> Row:
     group = found.get("group") or {}
     grouped = ", ".join(f"{name}={value}" for name, value in group.items() if value is not None)
     hidden = [word for word in ("silenced", "inhibited") if found.get(f"{word}_by")]
+    hidden += ["shadow"] if found.get("shadow") else []
     status = " ".join([str(found.get("status")), *hidden])
     cells = (found.get("level"), status, found.get("title"), grouped, found.get("count"), found.get("id"))
     return Row((shown_time(str(found.get("last")), utc), *map(_cell, cells)), found.get("level"))

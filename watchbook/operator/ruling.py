@@ -36,6 +36,7 @@ class _Rule(msgspec.Struct):
     matched: int
     alerts_24h: int
     cost: _Cost
+    shadow: bool = False
 
 
 class _Listed(msgspec.Struct):
@@ -107,6 +108,30 @@ def disable(options: Options, rule: str, reason: str | None) -> None:
 
 
 @click.command(context_settings=_CONTEXT)
+@click.argument("rule")
+@click.argument("mode", type=click.Choice(("on", "off")))
+@click.option("--reason", help="Why; it is kept in the log.")
+@common_options
+def shadow(options: Options, rule: str, mode: str, reason: str | None) -> None:
+    """Try RULE out, an id or a name: its alerts are kept, and nobody is told of them. Needs the scope admin.
+
+    What it has opened stays as it is: an alert that nobody was told of is not told later.
+
+    \b
+    watchbook rules shadow night_login on --reason 'a week on trial'
+    watchbook alerts --shadow only --rule 5f3c…
+    watchbook rules shadow night_login off
+    """
+    content = msgspec.json.encode({"shadow": mode == "on", **({"reason": reason} if reason else {})})
+    body = options.collector().send("POST", f"{_path(rule)}/shadow", content, _JSON)
+    if options.json_lines:
+        JsonLines().show([body])
+        return
+    found: _Rule = decoded(body, _Rule)
+    say(f"{visible(found.title)!r} is {'in' if found.shadow else 'out of'} shadow mode")
+
+
+@click.command(context_settings=_CONTEXT)
 @common_options
 def reload(options: Options) -> None:
     """Let the collector read its rules again; when they are wrong nothing changes. Needs the scope admin."""
@@ -144,8 +169,9 @@ def _words(value: Any) -> str:
 
 def _row(raw: bytes | msgspec.Raw, _: bool) -> Row:
     found: _Rule = decoded(bytes(raw), _Rule)
+    state = f"{found.state}, shadow" if found.shadow else found.state
     cells = (
-        found.state, found.level, found.title, f"{found.matched:,}", f"{found.alerts_24h:,}",
+        state, found.level, found.title, f"{found.matched:,}", f"{found.alerts_24h:,}",
         f"{found.cost.us_per_event:.2f}", found.source, found.id,
     )  # fmt: skip
     return Row(tuple(map(visible, cells)), "revoked" if found.state == "disabled" else found.level)

@@ -8,7 +8,7 @@ from collector.alert.settings import AlertSettings
 from collector.block import BlockInfo, DecodedBlock, SegmentInfo
 from collector.detect import DetectSettings, Engine, RuleSet, load_rules
 from collector.rule_desk import RuleDesk
-from collector.rule_keeper import RuleKeeper, disabled_of
+from collector.rule_keeper import RuleKeeper, in_force
 from collector.state import COMPATIBILITY, open_state
 from collector.switches import RuleSwitches
 from collector.watch import Watch
@@ -52,7 +52,7 @@ class KeptRules:
         self.alerts = AlertStore(open_state(state), AlertSettings(), lambda _: None)
         self.switches = RuleSwitches(state, COMPATIBILITY)
         switched = self.switches.all()
-        self.engine = Engine(rules.without(disabled_of(switched)), DetectSettings())
+        self.engine = Engine(in_force(rules, switched), DetectSettings())
         self.watch = Watch(self.engine, self.alerts, NoBlocks(), DetectSettings(), clock=clock, on_written=lambda: None)
         self.keeper = RuleKeeper(
             rules,

@@ -56,3 +56,31 @@ async def test_a_reload_says_what_changed_or_every_mistake(desk: Desk) -> None:
     done = await desk.run("rules", "reload", "--table")
     assert done.exit_code == 0, done.output
     assert "0 added, 1 changed, 0 removed" in done.output
+
+
+async def test_a_rule_is_put_into_shadow_mode_and_taken_out(desk: Desk) -> None:
+    on = await desk.run("rules", "shadow", "large_export", "on", "--reason", "a week on trial", "--table")
+    assert "is in shadow mode" in on.output
+    found = json.loads((await desk.run("rules", "show", "large_export", "--json")).stdout)
+    assert (found["shadow"], found["state"], found["reason"]) == (True, "active", "a week on trial")
+    listed = await desk.run("rules", "list", "--table", columns=240)
+    assert any(row.startswith("active, shadow") for row in listed.stdout.splitlines())
+    # Switching it off and on leaves that as it is.
+    await desk.run("rules", "disable", "large_export")
+    assert json.loads((await desk.run("rules", "enable", "large_export")).stdout.splitlines()[-1])["shadow"] is True
+    off = await desk.run("rules", "shadow", "large_export", "off", "--table")
+    assert "is out of shadow mode" in off.output
+    assert (await desk.run("rules", "shadow", "nothing", "on")).exit_code != 0
+
+
+async def test_a_rule_is_in_shadow_mode_as_its_file_says_until_it_is_switched(desk: Desk) -> None:
+    path = desk.rules / "large_export.yml"
+    text = await asyncio.to_thread(path.read_text)
+    await asyncio.to_thread(path.write_text, text.replace("watchbook:\n", "watchbook:\n  shadow: true\n"))
+    await desk.run("rules", "reload")
+    assert json.loads((await desk.run("rules", "show", "large_export", "--json")).stdout)["shadow"] is True
+    off = json.loads((await desk.run("rules", "shadow", "large_export", "off")).stdout.splitlines()[-1])
+    assert off["shadow"] is False
+    await asyncio.to_thread(path.write_text, text.replace("watchbook:\n", "watchbook:\n  shadow: perhaps\n"))
+    wrong = await desk.run("rules", "reload")
+    assert "expected true or false, found 'perhaps'" in wrong.output
