@@ -14,6 +14,7 @@ from collector.detect import DetectSettings, Engine, Exceptions, Rule, RuleSet, 
 from collector.detect.counting import RuleCounters
 from collector.detect.view import BatchView
 from collector.finding import AlertChange, AlertState, RuleException
+from collector.query import Candidates
 from watchbook.clock import SECOND_US, TIME_MAX_US
 from watchbook.wire import WireError
 
@@ -77,7 +78,7 @@ class Fired:
 class Outcome:
     """What came of a back-test.
 
-    ``alerts`` are those of the range, in the order in which they opened; ``events`` is how many events were read.
+    ``alerts`` are those of the range, in the order in which they opened; ``events`` is how many there were.
     ``before`` counts alerts that had begun before the range, by rule id.  ``unreadable`` counts blocks that are damaged
     or went meanwhile, ``archived`` the events of segments that nobody here can read.
     """
@@ -91,7 +92,10 @@ class Outcome:
 
 
 class Backtest:
-    """One run of some rules over what is stored; belongs to one thread."""
+    """One run of some rules over what is stored; belongs to one thread.
+
+    ``narrow`` gives the rows of a segment that may match: other blocks are not read.
+    """
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class Backtest:
         archive: Archive | None = None,
         exceptions: Iterable[RuleException] = (),
         select: Select | None = None,
+        narrow: Callable[[SegmentInfo], Candidates | None] = lambda _: None,
         progress: Progress = lambda _done, _all: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -112,6 +117,7 @@ class Backtest:
         self._archive = archive
         self._span = span
         self._select = select
+        self._narrow = narrow
         self._progress = progress
         self._stopping = stopping
         ids = {rule.brief.id for rule in rules.rules}
@@ -175,9 +181,10 @@ class Backtest:
         # The rows of a hot segment are in the order of their numbers.
         rows = (max(0, after + 1 - segment.first_number), min(segment.rows, last + 1 - segment.first_number))
         try:
+            candidates = self._narrow(segment)
             for info in self._source.blocks(segment, *rows) if segment.tier == "hot" else self._source.blocks(segment):
                 self._say(info.n)
-                if not self._touches(info):
+                if not self._touches(info) or not (candidates is None or candidates.may_match(info)):
                     continue
                 block = self._read(info)
                 if block is not None and thinned is None:

@@ -13,6 +13,7 @@ import msgspec
 from collector.archive import ArchiveReader
 from collector.config import DEFAULT_PATH, STORED_BATCH_BYTES_MAX, CollectorSettings, load_settings
 from collector.detect import Exceptions, block_of, read_surroundings
+from collector.index import IndexReader
 from collector.problem import ApiProblem
 from collector.rule_tests import Verdict, read_tests, run_suite, suites_of
 from collector.store import SegmentReader
@@ -171,8 +172,9 @@ def _offline(data: Path, config: Path | None, ask: Callable[[Trials], Any]) -> A
         raise OperatorError(f"'--data': {data} is no data folder of a collector: it has no {settings.segments.name}/")
     reader = SegmentReader(settings.segments, STORED_BATCH_BYTES_MAX, settings.store)
     archive = ArchiveReader(settings.segments, settings.archive)
+    indexes = IndexReader(settings.index.cache_bytes, settings.index.open_files_max)
     try:
-        return ask(Trials(settings, reader, archive))
+        return ask(Trials(settings, reader, archive, indexes))
     except ApiProblem as problem:
         told = [str(each.get("message")) for each in problem.errors] or [problem.detail]
         raise OperatorError("\n".join(told)) from problem

@@ -15,6 +15,7 @@ import msgspec
 
 from collector.alert import read_exceptions
 from collector.backtest import Archive, Backtest, BacktestStoppedError, Progress, Select, Span, chosen
+from collector.backtest_candidates import Narrow, narrowing
 from collector.backtest_report import ALERTS_DEFAULT, ALERTS_MAX, Run, report
 from collector.block import BlockSource, DecodedBlock, Identity
 from collector.config import CollectorSettings
@@ -35,8 +36,9 @@ from collector.detect import (
 )
 from collector.finding import RuleException
 from collector.problem import ApiProblem
-from collector.query import QueryError, asked_plan, asked_range, compile_plan, problem_of
+from collector.query import Plan, QueryError, asked_plan, asked_range, compile_plan, problem_of
 from collector.state import COMPATIBILITY
+from collector.view import IndexSource
 from watchbook.clock import Clock, now_us
 from watchbook.configfile import Problem
 from watchbook.database import connect_readonly
@@ -62,6 +64,7 @@ class Trials:
         settings: CollectorSettings,
         source: BlockSource,
         archive: Archive | None = None,
+        indexes: IndexSource | None = None,
         *,
         stopping: Callable[[], bool] = lambda: False,
         clock: Clock = now_us,
@@ -69,6 +72,7 @@ class Trials:
         self._settings = settings
         self._source = source
         self._archive = archive
+        self._indexes = indexes
         self._stopping = stopping
         self._clock = clock
 
@@ -99,6 +103,7 @@ class Trials:
             archive=self._archive,
             exceptions=self.exceptions(),
             select=select,
+            narrow=self._narrow(rules, plan),
             progress=progress or (lambda _done, _all: None),
             stopping=self._stopping,
         )
@@ -108,6 +113,11 @@ class Trials:
             raise ApiProblem(503, "stopped", "the back-test was broken off") from error
         run = Run(span, now, str(parameters.get("q") or ""), time.monotonic() - began, time.process_time() - cpu_began)
         return msgspec.json.encode(report(outcome, rules.rules, run, min(listed, ALERTS_MAX)))
+
+    def _narrow(self, rules: RuleSet, also: Plan | None) -> Narrow:
+        """Return what picks the blocks that are worth reading, as far as there are indexes and they can tell."""
+        found = None if self._indexes is None else narrowing(rules.rules, self._indexes, self._source, also)
+        return found or (lambda _: None)
 
     def explain_text(self, parameters: Parameters) -> bytes:
         """Return the JSON ``{"rules": [explanations]}`` for the rules of a text and the ``event`` in flat form.

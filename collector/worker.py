@@ -59,7 +59,7 @@ def answer_questions(parent: Parent, settings: CollectorSettings) -> None:
             def answer(parameters: Mapping[str, object]) -> bytes:
                 from collector.trials import Trials  # rarely asked for, and 20 MB of memory
 
-                trials = Trials(settings, reader, archive, stopping=cancelled.is_set)
+                trials = Trials(settings, reader, archive, indexes, stopping=cancelled.is_set)
                 found: bytes = getattr(trials, question)(parameters)
                 return found
 

@@ -14,20 +14,27 @@ When a limit stops the work the answer says so.  The room reads through :class:`
 :class:`collector.view.IndexSource` only.
 """
 
+from collector.query import plan
 from collector.query.answers import Answers
 from collector.query.asked import asked_plan, asked_range
+from collector.query.candidates import Candidates, candidates_of
 from collector.query.errors import QueryError, problem_of
 from collector.query.match import compile_plan
+from collector.query.plan import Plan
 from collector.query.settings import QuerySettings
 from collector.query.unindexed import NoIndexes
 
 __all__ = [
     "Answers",
+    "Candidates",
     "NoIndexes",
+    "Plan",
     "QueryError",
     "QuerySettings",
     "asked_plan",
     "asked_range",
+    "candidates_of",
     "compile_plan",
+    "plan",
     "problem_of",
 ]

@@ -10,12 +10,14 @@ import pytest
 
 from collector.archive import ArchiveReader, ArchiveSettings
 from collector.backtest import Backtest, BacktestStoppedError, Outcome, Span, chosen
-from collector.block import DecodedBlock
+from collector.backtest_candidates import narrowing
+from collector.block import BlockInfo, DecodedBlock
 from collector.config import CollectorSettings
 from collector.detect import DetectSettings, Engine, Exceptions, RuleSet, load_rules
 from collector.finding import AlertChange, AlertState, RuleException
+from collector.index import IndexReader
 from collector.lifecycle import LifecycleSettings
-from collector.query import asked_plan, compile_plan
+from collector.query import Plan, asked_plan, compile_plan
 from collector.store import SegmentReader, Store, StoreSettings
 from collector.upkeep import open_upkeep
 from tests.collector.kinds_of_rules import MINUTE, RULES, SECOND, STREAMS, Sent, log_of
@@ -46,6 +48,7 @@ class Stage:
         self.exceptions = exceptions
         self.now = START
         self.live: dict[str, Seen] = {}
+        self.reads = 0
 
     async def run(self, log: Sequence[Sent], bells: int) -> None:
         """Fill the store; the rules read each block as it is stored, and the clock rings now and then."""
@@ -90,18 +93,47 @@ class Stage:
     def reader(self) -> SegmentReader:
         return SegmentReader(self.settings.segments, BYTES_MAX, STORE)
 
-    def backtest(self, span: Span | None = None, rules: RuleSet | None = None, **more: Any) -> Outcome:
-        """Run one over everything, or a span of it."""
+    def backtest(
+        self,
+        span: Span | None = None,
+        rules: RuleSet | None = None,
+        *,
+        indexed: bool = False,
+        also: Plan | None = None,
+        **more: Any,
+    ) -> Outcome:
+        """Run one over everything, or a span of it; ``indexed``: only over blocks that the index picks."""
         reader, archive = self.reader(), ArchiveReader(self.settings.segments, ArchiveSettings())
+        counting: Any = CountingReader(reader)
+        rules = rules or self.rules
+        if indexed:
+            indexes = IndexReader(self.settings.index.cache_bytes, self.settings.index.open_files_max)
+            more["narrow"] = narrowing(rules.rules, indexes, reader, also)
         try:
             trial = Backtest(
-                rules or self.rules, reader, DetectSettings(), span or Span(START - DAY_US), archive=archive,
+                rules, counting, DetectSettings(), span or Span(START - DAY_US), archive=archive,
                 **{"exceptions": self.exceptions, **more},
             )  # fmt: skip
             return trial.run(self.now)
         finally:
+            self.reads = counting.reads
             archive.close()
             reader.close()
+
+
+class CountingReader:
+    """A reader that counts how many blocks are read."""
+
+    def __init__(self, reader: SegmentReader) -> None:
+        self._reader = reader
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def read(self, info: BlockInfo) -> DecodedBlock:
+        self.reads += 1
+        return self._reader.read(info)
 
 
 def seen(outcome: Outcome) -> dict[str, Seen]:
@@ -160,7 +192,7 @@ def test_a_backtest_reads_archives_too(tmp_path: Path, rules: RuleSet) -> None:
 
 def test_one_rule_alone_gives_its_alerts(stage: Stage) -> None:
     for rule in stage.rules.rules:
-        found = seen(stage.backtest(rules=chosen(stage.rules, [rule.brief.id])))
+        found = seen(stage.backtest(rules=chosen(stage.rules, [rule.brief.id]), indexed=True))
         assert found == {key: each for key, each in stage.live.items() if each.alert.rule.id == rule.brief.id}
 
 
@@ -187,6 +219,7 @@ def test_a_query_narrows_down_what_the_rules_see(stage: Stage) -> None:
     plan = asked_plan({"q": "actor:user7 OR actor:user8"}, stage.now)
     assert plan is not None
     found = seen(stage.backtest(select=compile_plan(plan)))
+    assert found == seen(stage.backtest(select=compile_plan(plan), indexed=True, also=plan))
     expected = {
         key: each for key, each in stage.live.items() if dict(each.alert.group).get("actor.id") in ("user7", "user8")
     }
@@ -221,3 +254,18 @@ def test_progress_comes_to_all_events(stage: Stage) -> None:
     assert told[-1] == (EVENTS, EVENTS)
     assert all(done <= of for done, of in told)
     assert sorted(told) == told
+
+
+def test_the_index_picks_the_blocks_that_are_read(tmp_path: Path, stage: Stage) -> None:
+    path = tmp_path / "rare.yml"
+    text = RULES.split("---\n")[3].replace(
+        "action: delete", "action: delete, actor.id: USER7, source.ip|cidr: 10.0.0.2/31"
+    )
+    path.write_text(text)
+    rules = load_rules([path])
+    everything = stage.backtest(rules=rules)
+    reads = stage.reads
+    picked = stage.backtest(rules=rules, indexed=True)
+    assert seen(picked) == seen(everything) != {}
+    assert picked.events == everything.events == EVENTS
+    assert 0 < stage.reads < 0.75 * reads
