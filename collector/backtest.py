@@ -20,6 +20,8 @@ from watchbook.wire import WireError
 
 #: Those of some ascending indices whose events are asked for.
 Select = Callable[[DecodedBlock, Sequence[int]], Sequence[int]]
+#: Gives the rows of a segment that may match; None: nothing is known.
+Narrow = Callable[[SegmentInfo], Candidates | None]
 #: Told how many events of how many were read.
 Progress = Callable[[int, int], None]
 #: How often the clock ends what was quiet: as often as it does live.
@@ -94,7 +96,7 @@ class Outcome:
 class Backtest:
     """One run of some rules over what is stored; belongs to one thread.
 
-    ``narrow`` gives the rows of a segment that may match: other blocks are not read.
+    ``narrowing`` gives, for some rules, what gives the rows of a segment that may match: other blocks are not read.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class Backtest:
         archive: Archive | None = None,
         exceptions: Iterable[RuleException] = (),
         select: Select | None = None,
-        narrow: Callable[[SegmentInfo], Candidates | None] = lambda _: None,
+        narrowing: Callable[[Sequence[Rule]], Narrow | None] = lambda _: None,
         progress: Progress = lambda _done, _all: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -117,13 +119,14 @@ class Backtest:
         self._archive = archive
         self._span = span
         self._select = select
-        self._narrow = narrow
+        judged = self._engine.judged
+        self._narrow = narrowing(judged) or (lambda _: None)
         self._progress = progress
         self._stopping = stopping
         ids = {rule.brief.id for rule in rules.rules}
         named = [name for each in exceptions if each.rule_id in ids for name, _ in each.fields]
-        self._fields = fields_of(rules.rules, named)
-        self._matchers = list(dict.fromkeys(matcher for rule in rules.rules for matcher in rule.matchers))
+        self._fields = fields_of(judged, named)
+        self._matchers = list(dict.fromkeys(matcher for rule in judged for matcher in rule.matchers))
         # What lies after the range may decide what is too late within it.
         memory = self._engine.replay_span_us
         self._from, self._to = span.begin - memory, min(span.stop + memory, TIME_MAX_US + 1)

@@ -4,18 +4,17 @@ It only picks blocks: every event of a picked block is put to the rule itself.  
 rule, never for more.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
-from collector.block import BlockSource, SegmentInfo
+from collector.backtest import Narrow
+from collector.block import BlockSource
 from collector.detect import Rule
 from collector.detect.expression import And, Atom, Compares, Equals, Expression, Glob, InNetwork, Not
 from collector.detect.fields import TEXT_FIELDS
-from collector.query import Candidates, candidates_of, plan
+from collector.query import candidates_of, plan
 from collector.view import IndexSource
 
-#: Gives the rows of a segment that may match; None: nothing is known.
-Narrow = Callable[[SegmentInfo], Candidates | None]
 _SIGNS: Final[dict[str, plan.Operator]] = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 #: More alternatives than this are not looked up: they would match nearly everything.
 _TEXTS_MAX: Final = 200

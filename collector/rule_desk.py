@@ -5,7 +5,7 @@ takes longer (a back-test, a rule that is not loaded) is a question for a proces
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +18,10 @@ from collector.detect import (
     RuleSet,
     Surroundings,
     block_of,
-    documents_of,
     explain_match,
     group_of_event,
     link,
+    names_of,
     window_of,
 )
 from collector.problem import ApiProblem
@@ -102,14 +102,13 @@ class RuleDesk:
 def _explained(rules: RuleSet, block: DecodedBlock, engine: Engine, state_of: Callable[[str], str]) -> Document:
     """Return the explanation; in the thread of the engine, which stands still meanwhile."""
     (rule,) = rules.rules
-    documents = documents_of(rule, rules.documents)
-    found = explain_match(rule, documents, block, engine.exceptions)
-    return {**found, "state": state_of(rule.brief.id), "window": _window(rule, block, engine, found)}
+    found = explain_match(rule, rules.documents, block, engine.exceptions)
+    window = _window(rule, block, engine, names_of(rule, rules.documents))
+    return {**found, "state": state_of(rule.brief.id), "window": window}
 
 
-def _window(rule: Rule, block: DecodedBlock, engine: Engine, found: Document) -> Document | None:
+def _window(rule: Rule, block: DecodedBlock, engine: Engine, names: Sequence[str]) -> Document | None:
     state = engine.state(rule.brief.id)
     if state is None:
         return None
-    names = found["asks"].get("rules", [found["detections"][0]["rule"]])
     return window_of(state, group_of_event(rule, block), block.info.stream, names)

@@ -26,6 +26,7 @@ from collector.detect import (
     explain_match,
     failed_tests,
     group_of_event,
+    names_of,
     read_rules,
     window_of,
 )
@@ -174,7 +175,7 @@ def why_quiet(
     """Yield why no alert of a group came: what no event met, or what is missing in the window."""
     own = documents_of(rule, documents)
     events = [event for block in blocks for event in _apart(block)]
-    explained = [explain_match(rule, own, event) for event in events]
+    explained = [explain_match(rule, documents, event) for event in events]
     for place, document in enumerate(own):
         name = document.name or document.brief.title
         matches = sum(each["detections"][place]["matches"] for each in explained)
@@ -192,19 +193,18 @@ def why_quiet(
         if each["not_counted"] is not None:
             yield f"event {number} matches, but does not count: {each['not_counted']}"
             break
-    yield from _why_not_enough(rule, own, group, blocks, events)
+    yield from _why_not_enough(rule, names_of(rule, documents), group, blocks, events)
 
 
 def _why_not_enough(
     rule: Rule,
-    documents: Sequence[Compiled],
+    names: Sequence[str],
     group: Mapping[str, Any],
     blocks: Sequence[DecodedBlock],
     events: Sequence[DecodedBlock],
 ) -> Iterator[str]:
     engine = Engine(RuleSet((rule,)), DetectSettings())
     key = tuple(group.get(name) for name in rule.group_by)
-    names = [document.name or document.brief.title for document in documents]
     for block in blocks:
         engine.process(block)
     state = engine.state(rule.brief.id)

@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from collector.alert import read_exceptions
-from collector.backtest import Archive, Backtest, BacktestStoppedError, Progress, Select, Span, chosen
-from collector.backtest_candidates import Narrow, narrowing
+from collector.backtest import Archive, Backtest, BacktestStoppedError, Narrow, Progress, Select, Span, chosen
+from collector.backtest_candidates import narrowing
 from collector.backtest_report import ALERTS_DEFAULT, ALERTS_MAX, Run, report
 from collector.block import BlockSource, DecodedBlock, Identity
 from collector.config import CollectorSettings
@@ -27,7 +27,6 @@ from collector.detect import (
     RuleSet,
     Surroundings,
     block_of,
-    documents_of,
     explain_match,
     link,
     read_rules,
@@ -103,7 +102,7 @@ class Trials:
             archive=self._archive,
             exceptions=self.exceptions(),
             select=select,
-            narrow=self._narrow(rules, plan),
+            narrowing=lambda judged: self._narrow(judged, plan),
             progress=progress or (lambda _done, _all: None),
             stopping=self._stopping,
         )
@@ -114,10 +113,9 @@ class Trials:
         run = Run(span, now, str(parameters.get("q") or ""), time.monotonic() - began, time.process_time() - cpu_began)
         return msgspec.json.encode(report(outcome, rules.rules, run, min(listed, ALERTS_MAX)))
 
-    def _narrow(self, rules: RuleSet, also: Plan | None) -> Narrow:
+    def _narrow(self, rules: Sequence[Rule], also: Plan | None) -> Narrow | None:
         """Return what picks the blocks that are worth reading, as far as there are indexes and they can tell."""
-        found = None if self._indexes is None else narrowing(rules.rules, self._indexes, self._source, also)
-        return found or (lambda _: None)
+        return None if self._indexes is None else narrowing(rules, self._indexes, self._source, also)
 
     def explain_text(self, parameters: Parameters) -> bytes:
         """Return the JSON ``{"rules": [explanations]}`` for the rules of a text and the ``event`` in flat form.
@@ -207,7 +205,7 @@ class Trials:
 
 def explain_unloaded(rule: Rule, rules: RuleSet, block: DecodedBlock, exceptions: Exceptions) -> dict[str, Any]:
     """Return what a rule makes of the one event of a block, where no engine is at work."""
-    found = explain_match(rule, documents_of(rule, rules.documents), block, exceptions)
+    found = explain_match(rule, rules.documents, block, exceptions)
     return {**found, "state": "not_loaded", "window": None}
 
 

@@ -10,7 +10,7 @@ from collector.detect.documents import TESTS_FOLDER, rule_files
 from collector.detect.encoded import decode_expression
 from collector.detect.engine import Engine
 from collector.detect.exceptions import Exceptions, value_in
-from collector.detect.explaining import block_of, documents_of, explain_match, failed_tests, group_of_event
+from collector.detect.explaining import block_of, documents_of, explain_match, failed_tests, group_of_event, names_of
 from collector.detect.fields import group_complaint
 from collector.detect.loading import Loaded, link, load_rules, read_rules
 from collector.detect.looking import window_of
@@ -46,6 +46,7 @@ __all__ = [
     "group_of_event",
     "link",
     "load_rules",
+    "names_of",
     "read_rules",
     "read_surroundings",
     "read_text",

@@ -139,6 +139,11 @@ class Engine:
         self._state_events = sum(state.events for state in self._states)
         return self.changes()
 
+    @property
+    def judged(self) -> list[Rule]:
+        """Every rule that events are put to, also those that only others are told of."""
+        return [state.rule for state in self._states]
+
     def state(self, rule_id: str) -> RuleState | None:
         """Return what is remembered for a rule, None when it is not at work; only for the thread of the engine."""
         return next((state for state in self._states if state.rule.brief.id == rule_id), None)

@@ -40,11 +40,11 @@ def block_of(event: Mapping[str, Any], identity: Identity) -> DecodedBlock:
 def explain_match(
     rule: Rule, documents: Sequence[Compiled], block: DecodedBlock, exceptions: Exceptions | None = None
 ) -> Document:
-    """Return what a rule makes of the one event of a block; ``documents``: what each of its matchers stands for."""
+    """Return what a rule makes of the one event of a block; ``documents``: those that it was read with."""
     view = BatchView(block.batch, block.numbers())
     detections = [
         _detection(matcher.expression, document, view)
-        for matcher, document in zip(rule.matchers, documents, strict=True)
+        for matcher, document in zip(rule.matchers, documents_of(rule, documents), strict=True)
     ]
     matched = [place for place, each in enumerate(detections) if each["matches"]]
     group = group_of(rule, view, matched[0] if matched else 0)
@@ -56,7 +56,7 @@ def explain_match(
         "matches": bool(matched),
         "detections": detections,
         "group": dict(zip(rule.group_by, group, strict=True)),
-        "asks": asks(rule, documents),
+        "asks": asks(rule, names_of(rule, documents)),
         "counted": bool(matched) and why_not is None,
         "not_counted": why_not,
     }
@@ -67,7 +67,15 @@ def documents_of(rule: Rule, documents: Sequence[Compiled]) -> list[Compiled]:
     by_name = {name: document for document in documents for name in document.names}
     own = by_name[rule.brief.id]
     names = (rule.brief.id,) if own.correlation is None else own.correlation.rules
-    return [by_name[name] for name in names]
+    return [each for each in map(by_name.__getitem__, names) if each.correlation is None]
+
+
+def names_of(rule: Rule, documents: Sequence[Compiled]) -> list[str]:
+    """Return what the rules are called that a rule refers to, in order; of a detection its own name."""
+    by_name = {name: document for document in documents for name in document.names}
+    own = by_name[rule.brief.id]
+    names = (rule.brief.id,) if own.correlation is None else own.correlation.rules
+    return [_name(by_name[name]) for name in names]
 
 
 def group_of_event(rule: Rule, block: DecodedBlock) -> tuple[GroupValue, ...]:
@@ -82,12 +90,12 @@ def group_of(rule: Rule, view: BatchView, matcher: int) -> tuple[GroupValue, ...
     return tuple(values_of(view, name, split_object(name), [0])[0] for name in rule.fields_of(matcher))
 
 
-def asks(rule: Rule, documents: Sequence[Compiled]) -> Document:
-    """Return what a rule asks of the matches of a group."""
+def asks(rule: Rule, names: Sequence[str]) -> Document:
+    """Return what a rule asks of the matches of a group; ``names`` are those of the rules that it refers to."""
     condition = rule.condition
     asked: Document = {"type": condition.kind, "group_by": list(rule.group_by), "timespan_s": rule.span_us / SECOND_US}
-    if len(rule.matchers) > 1:
-        asked["rules"] = [_name(document) for document in documents]
+    if len(names) > 1:
+        asked["rules"] = list(names)
     if condition.enough is None and condition.kind not in ("temporal", "temporal_ordered"):
         asked["condition"] = {condition.operator: _plain_number(condition.bound)}
     if condition.fields:

@@ -108,7 +108,7 @@ class Stage:
         rules = rules or self.rules
         if indexed:
             indexes = IndexReader(self.settings.index.cache_bytes, self.settings.index.open_files_max)
-            more["narrow"] = narrowing(rules.rules, indexes, reader, also)
+            more["narrowing"] = lambda judged: narrowing(judged, indexes, reader, also)
         try:
             trial = Backtest(
                 rules, counting, DetectSettings(), span or Span(START - DAY_US), archive=archive,

@@ -133,8 +133,13 @@ def _run(settings: CollectorSettings, rules: RuleSet) -> tuple[float, Alerts, in
     began = time.process_time()
     reader = SegmentReader(settings.segments, _BYTES_MAX, settings.store)
     indexes = IndexReader(settings.index.cache_bytes, settings.index.open_files_max)
-    narrow = narrowing(rules.rules, indexes, reader) or (lambda _: None)
-    trial = Backtest(rules, reader, DetectSettings(), Span(START_US - DAY_US), narrow=narrow)
+    trial = Backtest(
+        rules,
+        reader,
+        DetectSettings(),
+        Span(START_US - DAY_US),
+        narrowing=lambda judged: narrowing(judged, indexes, reader),
+    )
     outcome = trial.run(START_US + int((_DAYS + 3) * DAY_US))
     used = time.process_time() - began
     reader.close()
