@@ -1,7 +1,11 @@
-"""A process for one question: for exports to a file, which take minutes and memory that no worker should keep."""
+"""A process for one question: for what takes minutes, and memory that no worker should keep.
+
+These are exports to a file, and back-tests of rules.
+"""
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 from collector.problem import ApiProblem
 from collector.processes.child import Child, ChildGoneError, Recipe
@@ -9,16 +13,18 @@ from collector.processes.frames import FrameError
 from collector.processes.replies import busy, question_head, result_of
 from collector.processes.roster import Roster
 
+_WORDS: Final = {"backtest": "back-test"}
+
 
 async def ask_alone(
     kind: str, recipe: Recipe, roster: Roster, question: str, parameters: Mapping[str, object]
 ) -> bytes:
     """Return the answer of a process that is started for it; raises ApiProblem.  Cancelled, the process is killed."""
-    limits = recipe.limits
+    limits, what = recipe.limits, _WORDS.get(question, "export")
     try:
         child = await Child.start(kind, recipe)
     except OSError as error:
-        raise busy(f"no process for the export can be started: {error}") from error
+        raise busy(f"no process for the {what} can be started: {error}") from error
     try:
         with roster.listed(f"{kind}-{question}", child):
             async with asyncio.timeout(limits.export_deadline):
@@ -31,10 +37,10 @@ async def ask_alone(
     except FrameError as error:
         raise ApiProblem(413, "query", f"the query is too large: {error}") from error
     except ChildGoneError as error:
-        raise busy(f"the process that made the export died: {error}") from error
+        raise busy(f"the process of the {what} died: {error}") from error
     except TimeoutError as error:
         limit = f"{limits.export_deadline:g} s ('processes.export_deadline')"
-        raise busy(f"the export was not done within {limit}: narrow it") from error
+        raise busy(f"the {what} was not done within {limit}: narrow it") from error
     finally:
         child.kill()
     result = result_of(frame)

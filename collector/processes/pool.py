@@ -109,7 +109,7 @@ class QueryPool:
         """
         if self._closed or len(self._alone) >= self._recipe.limits.exports_max:
             self._refused["busy"] += 1
-            raise busy(f"{len(self._alone)} exports are being made already")
+            raise busy(f"{len(self._alone)} exports and back-tests are being made already")
         task = asyncio.current_task()
         self._alone.add(task)
         try:

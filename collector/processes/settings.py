@@ -28,12 +28,15 @@ class ProcessSettings:
         "How long a worker may be busy with one page of an export before it is killed.", Seconds(120.0), check=positive
     )
     exports_max: int = setting(
-        "Exports to a file that are made at the same time, each in a process of its own; above it clients get 503.",
+        "Exports to a file and back-tests that are made at the same time, each in a process of its own; above it "
+        "clients get 503.",
         1,
         check=positive,
     )
     export_deadline: Seconds = setting(
-        "How long an export to a file may take before its process is killed.", Seconds(3600.0), check=positive
+        "How long an export to a file, or a back-test, may take before its process is killed.",
+        Seconds(3600.0),
+        check=positive,
     )
     frame_bytes_max: Bytes = setting(
         "Most bytes of one answer; a larger one is refused with the word to ask for less.", Bytes(256 << 20),

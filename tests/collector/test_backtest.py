@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,11 +100,12 @@ class Stage:
         *,
         indexed: bool = False,
         also: Plan | None = None,
+        before: Callable[[int], None] = lambda _: None,
         **more: Any,
     ) -> Outcome:
         """Run one over everything, or a span of it; ``indexed``: only over blocks that the index picks."""
         reader, archive = self.reader(), ArchiveReader(self.settings.segments, ArchiveSettings())
-        counting: Any = CountingReader(reader)
+        counting: Any = CountingReader(reader, before)
         rules = rules or self.rules
         if indexed:
             indexes = IndexReader(self.settings.index.cache_bytes, self.settings.index.open_files_max)
@@ -124,8 +125,9 @@ class Stage:
 class CountingReader:
     """A reader that counts how many blocks are read."""
 
-    def __init__(self, reader: SegmentReader) -> None:
+    def __init__(self, reader: SegmentReader, before: Callable[[int], None] = lambda _: None) -> None:
         self._reader = reader
+        self._before = before
         self.reads = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -133,6 +135,7 @@ class CountingReader:
 
     def read(self, info: BlockInfo) -> DecodedBlock:
         self.reads += 1
+        self._before(self.reads)
         return self._reader.read(info)
 
 
@@ -269,3 +272,20 @@ def test_the_index_picks_the_blocks_that_are_read(tmp_path: Path, stage: Stage) 
     assert seen(picked) == seen(everything) != {}
     assert picked.events == everything.events == EVENTS
     assert 0 < stage.reads < 0.75 * reads
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("days", [(1,), (1, 40), (40,)])
+def test_segments_may_be_sealed_and_archived_while_they_are_read(
+    tmp_path: Path, rules: RuleSet, days: tuple[float, ...]
+) -> None:
+    stage = Stage(tmp_path, rules)
+    asyncio.run(stage.run(list(log_of(EVENTS, START)), bells=1))
+    due = list(days)
+
+    def before(reads: int) -> None:
+        if reads % 20 == 0 and due:
+            stage.tend(due.pop(0))
+
+    assert seen(stage.backtest(before=before)) == stage.live
+    assert not due

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.collector.kinds_of_rules import RULES, STREAMS, log_of
+from tests.collector.web.test_openapi import check, schema_of
 from tests.stand import Stand, wait_for
 from watchbook import wire
 from watchbook.clock import SECOND_US, now_us
@@ -96,6 +97,8 @@ def test_a_backtest_gives_the_alerts_that_the_collector_raised(stand: Stand) -> 
             continue
         lines = post(stand, "/v1/rules/backtest", {"rule": rule["name"], "alerts": 10_000, "from": "5d"})
         assert all("progress" in line for line in lines[:-1])
+        for line in lines:
+            check(line, schema_of("/v1/rules/backtest", 200, "post"))
         (result,) = lines[-1]["result"]["rules"]
         live = {key: told(alert) for key, alert in raised.items() if alert["rule_id"] == rule_id}
         assert {alert["id"]: told(alert) for alert in result["listed"]} == live, rule["name"]
@@ -138,6 +141,7 @@ def test_what_is_wrong_is_said_before_the_first_line(
 def test_an_explanation_tells_every_test_and_what_the_rules_remember(stand: Stand) -> None:
     (event,) = stand.get("/v1/events?limit=1&q=action:login+outcome:failure+has:actor.id")["events"]
     found = stand.get(f"/v1/rules/many_failures/explain?event={event['id']}")
+    check(found, schema_of("/v1/rules/{id}/explain", 200))
     (detection,) = found["detections"]
     tests = {test["field"]: test for test in detection["condition"]["args"]}
     assert tests["outcome"]["holds"] is True
@@ -148,6 +152,7 @@ def test_an_explanation_tells_every_test_and_what_the_rules_remember(stand: Stan
     assert window["events"] == window["measured"] >= 1
     assert window["holds"] == (window["measured"] >= 4)
     ordered = stand.get(f"/v1/rules/in_order/explain?event={event['id']}")
+    check(ordered, schema_of("/v1/rules/{id}/explain", 200))
     assert [each["rule"] for each in ordered["detections"]] == ["failed", "granted", "exported"]
     assert [each["matches"] for each in ordered["detections"]] == [True, False, False]
     (read,) = stand.get("/v1/events?limit=1&q=action:read")["events"]
@@ -160,6 +165,7 @@ def test_a_rule_that_is_not_loaded_is_explained_as_a_text(stand: Stand) -> None:
     (event,) = stand.get("/v1/events?limit=1&q=action:delete")["events"]
     text = RULES.split("---\n")[3].replace("00000004", "77777777").replace("deleted", "dropped")
     (answer,) = post(stand, "/v1/rules/explain", {"text": text, "event": event["id"]})
+    check(answer, schema_of("/v1/rules/explain", 200, "post"))
     (found,) = answer["rules"]
     assert found["matches"] is True
     assert (found["state"], found["window"]) == ("not_loaded", None)
