@@ -93,6 +93,7 @@ class RuleState:
         times, numbers = view.batch.times, view.numbers
         lateness = self.terms.lateness
         latest = info.received + lateness
+        groups, quiet = self._groups, info.received - self.terms.span - lateness
         for index, key, value in self._entries(view, found):
             if skip and None in key:
                 counters.missing_group += 1
@@ -101,10 +102,14 @@ class RuleState:
             if time > latest:
                 counters.clock_ahead += 1
                 time = info.received
-            group = self._group("", key, info.received, replay=replay)
+            group = groups.get(key)
+            if group is None or group.received < quiet:
+                group = self._group("", key, quiet, replay=replay)
+            else:
+                groups.move_to_end(key)
             if time < group.newest - lateness:  # too late to be counted exactly
                 counters.late += 1
-                group = self._group(info.stream, key, info.received, replay=replay)
+                group = self._group(info.stream, key, quiet, replay=replay)
                 if time < group.newest - lateness:
                     counters.too_late += 1
                     continue
@@ -200,7 +205,7 @@ class RuleState:
         if tuple(name for name, _ in alert.group) != self.rule.group_by:
             return False
         key = tuple(value for _, value in alert.group)
-        group = self._group(alert.track, key, alert.received, replay=True)
+        group = self._group(alert.track, key, -FOREVER_US, replay=True)
         episode = Episode(group, alert.holds_until, alert.opened)
         episode.holds_from = alert.holds_from
         episode.count, episode.first, episode.last = alert.events, alert.first, alert.last
@@ -263,15 +268,15 @@ class RuleState:
             episode.resolution if resolved else None,
         )
 
-    def _group(self, track: str, key: tuple[GroupValue, ...], received: int, *, replay: bool) -> Group:
-        """Return the group that a match received at a time belongs to.
+    def _group(self, track: str, key: tuple[GroupValue, ...], quiet: int, *, replay: bool) -> Group:
+        """Return the group that a match belongs to; one that received nothing since the time ``quiet`` is over.
 
-        One that was quiet long enough by then is over, whether or not the clock has rung meanwhile: so the alerts
-        depend on nothing but what is stored, and a back-test comes to the same.
+        That it is over does not depend on whether the clock has rung meanwhile: so the alerts depend on nothing but
+        what is stored, and a back-test comes to the same.
         """
         place: _Place = (key, track) if track else key
         group = self._groups.get(place)
-        if group is not None and group.received < received - self.terms.span - self.terms.lateness:
+        if group is not None and group.received < quiet:
             if not replay:
                 group.settle(FOREVER_US, self.terms, self._journal)
             self._forget(place)
