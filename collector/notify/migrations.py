@@ -5,7 +5,7 @@
   while ``delivered``, ``dead`` and ``dropped`` are null; ``dead`` is when it was given up.
 - ``notify_group``, ``notify_member``, ``notify_watched``, ``notify_flow``: what planning remembers
   (:mod:`collector.notify.groups`).
-- ``notify_channel``: the alert that is open because a channel fails, null when it works.
+- ``notify_channel``: channels that fail, each with the alert (JSON) that is open because of that.
 - ``notify_watermark``: the last transition of ``alert_transition`` that was planned; one row, changed in the same
   transaction as all of the above.
 """
@@ -79,7 +79,7 @@ create table notify_flow (
 ) strict, without rowid;
 create table notify_channel (
     channel text primary key,
-    alert_id text
+    alert text not null
 ) strict, without rowid;
 create table notify_watermark (
     id integer primary key check (id = 1),

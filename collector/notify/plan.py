@@ -31,9 +31,14 @@ OrgOf = Callable[[AlertView], str | None]
 
 @dataclass
 class Planned:
-    """What came of a plan: what is to be told, what of the state changed, and when to plan again at the latest."""
+    """What came of a plan: what is to be told, what of the state changed, and when to plan again at the latest.
+
+    ``unrouted``: alerts that no channel hears of; ``held``: notifications that were held back, by channel.
+    """
 
     tells: list[Tell] = field(default_factory=list)
+    unrouted: int = 0
+    held: dict[str, int] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
     watched: set[str] = field(default_factory=set)
     flows: set[str] = field(default_factory=set)
@@ -81,7 +86,9 @@ class _Planning:
             return
         if transition.kind in ("opened", "reopened") and not (view.status == "resolved" and view.by is not None):
             facts = facts_of(view.alert, self._org_of(view))
-            for binding in self._router.bindings(facts, self._now):
+            bindings = self._router.bindings(facts, self._now)
+            self._planned.unrouted += not bindings
+            for binding in bindings:
                 self._bind(binding, alert_id, min(transition.time, self._now))
             if view.status != "resolved":
                 self._state.watched[alert_id] = facts
@@ -243,6 +250,8 @@ class _Planning:
             self._planned.tells.append(tell)
             group.count += 1
             group.open = standing != "resolved"
+        else:
+            self._planned.held[group.channel] = self._planned.held.get(group.channel, 0) + 1
         group.told = self._now
         group.repeats = group.repeats + 1 if reason == "repeat" else 0
         for alert_id in fresh:

@@ -57,13 +57,16 @@ class Binding(NamedTuple):
 
 
 class ChannelTraits(NamedTuple):
-    """What planning needs to know of a channel."""
+    """What planning needs to know of a channel.
+
+    ``resend``: it groups by itself, and is told again of what fires after so many microseconds; 0: it is not.
+    """
 
     resolved: bool = True
     acknowledged: bool = False
     stateful: bool = False
     cap: Cap | None = None
-    ungrouped: bool = False
+    resend: int = 0
 
 
 class _Route(NamedTuple):
@@ -122,8 +125,10 @@ class Router:
 
     def pace(self, channel: str, route: str) -> Pace:
         """Return when a group of a route is told in a channel."""
-        if self.channels[channel].ungrouped:
-            return Pace(0, 0, None)
+        resend = self.channels[channel].resend
+        if resend:
+            # What is over is told a while after what is new: the receiver must have had time to tell of it.
+            return Pace(0, resend, None)
         timing = self._timings.get(route, self._general)
         return Pace(
             round(timing.wait_s * SECOND_US),
@@ -147,7 +152,7 @@ class Router:
 
     def _key(self, channel: str, route: str, facts: Facts) -> Key:
         group_by = self._timings.get(route, self._general).group_by
-        if self.channels[channel].ungrouped:
+        if self.channels[channel].resend:
             group_by = ("alert",)
         return tuple((name, _value(name, facts)) for name in group_by)
 
@@ -158,7 +163,7 @@ def _traits(channel: ChannelSettings) -> ChannelTraits:
         channel.tells_acknowledged,
         channel.stateful,
         channel.cap,
-        channel.alertmanager is not None,
+        0 if channel.alertmanager is None else round(channel.alertmanager.resend * SECOND_US),
     )
 
 

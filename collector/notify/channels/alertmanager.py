@@ -16,6 +16,7 @@ import orjson
 
 from collector.notify.attempt import AttemptFailedError, Http
 from collector.notify.channel_settings import AlertmanagerSettings
+from collector.notify.channels.refreshed import Refreshed
 from collector.notify.document import Document
 from collector.notify.secret_files import SecretError, read_secret
 from watchbook.clock import SECOND_US, Clock, format_rfc3339, parse_rfc3339
@@ -26,7 +27,7 @@ _LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
 _OWN: Final = frozenset({"alertname", "severity", "rule", "alert_id", "source"})
 
 
-class AlertmanagerChannel:
+class AlertmanagerChannel(Refreshed):
     """All instances of one Alertmanager.  ``session`` belongs to the caller."""
 
     def __init__(self, settings: AlertmanagerSettings, session: aiohttp.ClientSession, clock: Clock) -> None:
@@ -56,10 +57,7 @@ class AlertmanagerChannel:
     async def _post(self, alerts: Sequence[dict[str, Any]], *, over: bool) -> str:
         now = self._clock()
         ends_in = round(self._settings.resend * _RESENDS * SECOND_US)
-        body = orjson.dumps([
-            alertmanager_alert(alert, now, now if over or alert["status"] == "resolved" else now + ends_in)
-            for alert in alerts
-        ])  # fmt: skip
+        body = orjson.dumps([alertmanager_alert(alert, now, now if over else now + ends_in) for alert in alerts])
         headers = await self._headers()
         told, failed = [], []
         for url in self._settings.urls:
