@@ -15,13 +15,14 @@ from prometheus_client import CollectorRegistry
 
 from collector.access import Gate, TokenStore, digest_of, issue_agent_token, withdraw_agent_tokens
 from collector.agents import AgentDoor, AgentRegistry, AgentStore, AgentTokens
-from collector.alert import AlertSettings, AlertStore, Sender
+from collector.alert import AlertDesk, AlertSettings, AlertStore, Fields, Sender
 from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.destinations import CheckpointSender
-from collector.detect import Engine, RuleSet
+from collector.detect import Engine, RuleSet, group_complaint, value_in
 from collector.exposition import (
     add_agent_metrics,
+    add_alert_metrics,
     add_destination_metrics,
     add_lag_metric,
     add_process_metrics,
@@ -66,6 +67,7 @@ class _Rooms:
     store: Store
     news: News
     alerts: AlertStore
+    desk: AlertDesk
     sender: Sender
     watch: Watch
     gate: Gate
@@ -118,13 +120,16 @@ async def _build(
     )
     stack.push_async_callback(store.close)
     alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
-    alerts = AlertStore(connection, alerting, lambda identifier: _flat_event(store, identifier))
+    event_of = partial(_flat_event, store)
+    alerts = AlertStore(connection, alerting, event_of, inhibitions=rules.inhibitions, clock=clock)
     stack.callback(alerts.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
     sender = Sender(alerts.outbox, alerting, session, clock=clock)
     engine = Engine(rules, settings.detect)
     watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
     stack.push_async_callback(watch.close)
+    fields = Fields(group_complaint, value_in)
+    desk = AlertDesk(alerts, settings.alert, fields=fields, event_of=event_of, changed=watch.wake, clock=clock)
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)
     await gate.refresh()
@@ -157,11 +162,12 @@ async def _build(
     listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
     listeners.append(add_lag_metric(registry))
     add_store_metrics(registry, store)
+    add_alert_metrics(registry, alerts, desk)
     add_rule_metrics(registry, store, watch, engine, alerts, sender)
     add_process_metrics(registry, store, pool, index)
     add_destination_metrics(registry, checkpoints)
     add_agent_metrics(registry, agents)
-    return _Rooms(store, news, alerts, sender, watch, gate, pool, index, checkpoints, agents, len(rules.rules))
+    return _Rooms(store, news, alerts, desk, sender, watch, gate, pool, index, checkpoints, agents, len(rules.rules))
 
 
 async def _open_checkpoints(
@@ -219,7 +225,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         run_alone=rooms.pool.run_alone,
         scratch=settings.data / "exports",
         filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
-        alerts=rooms.alerts,
+        alerts=rooms.desk,
         agents=rooms.agents,
         authorise=rooms.gate.authorise,
         registry=registry,
@@ -248,6 +254,7 @@ async def _run(
         sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
         registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
+        responding = tasks.create_task(rooms.desk.run(stop, partial(_tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
@@ -263,6 +270,7 @@ async def _run(
         await stop.asked.wait()
         await runner.cleanup()
         await registering
+        await responding
         pool.close()
         index.close()
         await indexing

@@ -89,7 +89,8 @@ def token() -> None:
     type=click.Choice(sorted(SCOPES)),
     multiple=True,
     required=True,
-    help="What it may do: ingest (agents), read (operators), admin. Can be given several times.",
+    help="What it may do: ingest (agents), read (operators), respond (read, and act on alerts), admin. "
+    "Can be given several times.",
 )
 def create(path: Path, name: str, scopes: tuple[str, ...]) -> None:
     """Make a token and print it: the only time that it can be read."""

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Histogram
 
 from collector.agents import AgentRegistry
-from collector.alert import AlertStore, Sender
+from collector.alert import AlertDesk, AlertStore, Sender
 from collector.block import DecodedBlock
 from collector.destinations import CheckpointSender
 from collector.detect import Engine
@@ -102,6 +102,32 @@ def add_rule_metrics(
         "watchbook_notifications_waiting",
         "Notifications that wait to be sent.",
         lambda: sum(alerts.outbox.pending().values()),
+    )
+
+
+def add_alert_metrics(registry: CollectorRegistry, alerts: AlertStore, desk: AlertDesk) -> None:
+    """Add how alerts stand, and what hides them."""
+    add_gauges(registry, "watchbook_alerts", "Alerts by status.", "status", alerts.counts)
+    add_gauges(
+        registry,
+        "watchbook_alerts_hidden",
+        "Alerts that are not resolved and that a silence or another alert keeps quiet.",
+        "by",
+        alerts.hidden,
+    )
+    add_gauges(registry, "watchbook_silences", "Silences that are not over, by state.", "state", desk.silences.counts)
+    add_gauge(
+        registry,
+        "watchbook_exceptions",
+        "Exceptions of rules that are not over.",
+        lambda: desk.exceptions.counts()[0],
+    )
+    add_counters(
+        registry,
+        "watchbook_excepted_matches",
+        "Matches of rules that exceptions kept from counting, ever.",
+        (),
+        lambda: [((), desk.exceptions.counts()[1])],
     )
 
 

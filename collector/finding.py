@@ -61,3 +61,37 @@ class AlertChange(NamedTuple):
     kind: Literal["opened", "updated", "resolved"]
     alert: AlertState
     event_ids: tuple[str, ...] = ()
+
+
+class RuleException(NamedTuple):
+    """Events that do not count for a rule, because somebody said so: those with all of these field values.
+
+    It holds for events that arrived as number ``since`` or later, until (not including) number ``ended``, and that
+    happened before ``until`` (microseconds since the epoch).  Numbers of arrival and event times are what a replay and
+    a back-test see too: so all of them decide alike.
+    """
+
+    id: str
+    rule_id: str
+    fields: tuple[tuple[str, GroupValue], ...]
+    since: int
+    until: int
+    ended: int | None = None
+
+
+class ExceptionUse(NamedTuple):
+    """How many matches an exception kept from counting, and when the latest of them happened."""
+
+    events: int
+    last: int
+
+
+class Inhibition(NamedTuple):
+    """While an alert of ``rule_id`` is not resolved, those of ``inhibits`` with equal values of ``equal`` stay quiet.
+
+    Both are ids of rules, ``equal`` are fields that both rules group by.
+    """
+
+    rule_id: str
+    inhibits: str
+    equal: tuple[str, ...]

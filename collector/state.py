@@ -13,7 +13,7 @@ from collector.filters import MIGRATIONS as FILTER_MIGRATIONS
 from watchbook.database import connect
 
 #: Raised with every change that an older version could not work with.
-COMPATIBILITY: Final = 2
+COMPATIBILITY: Final = 3
 
 
 def open_state(path: Path) -> sqlite3.Connection:

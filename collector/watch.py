@@ -9,14 +9,14 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
 from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine
-from collector.finding import AlertChange
+from collector.finding import AlertChange, ExceptionUse
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
@@ -60,7 +60,7 @@ class Watch:
         self._from_files = False
         self._room = asyncio.Event()
         self._room.set()
-        self._unwritten: tuple[list[AlertChange], Watermark | None] | None = None
+        self._unwritten: tuple[list[AlertChange], Watermark | None, Mapping[str, ExceptionUse]] | None = None
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
         self._ticked = 0
@@ -90,6 +90,10 @@ class Watch:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.waiting_time):
                     await self._room.wait()
+
+    def wake(self) -> None:
+        """Look at once whether people changed what the rules go by."""
+        self._news.set()
 
     def ring(self) -> None:
         """Close what has been quiet for long enough, and note how far the rules have read."""
@@ -139,6 +143,7 @@ class Watch:
     def _step(self) -> bool:
         """Evaluate some blocks and write what came of them; return whether there may be more."""
         self._write()
+        self._take_up_exceptions()
         blocks = self._next_blocks()
         for info, block in blocks:
             self._evaluate(info, block)
@@ -172,8 +177,14 @@ class Watch:
 
     def _pass_on(self, changes: list[AlertChange]) -> None:
         self._unsaid_since = None
-        self._unwritten = (changes, self._mark)
+        self._unwritten = (changes, self._mark, self._engine.exceptions.uses())
         self._write()
+
+    def _take_up_exceptions(self) -> None:
+        """Let exceptions that people made or ended hold from the next event on."""
+        fresh = self._alerts.fresh_exceptions(self.read_up_to + 1)
+        if fresh is not None:
+            self._engine.exceptions.replace(fresh)
 
     def _write(self) -> None:
         """Write what the rules said; it is kept for the next try when that fails, for the engine says it only once."""
@@ -222,6 +233,7 @@ class Watch:
     def _rebuild(self) -> None:
         self._mark = mark = self._alerts.watermark()
         replayed_from = 0
+        self._engine.exceptions.replace(self._alerts.exceptions())
         if mark is not None:
             replayed_from, self._ticked = self._replay_from(mark), mark.ticked
             for info in self._blocks_before(mark, replayed_from):
@@ -229,7 +241,7 @@ class Watch:
                 if block is not None:
                     self._engine.replay(block)
             self.read_up_to = mark.number
-        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark)
+        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark, {})
         self._write()
 
     def _replay_from(self, mark: Watermark) -> int:

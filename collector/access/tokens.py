@@ -16,8 +16,8 @@ PREFIX: Final = "wb_"
 #: What a one-time token for enrolling an agent begins with: it opens nothing else.
 ENROLMENT_PREFIX: Final = "wbe_"
 TOKEN_CHARS_MAX: Final = 128
-#: ``admin`` includes the others.
-SCOPES: Final = ("ingest", "read", "admin")
+#: ``respond``: act on alerts; it includes ``read``.  ``admin`` includes the others.
+SCOPES: Final = ("ingest", "read", "respond", "admin")
 _NAME: Final = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
 
 
@@ -49,7 +49,7 @@ class Principal(NamedTuple):
 
     def may(self, scope: str) -> bool:
         """Return whether the scope is theirs."""
-        return scope in self.scopes or "admin" in self.scopes
+        return scope in self.scopes or "admin" in self.scopes or (scope == "read" and "respond" in self.scopes)
 
 
 def new_token(prefix: str = PREFIX) -> str:

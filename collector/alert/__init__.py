@@ -1,24 +1,45 @@
 """Alerts: what the rules found, kept with its evidence, and told to those who asked for it.
 
 ``AlertStore`` writes alerts, notifications and the rules' watermark in one transaction; ``Sender`` works the
-notifications off.
+notifications off.  ``AlertDesk`` is what people see and do: they acknowledge, resolve and judge alerts, silence some
+for a time, and make exceptions of rules.
+
+Invariants: an alert changes together with the transition that tells of it; what people do becomes an event in the
+transaction of the act; an alert that is kept quiet is stored and shown all the same.
 """
 
+from collector.alert.acts import DISPOSITIONS
 from collector.alert.cursor import CursorError
+from collector.alert.desk import AlertDesk
+from collector.alert.exceptions import EXCEPTION_STATES, Fields
+from collector.alert.life import STATUSES
 from collector.alert.migrations import MIGRATIONS
+from collector.alert.pages import Filters
+from collector.alert.rows import AlertView
 from collector.alert.sender import ChannelCounters, Sender
 from collector.alert.settings import AlertLimits, AlertSettings, ChannelSettings, WebhookSettings, channel_problems
+from collector.alert.silences import SILENCE_STATES
 from collector.alert.store import AlertStore, Watermark
+from collector.alert.transitions import Transition
 
 __all__ = [
+    "DISPOSITIONS",
+    "EXCEPTION_STATES",
     "MIGRATIONS",
+    "SILENCE_STATES",
+    "STATUSES",
+    "AlertDesk",
     "AlertLimits",
     "AlertSettings",
     "AlertStore",
+    "AlertView",
     "ChannelCounters",
     "ChannelSettings",
     "CursorError",
+    "Fields",
+    "Filters",
     "Sender",
+    "Transition",
     "Watermark",
     "WebhookSettings",
     "channel_problems",

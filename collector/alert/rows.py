@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from collector.alert.life import Life, Status
 from collector.finding import AlertState, RuleBrief
 
 _FIELDS: Final = (
@@ -20,23 +21,26 @@ _FIELDS: Final = (
 )  # fmt: skip
 #: What :func:`state_of` reads.
 COLUMNS: Final = ", ".join(_FIELDS)
-#: What a later change of an alert may change.  An alert that is resolved stays so.
-_CHANGING: Final = (
-    "events",
-    "first",
-    "last",
-    "holds_from",
-    "holds_until",
-    "received",
-    "resolved",
-    "resolution",
-    "status",
-    "event_ids",
+#: What :func:`view_of` reads.
+VIEW_COLUMNS: Final = (
+    f"{COLUMNS}, status, acknowledged, acknowledged_by, acknowledged_note, closed, closed_by, closed_note, "
+    "silenced_by, inhibited_by, disposition, disposition_at, disposition_by, disposition_note"
 )
-_INSERT_ALERTS: Final = f"insert into alert ({COLUMNS}, status, event_ids)"
+#: What a later change of an alert may change.  What its rule is done with stays so.
+_CHANGING: Final = (
+    "events", "first", "last", "holds_from", "holds_until", "received", "resolved", "resolution", "status", "event_ids",
+)  # fmt: skip
+_INSERT_ALERTS: Final = f"insert into alert ({COLUMNS}, status, closed, event_ids)"
+#: Whoever looked after an alert that is open again does so no more; one that people resolved stays theirs.
+_OF_PEOPLE: Final = (
+    *(f"{name} = iif(excluded.status = 'open', null, alert.{name})"
+      for name in ("acknowledged", "acknowledged_by", "acknowledged_note")),
+    "closed = iif(excluded.status = 'resolved', coalesce(alert.closed, excluded.closed), null)",
+    *(f"{name} = iif(excluded.status = 'resolved', alert.{name}, null)" for name in ("closed_by", "closed_note")),
+)  # fmt: skip
 _OR_UPDATE: Final = (
-    f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)} "
-    "where alert.status = 'open' and excluded.events >= alert.events"
+    f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}, "
+    f"{', '.join(_OF_PEOPLE)} where alert.resolved is null and excluded.events >= alert.events"
 )
 _INSERT_NOTIFICATIONS: Final = "insert into outbox (id, alert_id, channel, payload, created, next_attempt)"
 #: Rows of one statement: the number of different statements is as bounded as their length.
@@ -54,24 +58,62 @@ class Notification(NamedTuple):
     next_attempt: int = 0
 
 
-def write_alerts(connection: sqlite3.Connection, alerts: Iterable[tuple[AlertState, Sequence[str]]]) -> None:
-    """Write alerts with the ids of their events; one that is resolved, or counted more events, stays as it is."""
-    _insert(connection, _INSERT_ALERTS, [_row_of(alert, ids) for alert, ids in alerts], _OR_UPDATE)
+class Written(NamedTuple):
+    """What is known of an alert before a change: its life, and the ids of the events that it keeps."""
+
+    life: Life
+    event_ids: list[str]
+
+
+class AlertView(NamedTuple):
+    """An alert as people see it: what its rule knows of it (``state``), and what they made of it (see ``migrations``).
+
+    ``silenced_by`` and ``inhibited_by`` say whether it is to be kept quiet.
+    """
+
+    state: AlertState
+    status: Status
+    acknowledged: int | None = None
+    acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
+    closed: int | None = None
+    closed_by: str | None = None
+    closed_note: str | None = None
+    silenced_by: str | None = None
+    inhibited_by: str | None = None
+    disposition: str | None = None
+    disposition_at: int | None = None
+    disposition_by: str | None = None
+    disposition_note: str | None = None
+
+
+def write_alerts(connection: sqlite3.Connection, alerts: Iterable[tuple[AlertState, Status, Sequence[str]]]) -> None:
+    """Write alerts with the ids of their events; one that is over, or counted more events, stays as it is."""
+    insert(connection, _INSERT_ALERTS, [_row_of(*alert) for alert in alerts], _OR_UPDATE)
 
 
 def write_notifications(connection: sqlite3.Connection, notifications: Sequence[Notification]) -> int:
     """Write notifications that are not there yet; return how many they were."""
-    return _insert(connection, _INSERT_NOTIFICATIONS, notifications, "on conflict (id) do nothing")
+    return insert(connection, _INSERT_NOTIFICATIONS, notifications, "on conflict (id) do nothing")
 
 
-def event_ids_of(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the ids of the events that those alerts keep that are there."""
-    found: dict[str, list[str]] = {}
-    for part in _parts(alert_ids):
+def written(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> dict[str, Written]:
+    """Return what is known of those alerts that are there, by id."""
+    found: dict[str, Written] = {}
+    for part in parts(alert_ids):
         marks = ", ".join("?" * len(part))
-        rows = connection.execute(f"select id, event_ids from alert where id in ({marks})", part)
-        found.update((alert_id, orjson.loads(ids)) for alert_id, ids in rows.fetchall())
+        rows = connection.execute(
+            f"select id, status, events, resolved is not null, event_ids from alert where id in ({marks})", part
+        )
+        for alert_id, status, events, over, ids in rows.fetchall():
+            found[alert_id] = Written(Life(status, events, bool(over)), orjson.loads(ids))
     return found
+
+
+def view_of(row: tuple[Any, ...]) -> AlertView:
+    """Return the alert of a row of :data:`VIEW_COLUMNS`."""
+    width = len(_FIELDS)
+    return AlertView(state_of(row[:width]), *row[width:])
 
 
 def state_of(row: tuple[Any, ...]) -> AlertState:
@@ -84,9 +126,12 @@ def state_of(row: tuple[Any, ...]) -> AlertState:
     )
 
 
-def _row_of(alert: AlertState, event_ids: Sequence[str]) -> tuple[Any, ...]:
-    status = "open" if alert.resolved is None else "resolved"
-    return (alert.id, *_rule_columns(alert.rule), _json(alert.group), *alert[3:], status, _json(event_ids))
+def _row_of(alert: AlertState, status: Status, event_ids: Sequence[str]) -> tuple[Any, ...]:
+    return (*_state_columns(alert), status, alert.resolved, _json(event_ids))
+
+
+def _state_columns(alert: AlertState) -> tuple[Any, ...]:
+    return (alert.id, *_rule_columns(alert.rule), _json(alert.group), *alert[3:])
 
 
 @lru_cache(maxsize=1024)
@@ -94,16 +139,18 @@ def _rule_columns(rule: RuleBrief) -> tuple[str | None, ...]:
     return (*rule[:6], _json(rule.tags), _json(rule.falsepositives))
 
 
-def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]], conflict: str) -> int:
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]], conflict: str) -> int:
+    """Insert many rows with few statements; return how many were."""
     inserted = 0
-    for part in _parts(rows):
+    for part in parts(rows):
         marks = f"({', '.join('?' * len(part[0]))})"
         values = ", ".join([marks] * len(part))
         inserted += connection.execute(f"{into} values {values} {conflict}", list(chain.from_iterable(part))).rowcount
     return inserted
 
 
-def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Yield the rows in parts, of few different lengths."""
     start = 0
     while start < len(rows):
         size = next(size for size in _SIZES if size <= len(rows) - start)

@@ -25,6 +25,12 @@ class State:
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
+    def locked(self) -> Iterator[sqlite3.Connection]:
+        """Hold the lock, for reading alone."""
+        with self._lock:
+            yield self._connection
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the lock and a write transaction: all of it is on disk afterwards, or nothing."""
         with self._lock:

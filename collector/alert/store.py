@@ -11,19 +11,34 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from collector.alert.cursor import read_cursor, write_cursor
+from collector.alert.exception_rows import note_uses, read_exceptions, take_up_exceptions
+from collector.alert.hiding import Hiding
+from collector.alert.life import STATUSES, Life, follow
 from collector.alert.outbox import Outbox
-from collector.alert.payload import TYPES, alert_json, notification_body, notification_id
-from collector.alert.rows import COLUMNS, Notification, event_ids_of, state_of, write_alerts, write_notifications
+from collector.alert.pages import Filters, read_page
+from collector.alert.payload import TYPES, notification_body, notification_id
+from collector.alert.rows import (
+    COLUMNS,
+    VIEW_COLUMNS,
+    AlertView,
+    Notification,
+    parts,
+    state_of,
+    view_of,
+    write_alerts,
+    write_notifications,
+    written,
+)
 from collector.alert.settings import AlertSettings
 from collector.alert.state import State
-from collector.finding import AlertChange, AlertState
+from collector.alert.transitions import Happened, Transition, transitions_after, write_transitions
+from collector.finding import AlertChange, AlertState, ExceptionUse, Inhibition, RuleException
+from watchbook.clock import Clock, now_us
 
 #: Finds an event by its id and gives it in flat form; None when it is gone.
 EventOf = Callable[[str], Mapping[str, Any] | None]
 
-LIST_MAX: Final = 1000
-STATUSES: Final = ("open", "resolved")
+_NO_USES: Final[Mapping[str, ExceptionUse]] = {}
 
 
 class Watermark(NamedTuple):
@@ -38,32 +53,50 @@ class Watermark(NamedTuple):
 
 
 class AlertStore:
-    """The tables of :mod:`collector.alert.migrations` behind one connection.
+    """The tables of :mod:`collector.alert.migrations` behind one connection, as the rules and the senders use them.
 
     ``outbox`` holds the notifications that ``apply`` writes.  ``event_of`` is asked for the first event of an alert
-    that opens or ends, to put it into the notification.
+    that opens or ends, to put it into the notification.  ``inhibitions``: which rules keep which quiet.
     """
 
-    def __init__(self, connection: sqlite3.Connection, settings: AlertSettings, event_of: EventOf) -> None:
-        self._state = State(connection)
-        self.outbox = Outbox(self._state)
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        settings: AlertSettings,
+        event_of: EventOf,
+        *,
+        inhibitions: Sequence[Inhibition] = (),
+        clock: Clock = now_us,
+    ) -> None:
+        self.state = State(connection)
+        self.hiding = Hiding(inhibitions)
+        self.outbox = Outbox(self.state)
         self._channels = settings.notify
         self._evidence_max = settings.evidence_max
         self._event_of = event_of
+        self._clock = clock
+        self._exceptions_changed = True
 
     def close(self) -> None:
         """Close the connection."""
-        self._state.close()
+        self.state.close()
 
-    def apply(self, changes: Sequence[AlertChange], watermark: Watermark | None) -> int:
+    def apply(
+        self,
+        changes: Sequence[AlertChange],
+        watermark: Watermark | None,
+        uses: Mapping[str, ExceptionUse] = _NO_USES,
+    ) -> int:
         """Write changes, their notifications and the watermark in one transaction; return how many notifications.
 
-        ``watermark`` is None for changes that no block brought (a timer, a restart).  It never goes back.
+        ``watermark`` is None for changes that no block brought (a timer, a restart).  It never goes back.  ``uses`` is
+        what exceptions kept from counting up to the watermark since the last call.
         """
         # Read before the transaction, so that the database is locked as short as can be.
         events = self._first_events([change for change in changes if self._told(change)])
-        with self._state.transaction() as connection:
+        with self.state.transaction() as connection:
             added = self._write(connection, changes, events)
+            note_uses(connection, uses)
             if watermark is not None:
                 connection.execute(
                     "insert into rule_watermark (id, number, received, ticked) values (1, ?, ?, ?) on conflict (id) "
@@ -75,59 +108,76 @@ class AlertStore:
 
     def watermark(self) -> Watermark | None:
         """Return how far the rules have read, None when they have read nothing yet."""
-        row = self._state.row("select number, received, ticked from rule_watermark")
+        row = self.state.row("select number, received, ticked from rule_watermark")
         return None if row is None else Watermark(*row)
 
     def open_alerts(self) -> list[AlertState]:
-        """Return the state of every open alert, for the rules to take up after a restart."""
+        """Return the state of every alert that its rule is not done with, for the rules to take up after a restart.
+
+        What people made of it is nothing to the rules: one that was resolved by hand goes on counting.
+        """
         return [
             state_of(row)
-            for row in self._state.rows(f"select {COLUMNS} from alert where status = 'open' order by opened, id")
+            for row in self.state.rows(f"select {COLUMNS} from alert where resolved is null order by opened, id")
         ]
 
-    def get(self, alert_id: str) -> dict[str, Any] | None:
-        """Return one alert with the ids of its events, ready for JSON; None when there is none."""
-        row = self._state.row(f"select {COLUMNS}, event_ids from alert where id = ?", alert_id)
-        if row is None:
-            return None
-        *columns, event_ids = row
-        return {**alert_json(state_of(tuple(columns))), "event_ids": orjson.loads(event_ids)}
+    def exceptions(self) -> list[RuleException]:
+        """Return every exception that the rules have taken up, also those that are over: a replay needs them."""
+        with self.state.transaction() as connection:
+            return read_exceptions(connection)
 
-    def page(
-        self,
-        *,
-        status: str | None = None,
-        rule: str | None = None,
-        level: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
+    def fresh_exceptions(self, next_number: int) -> list[RuleException] | None:
+        """Return all exceptions when people changed them, None when not; what is new holds from ``next_number`` on.
+
+        The rules ask before they read the event with this arrival number, so that it is on disk from where on an
+        exception holds before it does.
+        """
+        if not self._exceptions_changed:
+            return None
+        self._exceptions_changed = False
+        try:
+            with self.state.transaction() as connection:
+                take_up_exceptions(connection, next_number)
+                return read_exceptions(connection)
+        except BaseException:
+            self._exceptions_changed = True
+            raise
+
+    def exceptions_changed(self) -> None:
+        """Take note that people made or ended an exception."""
+        self._exceptions_changed = True
+
+    def alert(self, alert_id: str) -> AlertView | None:
+        """Return an alert as it is now, None when there is none."""
+        row = self.state.row(f"select {VIEW_COLUMNS} from alert where id = ?", alert_id)
+        return None if row is None else view_of(row)
+
+    def evidence(self, alert_id: str) -> list[str]:
+        """Return the ids of the events that an alert keeps: its first ones."""
+        row = self.state.row("select event_ids from alert where id = ?", alert_id)
+        return [] if row is None else list(orjson.loads(row[0]))
+
+    def transitions_after(self, number: int, limit: int) -> list[Transition]:
+        """Return what happened to alerts after a transition, oldest first."""
+        return transitions_after(self.state, number, limit)
+
+    def page(self, filters: Filters | None = None, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
         """Return a page of alerts, newest first, ready for JSON: ``{"alerts": [...], "next_cursor": "…"}``.
 
-        ``rule`` is a rule's id.  ``next_cursor`` is there when more alerts may follow; it belongs to the same filters.
-        Raises CursorError for a cursor of another query.
+        ``next_cursor`` is there when more alerts may follow; it belongs to the same filters.  Raises CursorError for a
+        cursor of another query.
         """
-        limit = min(max(limit, 1), LIST_MAX)
-        filters = {"status": status, "rule_id": rule, "level": level}
-        wheres = [f"{column} = ?" for column, value in filters.items() if value is not None]
-        values: list[Any] = [value for value in filters.values() if value is not None]
-        if cursor is not None:
-            wheres.append("(opened, id) < (?, ?)")
-            values.extend(read_cursor(cursor, filters))
-        where = f"where {' and '.join(wheres)}" if wheres else ""
-        rows = self._state.rows(
-            f"select {COLUMNS} from alert {where} order by opened desc, id desc limit ?", *values, limit
-        )
-        states = [state_of(row) for row in rows]
-        page: dict[str, Any] = {"alerts": [alert_json(state) for state in states]}
-        if len(states) == limit:
-            page["next_cursor"] = write_cursor(states[-1].opened, states[-1].id, filters)
-        return page
+        return read_page(self.state, filters or Filters(), limit, cursor)
 
     def counts(self) -> dict[str, int]:
         """Return how many alerts there are by status."""
-        found = dict(self._state.rows("select status, count(*) from alert group by status"))
+        found = dict(self.state.rows("select status, count(*) from alert group by status"))
         return {status: found.get(status, 0) for status in STATUSES}
+
+    def hidden(self) -> dict[str, int]:
+        """Return how many alerts that are not resolved are silenced, and how many are inhibited."""
+        row = self.state.row("select count(silenced_by), count(inhibited_by) from alert where status <> 'resolved'")
+        return {"silenced": row[0], "inhibited": row[1]}
 
     def _told(self, change: AlertChange) -> bool:
         return change.kind in TYPES and bool(self._channels)
@@ -142,7 +192,7 @@ class AlertStore:
         return events
 
     def _first_event_id(self, alert_id: str) -> str | None:
-        row = self._state.row("select json_extract(event_ids, '$[0]') from alert where id = ?", alert_id)
+        row = self.state.row("select json_extract(event_ids, '$[0]') from alert where id = ?", alert_id)
         return None if row is None else row[0]
 
     def _write(
@@ -152,18 +202,45 @@ class AlertStore:
         events: Mapping[str, Mapping[str, Any] | None],
     ) -> int:
         """Write what is left of each alert after all of its changes, and what each change tells."""
-        kept = event_ids_of(connection, list({change.alert.id: None for change in changes}))
+        now = self._clock()
+        before = written(connection, list({change.alert.id: None for change in changes}))
+        lives = {alert_id: each.life for alert_id, each in before.items()}
+        kept = {alert_id: each.event_ids for alert_id, each in before.items()}
         last: dict[str, AlertState] = {}
-        notifications: list[Notification] = []
+        happened: list[Happened] = []
+        told: list[tuple[AlertChange, int]] = []
         for change in changes:
             alert = change.alert
-            ids = kept.setdefault(alert.id, [])
-            self._keep(ids, change.event_ids)
+            self._keep(kept.setdefault(alert.id, []), change.event_ids)
             last[alert.id] = _later(last.get(alert.id), alert)
+            lives[alert.id] = self._follow(lives.get(alert.id), change, now, happened)
             if self._told(change):
-                notifications += self._notifications(change, ids, events.get(alert.id))
-        write_alerts(connection, ((alert, kept[alert_id]) for alert_id, alert in last.items()))
+                told.append((change, len(kept[alert.id])))
+        write_alerts(connection, ((alert, lives[alert_id].status, kept[alert_id]) for alert_id, alert in last.items()))
+        judged = [each.alert_id for each in happened if each.kind != "updated"]
+        happened += self.hiding.judge(connection, list(dict.fromkeys(judged)), now)
+        write_transitions(connection, happened)
+        if not told:
+            return 0
+        hidden = _hidden(connection, list({change.alert.id: None for change, _ in told}))
+        notifications = [
+            notification
+            for change, ids in told
+            if change.alert.id not in hidden
+            for notification in self._notifications(change, kept[change.alert.id][:ids], events.get(change.alert.id))
+        ]
         return write_notifications(connection, notifications)
+
+    def _follow(self, life: Life | None, change: AlertChange, now: int, happened: list[Happened]) -> Life:
+        """Return what a change makes of an alert, and add what happened."""
+        known = life
+        life, kind = follow(life, change)
+        note = change.alert.resolution if kind == "resolved" else "it matched again" if kind == "reopened" else None
+        if kind is not None:
+            happened.append(Happened(change.alert.id, kind, now, None, note))
+        if known is None and life.over:
+            happened.append(Happened(change.alert.id, "resolved", now, None, change.alert.resolution))
+        return life
 
     def _keep(self, ids: list[str], fresh: Sequence[str]) -> None:
         """Add the ids of events, as long as there is room for them."""
@@ -190,3 +267,16 @@ def _later(before: AlertState | None, alert: AlertState) -> AlertState:
     if before is None or (before.resolved is None and alert.events >= before.events):
         return alert
     return before
+
+
+def _hidden(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> set[str]:
+    """Return those of some alerts that are kept quiet."""
+    found: set[str] = set()
+    for part in parts(alert_ids):
+        marks = ", ".join("?" * len(part))
+        rows = connection.execute(
+            f"select id from alert where id in ({marks}) and coalesce(silenced_by, inhibited_by) is not null",
+            part,
+        )
+        found.update(row[0] for row in rows.fetchall())
+    return found

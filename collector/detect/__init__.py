@@ -5,8 +5,20 @@ the reading of rule files, and nothing here knows where alerts are kept.
 """
 
 from collector.detect.engine import Engine
+from collector.detect.exceptions import Exceptions, value_in
+from collector.detect.fields import group_complaint
 from collector.detect.loading import load_rules
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
 
-__all__ = ["RECENT_BLOCKS_MAX", "DetectSettings", "Engine", "Rule", "RuleSet", "load_rules"]
+__all__ = [
+    "RECENT_BLOCKS_MAX",
+    "DetectSettings",
+    "Engine",
+    "Exceptions",
+    "Rule",
+    "RuleSet",
+    "group_complaint",
+    "load_rules",
+    "value_in",
+]

@@ -281,17 +281,18 @@ def _together(found: Found) -> Sequence[int]:
 
 def _keys(view: BatchView, places: Sequence[Place], indices: Sequence[int]) -> list[Key]:
     """Return the values of some fields of each of some events."""
-    columns = [_values_of(view, name, place, indices) for name, place in places]
+    columns = [values_of(view, name, place, indices) for name, place in places]
     return list(zip(*columns, strict=True)) if columns else [()] * len(indices)
 
 
-def _values_of(
+def values_of(
     view: BatchView, name: str, place: tuple[str, tuple[str, ...]] | None, indices: Sequence[int]
 ) -> list[GroupValue]:
+    """Return the value of a field of each of some events; ``place`` is what ``split_object`` says of its name."""
     if place is None:
-        return list(map(_scalar, view.at(name, indices)))
+        return list(map(scalar, view.at(name, indices)))
     decode, path = view.decoder(place[0]), place[1]
-    return [_scalar(resolve(decode(index), path)) for index in indices]
+    return [scalar(resolve(decode(index), path)) for index in indices]
 
 
 def alert_id(rule_id: str, key: tuple[object, ...], first_event: str) -> str:
@@ -308,7 +309,7 @@ def _hash(values: Key) -> int:
     return hash(tuple(value if value.__class__ is str else repr(value) for value in values))
 
 
-def _scalar(value: Any) -> GroupValue:
+def scalar(value: Any) -> GroupValue:
     """Return a value that can be grouped by: lists, objects and numbers over 64 bits as their JSON text."""
     if value is None or isinstance(value, str | float) or (isinstance(value, int) and abs(value) < _INTEGER_LIMIT):
         return value

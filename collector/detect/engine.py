@@ -11,7 +11,8 @@ from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.arrivals import Arrivals
-from collector.detect.counting import RuleCounters, RuleState
+from collector.detect.counting import Found, RuleCounters, RuleState
+from collector.detect.exceptions import Exceptions
 from collector.detect.finder import Finder
 from collector.detect.group import FOREVER_US, Terms
 from collector.detect.rule import Rule, RuleSet
@@ -24,9 +25,10 @@ TICK_EVERY_MAX_US: Final = 60 * _SECOND_US
 
 
 class Engine:
-    """Evaluates a set of rules over blocks.  ``rules`` gives the state of each rule by the rule's id."""
+    """Evaluates a set of rules over blocks.  ``exceptions`` decide which matches do not count."""
 
-    def __init__(self, ruleset: RuleSet, settings: DetectSettings) -> None:
+    def __init__(self, ruleset: RuleSet, settings: DetectSettings, exceptions: Exceptions | None = None) -> None:
+        self.exceptions = Exceptions() if exceptions is None else exceptions
         self._lateness_us = round(settings.lateness * _SECOND_US)
         self._events_max = settings.state_events_max
         self._read_up_to = 0
@@ -145,7 +147,11 @@ class Engine:
         for place in sorted(places):
             state, numbers = self._states[place], self._numbers[place]
             before = state.events
-            own = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}
+            own: Found = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}
+            if self.exceptions.concern(state.rule.brief.id):
+                own = self.exceptions.left(state.rule.brief.id, info, view, own, replay=replay)
+                if not own:
+                    continue
             state.count(info, view, own, replay=replay)
             self._state_events += state.events - before
             self._touched[state] = None

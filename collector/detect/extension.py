@@ -1,4 +1,4 @@
-"""The block that Watchbook adds to a Sigma rule: ``watchbook: {group-by, quiet, missing, response, runbook}``.
+"""The block that Watchbook adds to a Sigma rule: ``watchbook: {group-by, quiet, missing, response, runbook, …}``.
 
 Sigma keeps attributes it does not know, so a rule with this block is still a Sigma rule.
 """
@@ -15,8 +15,19 @@ from watchbook.units import parse_duration
 KEY: Final = "watchbook"
 QUIET_US: Final = 15 * 60 * 1_000_000
 GROUP_BY: Final = ("actor.id",)
-_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook")
+_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook", "inhibits")
 _MISSING: Final[dict[str, Missing]] = {"skip": "skip", "group": "group"}
+
+
+@dataclass(frozen=True)
+class Inhibits:
+    """A rule whose alerts stay quiet, and the fields whose values must be equal; nodes, to say what is wrong with them.
+
+    ``inhibits: [{rule: a name or an id, equal: [actor.id]}]``
+    """
+
+    rule: Node
+    equal: tuple[Node, ...]
 
 
 @dataclass
@@ -28,6 +39,7 @@ class Extension:
     missing: Missing | None = None
     response: str | None = None
     runbook: str | None = None
+    inhibits: tuple[Inhibits, ...] = ()
 
 
 def read_extension(document: Node, *, correlation: bool, problems: list[Problem]) -> Extension:
@@ -75,8 +87,24 @@ def _read_option(extension: Extension, name: str, key: Node, value: Node, *, cor
         extension.missing = _missing(value)
     elif name == "response":
         extension.response = value.text().strip()
+    elif name == "inhibits":
+        extension.inhibits = tuple(map(_inhibits, value.sequence()))
     else:
         extension.runbook = value.text().strip()
+
+
+def _inhibits(node: Node) -> Inhibits:
+    """Return one entry of ``inhibits``; raises ConfigError."""
+    options = node.mapping()
+    unknown = next((options[name] for name in options if name not in ("rule", "equal")), None)
+    if unknown is not None or "rule" not in options:
+        raise (unknown or node).error("expected {rule: NAME or id, equal: [fields]}")
+    equal = options.get("equal")
+    fields = () if equal is None or equal.is_null else equal.sequence() if equal.is_sequence else [equal]
+    options["rule"].text()
+    for field in fields:
+        field.text()
+    return Inhibits(options["rule"], tuple(fields))
 
 
 def _missing(value: Node) -> Missing:

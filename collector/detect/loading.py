@@ -11,6 +11,7 @@ from collector.detect.documents import read_documents, rule_files
 from collector.detect.expression import Atom, Equals, Expression, all_of
 from collector.detect.extension import GROUP_BY, QUIET_US, Extension, read_extension
 from collector.detect.fields import field_complaint, group_complaint
+from collector.detect.inhibiting import Inhibiting, read_inhibitions
 from collector.detect.matcher import Matcher
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.sigma_adapter import (
@@ -52,10 +53,17 @@ def load_rules(paths: Sequence[Path]) -> RuleSet:
     for file in _files(paths, problems):
         documents.extend(_read(node, problems) for node in _nodes(file, problems))
     known = _by_name(documents, problems)
-    rules = _compile(documents, known, problems)
+    rules = tuple(_compile(documents, known, problems))
+    by_id = {rule.brief.id: rule for rule in rules}
+    inhibiting = [
+        Inhibiting(by_id[each.names[0]], each.names, each.extension.inhibits)
+        for each in documents
+        if each.names and each.names[0] in by_id
+    ]
+    inhibitions = read_inhibitions(inhibiting, problems)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return RuleSet(tuple(rules))
+    return RuleSet(rules, inhibitions)
 
 
 def _files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from collector.detect.condition import Condition
 from collector.detect.matcher import Matcher
-from collector.finding import RuleBrief
+from collector.finding import Inhibition, RuleBrief
 
 #: What happens to an event that lacks a field to group by: it is not counted, or it counts in a group of its own kind.
 Missing = Literal["skip", "group"]
@@ -42,6 +42,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules that are in force."""
+    """The rules that are in force, and which of them keep others quiet."""
 
     rules: tuple[Rule, ...]
+    inhibitions: tuple[Inhibition, ...] = ()

@@ -1,8 +1,8 @@
 """The HTTP face: routes, parameters, errors, the description of them all.
 
 - ``application`` makes the aiohttp application and adds the routes; ``middleware`` is what every request goes through.
-- ``events``, ``tail``, ``export``, ``filters``, ``alerts``, ``agents`` and ``health`` hold the handlers; they ask the
-  rooms behind ``ports``, and the query processes through :class:`collector.block.Answerer`.
+- ``events``, ``tail``, ``export``, ``filters``, ``alerts``, ``silences``, ``agents`` and ``health`` hold the handlers;
+  they ask the rooms behind ``ports``, and the query processes through :class:`collector.block.Answerer`.
 - ``vocabulary`` declares query parameters once, for reading them (``parameters``, ``asking``) and for the description.
 - ``representation`` and ``coding``: entity tags and compression; ``stream``: the frames of a tail.
 - ``tls`` follows the files of the certificate.
@@ -16,7 +16,7 @@ from collector.web.application import add_routes, make_application, runner_optio
 from collector.web.openapi import openapi_document
 from collector.web.ports import (
     AgentKeeper,
-    AlertReader,
+    AlertKeeper,
     Authorise,
     Caller,
     FilterKeeper,
@@ -29,7 +29,7 @@ from collector.web.tls import ServerTls, tls_findings
 
 __all__ = [
     "AgentKeeper",
-    "AlertReader",
+    "AlertKeeper",
     "Authorise",
     "Caller",
     "FilterKeeper",

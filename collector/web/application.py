@@ -16,9 +16,10 @@ from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
-from collector.web.ports import AgentKeeper, AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.ports import AgentKeeper, AlertKeeper, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
 from collector.web.representation import representing
 from collector.web.settings import WebSettings
+from collector.web.silences import SilenceHandlers
 from collector.web.tail import TailHandlers
 
 
@@ -48,7 +49,7 @@ def add_routes(
     run_alone: RunAlone,
     scratch: Path,
     filters: FilterKeeper,
-    alerts: AlertReader,
+    alerts: AlertKeeper,
     agents: AgentKeeper,
     authorise: Authorise,
     registry: CollectorRegistry,
@@ -76,9 +77,7 @@ def add_routes(
     app.router.add_get("/v1/agents/{id}", agent_handlers.get)
     app.router.add_patch("/v1/agents/{id}", agent_handlers.change)
     app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
-    alert_handlers = AlertHandlers(alerts, authorise)
-    app.router.add_get("/v1/alerts", alert_handlers.list)
-    app.router.add_get("/v1/alerts/{id}", alert_handlers.get)
+    add_alerts(app, alerts, authorise)
 
 
 def runner_options(settings: WebSettings) -> dict[str, Any]:
@@ -108,6 +107,27 @@ def _add_streams(app: web.Application, tails: TailHandlers, exports: ExportHandl
     app.router.add_get("/v1/export", exports.export, allow_head=False)
     app.on_startup.append(exports.startup)
     app.on_shutdown.extend((tails.shutdown, exports.shutdown))
+
+
+def add_alerts(app: web.Application, keeper: AlertKeeper, authorise: Authorise) -> None:
+    """Add the routes of alerts, silences and exceptions."""
+    alerts, silences = AlertHandlers(keeper, authorise), SilenceHandlers(keeper, authorise)
+    app.router.add_get("/v1/alerts", alerts.list)
+    app.router.add_get("/v1/alerts/ratios", alerts.ratios)
+    app.router.add_get("/v1/alerts/{id}", alerts.get)
+    app.router.add_post("/v1/alerts/{id}/acknowledge", alerts.acknowledge)
+    app.router.add_post("/v1/alerts/{id}/resolve", alerts.resolve)
+    app.router.add_post("/v1/alerts/{id}/reopen", alerts.reopen)
+    app.router.add_post("/v1/alerts/{id}/disposition", alerts.dispose)
+    app.router.add_post("/v1/alerts/{id}/exceptions", alerts.make_exception)
+    app.router.add_get("/v1/silences", silences.list)
+    app.router.add_post("/v1/silences", silences.add)
+    app.router.add_post("/v1/silences/preview", silences.preview)
+    app.router.add_get("/v1/silences/{id}", silences.get)
+    app.router.add_delete("/v1/silences/{id}", silences.end)
+    app.router.add_get("/v1/exceptions", silences.list_exceptions)
+    app.router.add_get("/v1/exceptions/{id}", silences.get_exception)
+    app.router.add_delete("/v1/exceptions/{id}", silences.end_exception)
 
 
 def _add_filters(app: web.Application, filters: FilterHandlers) -> None:

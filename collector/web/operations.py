@@ -1,10 +1,10 @@
 """The operations of the API, as OpenAPI 3.1 says them: one entry a route and method."""
 
 from collector.web.agent_operations import agent_operations
+from collector.web.alert_operations import alert_operations
 from collector.web.filter_operations import filter_operations
 from collector.web.operation import (
     EVENT_ID,
-    ID,
     JSON,
     OPEN,
     READ_ERRORS,
@@ -17,7 +17,7 @@ from collector.web.operation import (
 )
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
-from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
+from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 from watchbook import wire
 
 
@@ -28,18 +28,7 @@ def operations() -> dict[tuple[str, str], Operation]:
         **_event_operations(),
         **stream_operations(),
         **filter_operations(),
-        ("GET", "/v1/alerts"): conditional(
-            operation(
-                "listAlerts",
-                "List alerts, newest first.",
-                ref("AlertPage"),
-                parameters=of_parameters(ALERTS),
-                errors=READ_ERRORS,
-            )
-        ),
-        ("GET", "/v1/alerts/{id}"): conditional(
-            operation("getAlert", "Get one alert.", ref("Alert"), parameters=[ID], errors=(*READ_ERRORS, 404))
-        ),
+        **alert_operations(),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),
         ("POST", "/v1/events"): _post_events(),

@@ -1,28 +1,79 @@
 """What the HTTP face needs from the other rooms; ``app.py`` hands it in."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from aiohttp import ClientConnectionError, web
 
 
-class AlertReader(Protocol):
-    """Reads alerts.  Called in worker threads, several at once."""
+class AlertKeeper(Protocol):
+    """Shows alerts and does what people want done with them.  Belongs to the event loop.
 
-    def page(
-        self,
-        *,
-        status: str | None = None,
-        rule: str | None = None,
-        level: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Mapping[str, Any]:
-        """Return ``{"alerts": [...], "next_cursor": …}``, newest first; raises ValueError when the cursor is none."""
+    ``by`` is the name of the token of whoever acts.  Raises ApiProblem 404, 409 and 422.
+    """
+
+    async def page(self, wanted: Mapping[str, Any], limit: int, cursor: str | None) -> Mapping[str, Any]:
+        """Return ``{"alerts": [...], "next_cursor": …}``, newest first; raises ValueError when the cursor is none.
+
+        ``wanted``: ``status`` and ``level`` (alternatives), ``rule``, ``tag``, ``group`` (pairs), ``silenced``,
+        ``inhibited``, ``disposition``, ``opened_from``, ``opened_to`` (microseconds); absent: all.
+        """
         ...
 
-    def get(self, alert_id: str, /) -> Mapping[str, Any] | None:
-        """Return one alert, None when there is none with this id."""
+    async def get(self, alert_id: str) -> Mapping[str, Any]:
+        """Return one alert with all that is known of it."""
+        ...
+
+    async def ratios(self, days: int) -> Mapping[str, Any]:
+        """Return how often each rule was right."""
+        ...
+
+    async def act(self, alert_id: str, act: str, by: str, note: str | None) -> Mapping[str, Any]:
+        """``acknowledge``, ``resolve`` or ``reopen`` an alert and return it."""
+        ...
+
+    async def dispose(self, alert_id: str, disposition: str, by: str, note: str | None) -> Mapping[str, Any]:
+        """Say what an alert turned out to be and return it."""
+        ...
+
+    async def silence(
+        self, matchers: Sequence[dict[str, Any]], starts: str | None, ends: str, reason: str, by: str
+    ) -> Mapping[str, Any]:
+        """Hide alerts for a time and return the silence."""
+        ...
+
+    async def end_silence(self, silence_id: str, by: str) -> Mapping[str, Any]:
+        """End a silence before its time."""
+        ...
+
+    async def preview(self, matchers: Sequence[dict[str, Any]], days: int) -> Mapping[str, Any]:
+        """Return what a silence would hide now, and would have hidden."""
+        ...
+
+    async def silenced(self, state: str | None) -> Sequence[Mapping[str, Any]]:
+        """Return the silences."""
+        ...
+
+    async def get_silence(self, silence_id: str) -> Mapping[str, Any]:
+        """Return one silence."""
+        ...
+
+    async def make_exception(
+        self, alert_id: str, fields: Sequence[dict[str, Any]], until: str, reason: str, by: str
+    ) -> Mapping[str, Any]:
+        """Let events with an alert's field values count no more for its rule."""
+        ...
+
+    async def end_exception(self, exception_id: str, by: str) -> Mapping[str, Any]:
+        """Take an exception out again."""
+        ...
+
+    async def excepted(self, state: str | None, rule: str | None) -> Sequence[Mapping[str, Any]]:
+        """Return the exceptions."""
+        ...
+
+    async def get_exception(self, exception_id: str) -> Mapping[str, Any]:
+        """Return one exception."""
         ...
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from collector.finding import LEVELS
 from collector.web.agent_schemas import agent_schemas
+from collector.web.alert_schemas import alert_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
@@ -45,8 +45,6 @@ def schemas() -> dict[str, Schema]:
         "Event": event_schema(),
         "PostedEvent": posted_event_schema(),
         "EventPage": _EVENT_PAGE,
-        "Alert": _ALERT,
-        "AlertPage": _object(["alerts", "next_cursor"], alerts=_list("Alert"), next_cursor=_CURSOR),
         "BatchReceipt": _object(
             ["duplicate", "sequence", "events"],
             duplicate={"type": "boolean", "description": "Whether this batch was stored before."},
@@ -66,6 +64,7 @@ def schemas() -> dict[str, Schema]:
         **count_schemas(_RANGE, _INCOMPLETE),
         **filter_schemas(),
         **agent_schemas(),
+        **alert_schemas(_CURSOR),
     }
 
 
@@ -173,27 +172,6 @@ _EVENT_PAGE: Final = _object(
     total=TOTAL,
     incomplete=_INCOMPLETE,
 )
-_ALERT: Final[Schema] = {
-    "type": "object",
-    "description": "Something that a rule found.",
-    "required": ["id", "rule_id", "title", "level", "status", "count", "first", "last", "opened"],
-    "properties": {
-        "id": {"type": "string"},
-        "rule_id": {"type": "string"},
-        "title": {"type": "string"},
-        "level": {"type": "string", "enum": list(LEVELS)},
-        "status": {"type": "string", "enum": ["open", "resolved"]},
-        "summary": {"type": "string", "description": "One line that says what it is about."},
-        "group": {"type": "object", "description": "The values that its events have in common, by field."},
-        "count": {"type": "integer", "minimum": 1, "description": "How many events were counted."},
-        "first": {**_TIME, "description": "When the first of them happened."},
-        "last": {**_TIME, "description": "When the last of them happened."},
-        "opened": {**_TIME, "description": "When the event that fired it was stored."},
-        "resolved": {**_TIME, "description": "When it was over."},
-        "event_ids": {"type": "array", "items": {"type": "string"}, "description": "The first of its events."},
-    },
-    "additionalProperties": True,
-}
 _PROBLEM: Final[Schema] = {
     "type": "object",
     "description": "An error (RFC 9457).",

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from collector.finding import LEVELS
 from collector.web.agent_schemas import AGENT_STATES
+from collector.web.alert_schemas import ALERT_DISPOSITIONS, ALERT_STATUSES, HIDING_STATES
 from collector.web.parameters import Parameter
 from watchbook.event import ACTOR_TYPES
 
@@ -152,10 +153,37 @@ TAIL: Final = (
     ),
 )
 AGENTS: Final = (Parameter("state", "Only agents in this state.", {"type": "string", "enum": list(AGENT_STATES)}),)
+_MAYBE: Final = {"type": "boolean"}
+DAYS_MAX: Final = 366
+DAYS: Final = Parameter("days", "Of how many days.", _number(1, DAYS_MAX, 30))
 ALERTS: Final = (
-    Parameter("status", "The alert's status.", {"type": "string", "enum": ["open", "resolved"]}),
+    Parameter(
+        "status",
+        "The alert's status. Repeat it for alternatives.",
+        {"type": "string", "enum": list(ALERT_STATUSES)},
+        repeated=True,
+    ),
+    Parameter(
+        "level", "The severity. Repeat it for alternatives.", {"type": "string", "enum": list(LEVELS)}, repeated=True
+    ),
     Parameter("rule", "The id of the rule."),
-    Parameter("level", "The severity.", {"type": "string", "enum": list(LEVELS)}),
+    Parameter("tag", "A tag of the rule."),
+    Parameter("group", "A field that it is grouped by, and its value: `actor.id:alice`.", repeated=True),
+    Parameter("silenced", "Only alerts that a silence hides, or only others.", _MAYBE),
+    Parameter("inhibited", "Only alerts that another one keeps quiet, or only others.", _MAYBE),
+    Parameter(
+        "disposition",
+        "What it turned out to be; `none`: nobody said so yet.",
+        {"type": "string", "enum": [*ALERT_DISPOSITIONS, "none"]},
+    ),
+    Parameter("from", f"Only alerts that opened then or later. {_MOMENT}"),
+    Parameter("to", f"Only alerts that opened before. {_MOMENT}"),
     LIMIT,
     _CURSOR,
+)
+RATIOS: Final = (DAYS,)
+SILENCES: Final = (Parameter("state", "Only silences in this state.", {"type": "string", "enum": list(HIDING_STATES)}),)
+EXCEPTIONS: Final = (
+    Parameter("state", "Only exceptions in this state.", {"type": "string", "enum": list(HIDING_STATES)}),
+    Parameter("rule", "Only those of the rule with this id."),
 )

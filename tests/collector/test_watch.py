@@ -63,10 +63,10 @@ class CountingAlerts(AlertStore):
 
     applied = 0
 
-    def apply(self, changes: Sequence[AlertChange], watermark: Watermark | None) -> int:
+    def apply(self, changes: Sequence[AlertChange], watermark: Watermark | None, uses: Any = ()) -> int:
         """See :class:`collector.alert.AlertStore`."""
         type(self).applied += 1
-        return super().apply(changes, watermark)
+        return super().apply(changes, watermark, uses or {})
 
 
 class CountingSource:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from collector.alert import MIGRATIONS, AlertSettings, AlertStore, ChannelSettings, WebhookSettings
+from collector.alert.documents import document_of
 from collector.finding import AlertChange, AlertState, RuleBrief
 from watchbook.database import connect
 from watchbook.units import Seconds
@@ -85,4 +86,10 @@ def open_store(
     **settings: Any,
 ) -> AlertStore:
     known = {event_id(0): EVENT} if events is None else events
-    return AlertStore(open_state(folder), AlertSettings(notify=channels, **settings), known.get)
+    return AlertStore(open_state(folder), AlertSettings(notify=channels, **settings), known.get, clock=lambda: START)
+
+
+def shown(store: AlertStore, alert_id: str) -> dict[str, Any] | None:
+    """Return an alert as lists show it, with the ids of its events."""
+    view = store.alert(alert_id)
+    return None if view is None else {**document_of(view), "event_ids": store.evidence(alert_id)}

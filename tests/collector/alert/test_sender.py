@@ -110,7 +110,7 @@ async def test_what_was_taken_but_not_struck_off_is_sent_again_under_the_same_id
     async with receiver() as hook:
         ops = channel(url=hook.url)
         store = await asyncio.to_thread(open_store, tmp_path, ops)
-        store.outbox = Forgetful(store._state)
+        store.outbox = Forgetful(store.state)
         await apply(store, opened())
         async with sending(store, fast(ops)):
             await until_empty(store)
@@ -253,7 +253,7 @@ async def test_a_database_that_refuses_for_a_while_only_delays(tmp_path: Path, m
     async with receiver() as hook:
         ops = channel(url=hook.url)
         store = await asyncio.to_thread(open_store, tmp_path, ops)
-        store.outbox = Refusing(store._state)
+        store.outbox = Refusing(store.state)
         await apply(store, opened())
         async with sending(store, fast(ops)):
             await until_empty(store)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from sqlite_utils import Database
 
-from collector.alert import MIGRATIONS, AlertSettings, AlertStore, CursorError, Watermark
+from collector.alert import MIGRATIONS, AlertSettings, AlertStore, CursorError, Filters, Watermark
 from tests.collector.alert.alerts import (
     RULE,
     SECOND,
@@ -19,6 +19,7 @@ from tests.collector.alert.alerts import (
     open_store,
     opened,
     resolved,
+    shown,
     state,
     updated,
 )
@@ -30,7 +31,7 @@ def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_pa
     assert store.watermark() is None
     assert store.apply([opened()], Watermark(42, START)) == 1
     assert store.watermark() == Watermark(42, START)
-    alert = store.get("a1")
+    alert = shown(store, "a1")
     assert alert is not None
     assert alert["event_ids"] == [event_id(0), event_id(1), event_id(2)]
     assert alert | {"event_ids": []} == {
@@ -39,6 +40,7 @@ def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_pa
         "title": "Failure spike",
         "level": "high",
         "status": "open",
+        "counting": True,
         "summary": "Failure spike (actor.id alice): 3 events",
         "description": "Many failures.",
         "response": "Look.",
@@ -53,7 +55,7 @@ def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_pa
         "event_ids": [],
     }
     assert store.outbox.pending() == {"ops": 1}
-    assert store.counts() == {"open": 1, "resolved": 0}
+    assert store.counts() == {"open": 1, "acknowledged": 0, "resolved": 0}
 
 
 def test_a_notification_says_what_simple_receivers_read_and_everything_else(tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_a_notification_says_what_simple_receivers_read_and_everything_else(tmp_
     assert due.id == "a1-opened-ops"
     assert (body["type"], body["timestamp"]) == ("alert.opened", "2026-11-18T11:06:46.000000Z")
     assert body["data"] == {
-        **(store.get("a1") or {}),
+        **{name: value for name, value in (shown(store, "a1") or {}).items() if name != "counting"},
         "event": "notebook_executed",
         "user": "alice@company.com",
         "resource": "Q2 Sales Report",
@@ -92,7 +94,7 @@ def test_going_on_adds_events_and_tells_nobody(tmp_path: Path) -> None:
     store = open_store(tmp_path, channel())
     store.apply([opened()], None)
     assert store.apply([updated()], None) == 0
-    alert = store.get("a1")
+    alert = shown(store, "a1")
     assert alert is not None
     assert (alert["count"], alert["last"]) == (5, "2026-11-18T11:06:49.000000Z")
     assert alert["event_ids"] == [event_id(index) for index in range(5)]
@@ -133,9 +135,9 @@ def test_applying_the_same_changes_again_changes_nothing(tmp_path: Path) -> None
     store = open_store(tmp_path, channel())
     changes = [opened(), updated(), resolved(events=5), opened("b2")]
     store.apply(changes, Watermark(7, START))
-    before = store.page(), store.get("a1"), store.outbox.pending()
+    before = store.page(), shown(store, "a1"), store.outbox.pending()
     assert store.apply(changes, Watermark(7, START)) == 0
-    assert (store.page(), store.get("a1"), store.outbox.pending()) == before
+    assert (store.page(), shown(store, "a1"), store.outbox.pending()) == before
 
 
 def test_the_watermark_never_goes_back(tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ def test_evidence_is_bounded_and_the_count_goes_on(tmp_path: Path) -> None:
     store = open_store(tmp_path, channel(), evidence_max=4)
     store.apply([opened()], None)
     store.apply([updated(events=9)], None)
-    alert = store.get("a1")
+    alert = shown(store, "a1")
     assert alert is not None
     assert alert["event_ids"] == [event_id(index) for index in range(4)]
     assert alert["count"] == 9
@@ -194,7 +196,8 @@ def test_pages_filter_by_status_rule_and_level(tmp_path: Path) -> None:
     store.apply([opened(), opened("b2", rule=low), opened("c3"), resolved("c3")], None)
 
     def ids(**filters: str) -> list[str]:
-        return [alert["id"] for alert in store.page(**filters)["alerts"]]  # type: ignore[arg-type]
+        wanted = {name: (value,) if name in ("status", "level") else value for name, value in filters.items()}
+        return [alert["id"] for alert in store.page(Filters(**wanted))["alerts"]]  # type: ignore[arg-type]
 
     assert ids(status="open") == ["b2", "a1"]
     assert ids(status="resolved") == ["c3"]
@@ -207,7 +210,7 @@ def test_a_cursor_of_another_query_or_a_damaged_one_is_refused(tmp_path: Path) -
     store.apply([opened(), opened("b2")], None)
     cursor = store.page(limit=1)["next_cursor"]
     with pytest.raises(CursorError, match="other filters"):
-        store.page(cursor=cursor, status="open")
+        store.page(Filters(status=("open",)), cursor=cursor)
     for damaged in ("x", cursor[:-4], "ü", "W10"):
         with pytest.raises(CursorError, match="damaged"):
             store.page(cursor=damaged)
@@ -218,7 +221,7 @@ def test_several_threads_may_read_and_write_at_once(tmp_path: Path) -> None:
 
     def work(number: int) -> int:
         store.apply([opened(f"x{number}")], Watermark(number, START))
-        store.get(f"x{number}")
+        shown(store, f"x{number}")
         return len(store.page(limit=1000)["alerts"])
 
     with ThreadPoolExecutor(8) as pool:
@@ -248,7 +251,7 @@ def test_evidence_that_was_kept_as_rows_is_kept_with_its_alert(tmp_path: Path) -
         connection.execute("insert into alert_event values ('a1', ?, ?)", (position, event_id(number)))
     MIGRATIONS.apply(database)
     store = AlertStore(connection, AlertSettings(), lambda _: None)
-    kept = [(store.get(alert_id) or {})["event_ids"] for alert_id in ("a1", "b2")]
+    kept = [(shown(store, alert_id) or {})["event_ids"] for alert_id in ("a1", "b2")]
     assert kept == [[event_id(5), event_id(3), event_id(9)], []]
 
 
@@ -264,7 +267,7 @@ def test_many_changes_are_written_as_they_would_be_one_by_one(tmp_path: Path) ->
     assert together.apply(changes, None) == sum(apart.apply([change], None) for change in changes)
     assert together.page(limit=1000) == apart.page(limit=1000)
     for alert in together.page(limit=1000)["alerts"]:
-        assert together.get(alert["id"]) == apart.get(alert["id"])
+        assert shown(together, alert["id"]) == shown(apart, alert["id"])
     assert [due.id for due in together.outbox.due("ops", START, 1000)] == [
         due.id for due in apart.outbox.due("ops", START, 1000)
     ]
