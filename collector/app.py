@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from collector.access import Gate, TokenStore, digest_of, issue_agent_token, withdraw_agent_tokens
 from collector.agents import AgentDoor, AgentRegistry, AgentStore, AgentTokens
-from collector.alert import AlertDesk, AlertSettings, AlertStore, Fields, Sender
+from collector.alert import AlertDesk, AlertStore, Fields
 from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.destinations import CheckpointSender
@@ -25,12 +25,15 @@ from collector.exposition import (
     add_alert_metrics,
     add_destination_metrics,
     add_lag_metric,
+    add_notify_metrics,
     add_process_metrics,
     add_rule_metrics,
     add_store_metrics,
 )
 from collector.filters import FilterStore
 from collector.news import News
+from collector.notify import Notifier
+from collector.notifying import StoredAlerts
 from collector.offsite import append_events, read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
 from collector.receive import Receiver
@@ -68,7 +71,7 @@ class _Rooms:
     news: News
     alerts: AlertStore
     desk: AlertDesk
-    sender: Sender
+    notifier: Notifier
     watch: Watch
     gate: Gate
     pool: QueryPool
@@ -119,14 +122,13 @@ async def _build(
         key_path=settings.checkpoint_key,
     )
     stack.push_async_callback(store.close)
-    alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
     event_of = partial(_flat_event, store)
-    alerts = AlertStore(connection, alerting, event_of, inhibitions=rules.inhibitions, clock=clock)
+    alerts = AlertStore(connection, settings.alert, inhibitions=rules.inhibitions, clock=clock)
     stack.callback(alerts.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    sender = Sender(alerts.outbox, alerting, session, clock=clock)
+    notifier = await _open_notifier(stack, settings, alerts, store, session, clock)
     engine = Engine(rules, settings.detect)
-    watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
+    watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=notifier.wake)
     stack.push_async_callback(watch.close)
     fields = Fields(group_complaint, value_in)
     desk = AlertDesk(alerts, settings.alert, fields=fields, event_of=event_of, changed=watch.wake, clock=clock)
@@ -163,11 +165,30 @@ async def _build(
     listeners.append(add_lag_metric(registry))
     add_store_metrics(registry, store)
     add_alert_metrics(registry, alerts, desk)
-    add_rule_metrics(registry, store, watch, engine, alerts, sender)
+    add_rule_metrics(registry, store, watch, engine)
+    add_notify_metrics(registry, notifier)
     add_process_metrics(registry, store, pool, index)
     add_destination_metrics(registry, checkpoints)
     add_agent_metrics(registry, agents)
-    return _Rooms(store, news, alerts, desk, sender, watch, gate, pool, index, checkpoints, agents, len(rules.rules))
+    return _Rooms(store, news, alerts, desk, notifier, watch, gate, pool, index, checkpoints, agents, len(rules.rules))
+
+
+async def _open_notifier(
+    stack: AsyncExitStack,
+    settings: CollectorSettings,
+    alerts: AlertStore,
+    store: Store,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+) -> Notifier:
+    connection = await asyncio.to_thread(open_state, settings.state_db)
+    stored = StoredAlerts(alerts)
+    notifier = Notifier(
+        connection, settings.notify, session, reader=stored, event_of=partial(_flat_event, store),
+        raise_alerts=stored.raise_alerts, tell=partial(_tell, store), clock=clock,
+    )  # fmt: skip
+    stack.callback(notifier.close)
+    return notifier
 
 
 async def _open_checkpoints(
@@ -226,6 +247,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         scratch=settings.data / "exports",
         filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
         alerts=rooms.desk,
+        notifications=rooms.notifier.desk,
         agents=rooms.agents,
         authorise=rooms.gate.authorise,
         registry=registry,
@@ -251,7 +273,7 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watch.run(watch_stop := Stop()))
         tasks.create_task(rooms.gate.run(stop))
-        sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
+        sending = tasks.create_task(rooms.notifier.run(send_stop := asyncio.Event()))
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
         registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
         responding = tasks.create_task(rooms.desk.run(stop, partial(_tell, store)))

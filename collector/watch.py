@@ -16,7 +16,7 @@ from contextlib import suppress
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
 from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine
-from collector.finding import AlertChange, ExceptionUse
+from collector.finding import OWN_RULES, AlertChange, AlertState, ExceptionUse
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
@@ -241,8 +241,12 @@ class Watch:
                 if block is not None:
                     self._engine.replay(block)
             self.read_up_to = mark.number
-        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark, {})
+        self._unwritten = (self._engine.restore(self._open_alerts(), replayed_from, self._ticked), mark, {})
         self._write()
+
+    def _open_alerts(self) -> list[AlertState]:
+        """Return the open alerts that rules look after; the collector's own have none."""
+        return [alert for alert in self._alerts.open_alerts() if not alert.rule.id.startswith(OWN_RULES)]
 
     def _replay_from(self, mark: Watermark) -> int:
         """Return the time from which on events may still matter to the rules' windows.

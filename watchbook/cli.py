@@ -34,6 +34,7 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "export": ("watchbook.operator.exporting", "export", "Write every event of a query to a file.", "collector"),
     "filters": ("watchbook.operator.filtering", "filters", "Save filters under a name.", "collector"),
     "alerts": ("watchbook.operator.cli", "alerts", "Show alerts.", "collector"),
+    "notify": ("watchbook.operator.notifying", "notify", "Look after notifications and channels.", "collector"),
     "agents": ("watchbook.operator.registering", "agents", "Show agents, rename and revoke them.", "collector"),
     "verify": ("collector.verify_cli", "verify", "Check that nothing that was stored was changed.", "collector"),
     "demo": ("watchbook.demo.cli", "demo", "See all of Watchbook at work in a throw-away folder.", "agent,collector"),

@@ -42,20 +42,8 @@ _OR_UPDATE: Final = (
     f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}, "
     f"{', '.join(_OF_PEOPLE)} where alert.resolved is null and excluded.events >= alert.events"
 )
-_INSERT_NOTIFICATIONS: Final = "insert into outbox (id, alert_id, channel, payload, created, next_attempt)"
 #: Rows of one statement: the number of different statements is as bounded as their length.
 _SIZES: Final = (128, 16, 4, 1)
-
-
-class Notification(NamedTuple):
-    """A notification as the outbox keeps it, due at once."""
-
-    id: str
-    alert_id: str
-    channel: str
-    payload: str
-    created: int
-    next_attempt: int = 0
 
 
 class Written(NamedTuple):
@@ -90,11 +78,6 @@ class AlertView(NamedTuple):
 def write_alerts(connection: sqlite3.Connection, alerts: Iterable[tuple[AlertState, Status, Sequence[str]]]) -> None:
     """Write alerts with the ids of their events; one that is over, or counted more events, stays as it is."""
     insert(connection, _INSERT_ALERTS, [_row_of(*alert) for alert in alerts], _OR_UPDATE)
-
-
-def write_notifications(connection: sqlite3.Connection, notifications: Sequence[Notification]) -> int:
-    """Write notifications that are not there yet; return how many they were."""
-    return insert(connection, _INSERT_NOTIFICATIONS, notifications, "on conflict (id) do nothing")
 
 
 def written(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> dict[str, Written]:

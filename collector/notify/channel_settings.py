@@ -111,7 +111,7 @@ class AlertmanagerSettings:
         check=_urls,
     )
     resend: Seconds = setting(
-        "How often it is told again of what still fires; it takes it for over when it was not told for four times that.",
+        "How often it is told again of what still fires; what it was not told of for four times that is over for it.",
         Seconds(60.0),
         check=positive,
     )

@@ -103,7 +103,7 @@ def alert_document(view: AlertView, events: Sequence[Mapping[str, Any]]) -> dict
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def test_document(channel: str, now: int, note: str | None = None) -> Document:
+def trial_document(channel: str, now: int) -> Document:
     """Return what a test of a channel says: marked as one, but formed like any other."""
     alert = {
         "id": f"test-{now // 1_000_000}",
@@ -113,7 +113,7 @@ def test_document(channel: str, now: int, note: str | None = None) -> Document:
         "status": "open",
         "summary": f"Test of the channel {channel}: nothing happened",
         "description": f"Somebody ran 'watchbook notify test {channel}' to see whether messages arrive.",
-        "response": note or "Nothing is to be done.",
+        "response": "Nothing is to be done.",
         "tags": ["watchbook.test"],
         "falsepositives": [],
         "group": {"channel": channel},
@@ -174,7 +174,8 @@ def _subject(tell: Tell, shown: Sequence[AlertView]) -> str:
     marks = {"resolved": "RESOLVED", "acknowledged": "ACKNOWLEDGED", "firing": tell.level.upper()}
     mark = f"STILL {tell.level.upper()}" if tell.reason == "repeat" else marks[tell.standing]
     first = summary(shown[0].alert) if shown else "alert"
-    return f"{mark}: {first}{f' and {_plural(len(shown) - 1, "more alert")}' if len(shown) > 1 else ''}"
+    more = f" and {_plural(len(shown) - 1, 'more alert')}" if len(shown) > 1 else ""
+    return f"{mark}: {first}{more}"
 
 
 def _plural(number: int, word: str) -> str:

@@ -134,7 +134,7 @@ class Flows:
 
 
 def _rank(level: str) -> int:
-    return LEVELS.index(level) if level in LEVELS else 0  # type: ignore[arg-type]
+    return LEVELS.index(level) if level in LEVELS else 0
 
 
 def _window(cap: Cap) -> int:

@@ -32,7 +32,7 @@ def parse_hours(text: str) -> Hours:
     if match is None:
         raise ValueError(EXPECTED)
     start, end = _minutes(match["start"]), _minutes(match["end"])
-    if start == end or start == _DAY_MINUTES:
+    if start in (end, _DAY_MINUTES):
         raise ValueError(f"{EXPECTED}; a span that begins and ends at different times")
     return Hours(frozenset(_days(match["days"])), start, end)
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
@@ -10,9 +10,9 @@ import orjson
 from collector.notify.database import Connection
 from collector.notify.groups import Flow, Group, PlanState
 from collector.notify.plan import Planned
-from collector.notify.routing import Facts
+from collector.notify.routing import Facts, Key
 
-_GROUP: str = "id, channel, route, key, due, ticks_from, told, repeats, count, number, open"
+_GROUP: Final = "id, channel, route, key, due, ticks_from, told, repeats, count, number, open"
 
 
 class NewNotification(NamedTuple):
@@ -41,14 +41,11 @@ class Ledger:
         members: dict[str, dict[str, Any]] = {}
         for group_id, alert_id, said in self._connection.rows("select group_id, alert_id, said from notify_member"):
             members.setdefault(group_id, {})[alert_id] = said
-        for identifier, channel, route, key, *numbers, is_open in self._connection.rows(
-            f"select {_GROUP} from notify_group"
-        ):
+        for row in self._connection.rows(f"select {_GROUP} from notify_group"):
+            identifier, channel, key = row[0], row[1], row[3]
             if channel in channels:
                 pairs = tuple((name, value) for name, value in orjson.loads(key))
-                state.add(
-                    Group(identifier, channel, route, pairs, *numbers, bool(is_open), members.get(identifier, {}))
-                )
+                state.add(_group(row, pairs, members.get(identifier, {})))
         for alert_id, facts in self._connection.rows("select alert_id, facts from notify_watched"):
             state.watched[alert_id] = msgspec.json.decode(facts, type=Facts)
         for channel, flow in self._connection.rows("select channel, flow from notify_flow"):
@@ -89,6 +86,11 @@ class Ledger:
             "and said in ('firing', 'acknowledged') order by alert_id limit ?", channel, limit,
         )  # fmt: skip
         return [alert_id for (alert_id,) in rows]
+
+
+def _group(row: tuple[Any, ...], key: Key, members: dict[str, Any]) -> Group:
+    due, ticks_from, told, repeats, count, number, is_open = row[4:]
+    return Group(row[0], row[1], row[2], key, due, ticks_from, told, repeats, count, number, bool(is_open), members)
 
 
 def _write_group(connection: sqlite3.Connection, identifier: str, group: Group | None) -> None:

@@ -87,7 +87,9 @@ def _alert(alert: dict[str, Any], *, alone: bool) -> Iterator[Section]:
         pairs.append(("", alert["description"]))
     who = ", ".join(f"{name} {'none' if value is None else value}" for name, value in alert["group"].items())
     pairs.append(("Who", who or alert.get("user") or "not said"))
-    pairs.append(("How often", f"{alert['count']} event{'' if alert['count'] == 1 else 's'}, last {_time(alert['last'])}"))
+    pairs.append(
+        ("How often", f"{alert['count']} event{'' if alert['count'] == 1 else 's'}, last {_time(alert['last'])}")
+    )
     pairs.append(("Since", _time(alert["first"])))
     pairs.append(("Level", alert["level"]))
     pairs.append(("Status", _status(alert)))
@@ -116,7 +118,8 @@ def _status(alert: dict[str, Any]) -> str:
     note = f": {alert['note']}" if alert.get("note") else ""
     if alert["status"] == "resolved":
         why = f" ({alert['resolution']})" if alert.get("resolution") else ""
-        return f"resolved{by}{why}{f', last event {_time(alert["resolved"])}' if alert.get('resolved') else ''}{note}"
+        when = f" at {_time(alert['resolved'])}" if alert.get("resolved") else ""
+        return f"resolved{by}{why}{when}{note}"
     return f"{alert['status']}{by}{note}, opened {_time(alert['opened'])}"
 
 
@@ -130,7 +133,7 @@ def _digest(document: Document) -> Section:
         lines.append(_cut(f"{held['level']:<13}  {held['title']}: {words}"))
     pairs = [
         ("Why", "This channel was told as much as it may be ('max_per'); this stands for what it was not told."),
-        ("Since", _time(document.get("since", document["time"]))),
+        ("Since", _time(str(document.get("since") or document["time"]))),
         ("See them", "watchbook alerts --status open"),
     ]
     return Section("", _clean(pairs), tuple(lines))

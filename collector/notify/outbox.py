@@ -15,8 +15,8 @@ _STATES: Final = {
 }
 STATES: Final = tuple(_STATES)
 _COLUMNS: Final = (
-    "number, id, channel, subject, reason, standing, level, created, attempts, next_attempt, last_error, delivered, dead, "
-    "dropped, coalesce(json_extract(document, '$.subject'), id)"
+    "number, id, channel, subject, reason, standing, level, created, attempts, next_attempt, last_error, delivered, "
+    "dead, dropped, coalesce(json_extract(document, '$.subject'), id)"
 )
 
 
@@ -98,7 +98,9 @@ class Outbox:
             now_us, number,
         )  # fmt: skip
 
-    def page(self, state: str | None, channel: str | None, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    def page(
+        self, state: str | None, channel: str | None, limit: int, before: int | None = None
+    ) -> list[dict[str, Any]]:
         """Return notifications, newest first, ready for JSON; ``before``: only those with a smaller number."""
         wheres = ["1"] if state is None else [_STATES[state]]
         values: list[Any] = []

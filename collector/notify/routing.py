@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from collector.finding import AlertState, GroupValue
+from collector.finding import OWN_RULES, AlertState, GroupValue
 from collector.notify.hours import Hours, in_hours, parse_hours
 from collector.notify.settings import Cap, ChannelSettings, NotifySettings, RouteSettings, Timing
 from watchbook.clock import SECOND_US
 
 #: The rule of alerts about channels.  It is in no rule file: whoever brings rules of their own is told too.
-FAILING_RULE: Final = "watchbook.notification-channel-failing"
+FAILING_RULE: Final = f"{OWN_RULES}notification-channel-failing"
 #: The route of what no route takes.
 DEFAULT_ROUTE: Final = ""
 #: The route of alerts about a channel when the routes lead to nobody but that channel.

@@ -19,7 +19,7 @@ import orjson
 
 from collector.notify.attempt import AttemptFailedError, Channel
 from collector.notify.channels.refreshed import Refreshed
-from collector.notify.document import test_document
+from collector.notify.document import trial_document
 from collector.notify.failing import FailingChannels
 from collector.notify.outbox import Due, Outbox
 from collector.notify.settings import NotifySettings
@@ -134,7 +134,7 @@ class Sender:
         """Send a test message through a channel now; return what happened.  Raises KeyError for an unknown channel."""
         line = self._lines[name]
         began = self._clock()
-        document = test_document(name, began)
+        document = trial_document(name, began)
         try:
             said = await self._send(line, document["id"], document)
             outcome: dict[str, Any] = {"sent": True, "answer": said}

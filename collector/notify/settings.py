@@ -244,4 +244,3 @@ class NotifySettings(Timing):
         Seconds(60.0),
         check=positive,
     )
-

@@ -16,7 +16,17 @@ from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
-from collector.web.ports import AgentKeeper, AlertKeeper, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.notifications import NotificationHandlers
+from collector.web.ports import (
+    AgentKeeper,
+    AlertKeeper,
+    Authorise,
+    FilterKeeper,
+    News,
+    NotificationKeeper,
+    ReadinessCheck,
+    RunAlone,
+)
 from collector.web.representation import representing
 from collector.web.settings import WebSettings
 from collector.web.silences import SilenceHandlers
@@ -50,6 +60,7 @@ def add_routes(
     scratch: Path,
     filters: FilterKeeper,
     alerts: AlertKeeper,
+    notifications: NotificationKeeper,
     agents: AgentKeeper,
     authorise: Authorise,
     registry: CollectorRegistry,
@@ -78,6 +89,7 @@ def add_routes(
     app.router.add_patch("/v1/agents/{id}", agent_handlers.change)
     app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
     add_alerts(app, alerts, authorise)
+    add_notifications(app, notifications, authorise)
 
 
 def runner_options(settings: WebSettings) -> dict[str, Any]:
@@ -128,6 +140,16 @@ def add_alerts(app: web.Application, keeper: AlertKeeper, authorise: Authorise) 
     app.router.add_get("/v1/exceptions", silences.list_exceptions)
     app.router.add_get("/v1/exceptions/{id}", silences.get_exception)
     app.router.add_delete("/v1/exceptions/{id}", silences.end_exception)
+
+
+def add_notifications(app: web.Application, keeper: NotificationKeeper, authorise: Authorise) -> None:
+    """Add the routes of notifications and channels."""
+    notifications = NotificationHandlers(keeper, authorise)
+    app.router.add_get("/v1/notifications", notifications.list)
+    app.router.add_post("/v1/notifications/{number}/retry", notifications.retry)
+    app.router.add_post("/v1/notifications/{number}/drop", notifications.drop)
+    app.router.add_get("/v1/channels", notifications.channels)
+    app.router.add_post("/v1/channels/{name}/test", notifications.test)
 
 
 def _add_filters(app: web.Application, filters: FilterHandlers) -> None:

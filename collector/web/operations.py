@@ -3,6 +3,7 @@
 from collector.web.agent_operations import agent_operations
 from collector.web.alert_operations import alert_operations
 from collector.web.filter_operations import filter_operations
+from collector.web.notification_operations import notification_operations
 from collector.web.operation import (
     EVENT_ID,
     JSON,
@@ -29,6 +30,7 @@ def operations() -> dict[tuple[str, str], Operation]:
         **stream_operations(),
         **filter_operations(),
         **alert_operations(),
+        **notification_operations(),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),
         ("POST", "/v1/events"): _post_events(),

@@ -6,6 +6,7 @@ from collector.web.agent_schemas import agent_schemas
 from collector.web.alert_schemas import alert_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
+from collector.web.notification_schemas import notification_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
 
 Schema = dict[str, Any]
@@ -65,6 +66,7 @@ def schemas() -> dict[str, Schema]:
         **filter_schemas(),
         **agent_schemas(),
         **alert_schemas(_CURSOR),
+        **notification_schemas(),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from collector.finding import LEVELS
 from collector.web.agent_schemas import AGENT_STATES
 from collector.web.alert_schemas import ALERT_DISPOSITIONS, ALERT_STATUSES, HIDING_STATES
+from collector.web.notification_schemas import NOTIFICATION_STATES
 from collector.web.parameters import Parameter
 from watchbook.event import ACTOR_TYPES
 
@@ -182,6 +183,13 @@ ALERTS: Final = (
     _CURSOR,
 )
 RATIOS: Final = (DAYS,)
+BEFORE: Final = Parameter("before", "`next_before` of the page before.", {"type": "integer", "minimum": 0})
+NOTIFICATIONS: Final = (
+    Parameter("state", "Only notifications in this state.", {"type": "string", "enum": list(NOTIFICATION_STATES)}),
+    Parameter("channel", "Only those of this channel."),
+    LIMIT,
+    BEFORE,
+)
 SILENCES: Final = (Parameter("state", "Only silences in this state.", {"type": "string", "enum": list(HIDING_STATES)}),)
 EXCEPTIONS: Final = (
     Parameter("state", "Only exceptions in this state.", {"type": "string", "enum": list(HIDING_STATES)}),

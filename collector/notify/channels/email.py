@@ -65,7 +65,8 @@ class EmailChannel:
             )
         if refused:  # the others have it: sending it again would double it for them
             log.warning("recipients_refused", recipients=sorted(refused), next_step="correct 'recipients'")
-        return f"accepted by {settings.host}: {' '.join(answer.split())[:200]}{f'; refused: {sorted(refused)}' if refused else ''}"
+        left_out = f"; refused: {', '.join(sorted(refused))}" if refused else ""
+        return f"accepted by {settings.host}: {' '.join(answer.split())[:200]}{left_out}"
 
     def _secrets(self) -> tuple[str | None, ssl.SSLContext | None]:
         settings = self._settings
