@@ -1,8 +1,8 @@
 """A channel that does not work is an alert of its own, told on the others, and over when it works again.
 
-The alert has a rule that stands in no file (:data:`collector.notify.routing.FAILING_RULE`).  It is opened once,
-however often the channel fails, and the router never leads it to the channel that it is about, so nothing goes round in circles:
-if the others fail as well, each has one such alert that waits until one of them works.
+The alert has a rule that stands in no file (``routing.FAILING_RULE``).  It is opened once, however often the channel
+fails, and the router never leads it to the channel that it is about, so nothing goes round in circles: if the others
+fail as well, each has one such alert that waits until one of them works.
 """
 
 from collections.abc import Callable, Collection, Sequence
