@@ -156,7 +156,7 @@ def evidence_line(event: Mapping[str, Any]) -> str:
         which = event.get("resource.name") or event.get("resource.id") or event.get("resource.type")
         parts = (who, what, which, event.get("outcome"), event.get("source.ip"))
         text = " ".join(str(part) for part in parts if part is not None)
-    line = one_line(f"{format_rfc3339(event['time'])[:19]}Z  {text}")
+    line = one_line(f"{format_rfc3339(event['time'])[:19]}Z {text}")
     return line if len(line) <= _EVIDENCE_CHARS else f"{line[: _EVIDENCE_CHARS - 1]}…"
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from tests.collector.alert.alerts import SECRET
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 Answer = web.Response | Callable[[], Awaitable[web.Response]]
 

@@ -3,133 +3,95 @@
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from collector.alert import AlertSettings, AlertStore, ChannelSettings, Sender
-from collector.alert.outbox import Outbox
-from collector.alert.settings import secret_key
-from collector.alert.webhook import retry_after_s, signed_headers
-from collector.finding import AlertChange
-from tests.collector.alert.alerts import SECRET, channel, open_store, opened, resolved
-from tests.collector.alert.receiver import receiver
+from collector.notify.attempt import retry_after_s
+from collector.notify.channel_settings import WebhookSettings, secret_key
+from collector.notify.channels.webhook import signed_headers
+from collector.notify.outbox import Outbox
+from collector.notify.sender import Sender
+from collector.notify.settings import ChannelSettings, NotifySettings
+from tests.collector.alert.alerts import opened, resolved
+from tests.collector.notify.receiver import SECRET, receiver
+from tests.collector.notify.stage import fast, hook, notifying
 from watchbook.clock import now_us
 from watchbook.units import Seconds
 
 
-def fast(*channels: ChannelSettings, in_flight: int = 4) -> AlertSettings:
-    return AlertSettings(notify=channels, retry_first=Seconds(0.01), retry_max=Seconds(0.05), in_flight=in_flight)
-
-
-@asynccontextmanager
-async def sending(store: AlertStore, settings: AlertSettings) -> AsyncIterator[Sender]:
-    """Run a sender until the block ends, then stop it as the daemon does."""
-    stop = asyncio.Event()
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
-        sender = Sender(store.outbox, settings, session)
-        tasks.create_task(sender.run(stop))
-        try:
-            yield sender
-        finally:
-            stop.set()
-
-
-async def apply(store: AlertStore, *changes: AlertChange) -> None:
-    await asyncio.to_thread(store.apply, changes, None)
-
-
-async def pending(store: AlertStore) -> dict[str, int]:
-    return await asyncio.to_thread(store.outbox.pending)
-
-
-async def until_empty(store: AlertStore) -> None:
-    async with asyncio.timeout(10):
-        while await pending(store):
-            await asyncio.sleep(0.005)
-
-
-async def test_a_notification_is_sent_as_soon_as_the_sender_is_woken(tmp_path: Path) -> None:
-    async with receiver() as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        async with sending(store, fast(ops)) as sender:
-            await apply(store, opened())
-            sender.wake()
-            await hook.until(lambda: bool(hook.taken))
-            await until_empty(store)
-    assert [(one.id, one.body["type"]) for one in hook.taken] == [("a1-opened-ops", "alert.opened")]
-    assert hook.taken[0].body["data"]["user"] == "alice@company.com"
-    assert (sender.counters["ops"].sent, sender.counters["ops"].failed, sender.counters["ops"].in_flight) == (1, 0, 0)
+async def test_a_notification_is_sent_as_soon_as_the_alert_is_there(tmp_path: Path) -> None:
+    async with receiver() as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened())
+        await ear.until(lambda: bool(ear.taken))
+        await stage.until("delivered", 1)
+        counters = stage.notifier.sender.counters["ops"]
+    assert [(one.id, one.body["type"]) for one in ear.taken] == [("a1-1-1-ops", "alert.opened")]
+    data = ear.taken[0].body["data"]
+    assert (data["user"], data["event"], data["resource"]) == (
+        "alice@company.com", "notebook_executed", "Q2 Sales Report"
+    )  # fmt: skip
+    assert (data["count"], data["response"], data["group"]) == (3, "Look.", {"actor.id": "alice"})
+    assert data["evidence"] == ["2026-11-18T11:06:40Z alice@company.com notebook_executed Q2 Sales Report"]
+    assert (counters.sent, counters.failed, counters.in_flight) == (1, 0, 0)
 
 
 async def test_a_failing_receiver_is_tried_again_under_the_same_id_until_it_takes_it(tmp_path: Path) -> None:
     answers = (web.Response(status=500), web.Response(status=503), web.Response(status=404, text="not yet"))
-    async with receiver(*answers) as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened())
-        async with sending(store, fast(ops)) as sender:
-            await hook.until(lambda: bool(hook.taken))
-            await until_empty(store)
-    assert hook.attempts == ["a1-opened-ops"] * 4
-    assert (sender.counters["ops"].sent, sender.counters["ops"].failed) == (1, 3)
+    async with receiver(*answers) as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened())
+        await stage.until("delivered", 1)
+        counters = stage.notifier.sender.counters["ops"]
+    assert ear.attempts == ["a1-1-1-ops"] * 4
+    assert (counters.sent, counters.failed, counters.retried) == (1, 3, 3)
 
 
-async def test_what_was_written_before_a_crash_is_sent_after_it_under_the_same_id(tmp_path: Path) -> None:
-    async with receiver() as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened())
-        await asyncio.to_thread(store.close)  # no sender ever saw it
-        again = await asyncio.to_thread(open_store, tmp_path, ops)
-        async with sending(again, fast(ops)):
-            await hook.until(lambda: bool(hook.taken))
-            await until_empty(again)
-    assert [one.id for one in hook.taken] == ["a1-opened-ops"]
+async def test_what_happened_before_a_crash_is_told_after_it_under_the_same_id(tmp_path: Path) -> None:
+    async with receiver() as ear:
+        async with notifying(tmp_path, fast(hook(url="http://127.0.0.1:9/"))) as stage:
+            await stage.apply(opened())
+            (waiting,) = await stage.until("waiting", 1)
+        async with notifying(tmp_path, fast(hook(url=ear.url)), before=[opened("b2")]) as stage:
+            await stage.until("delivered", 2)
+    assert sorted(one.id for one in ear.taken) == [waiting["id"], "b2-2-1-ops"] == ["a1-1-1-ops", "b2-2-1-ops"]
 
 
-async def test_what_was_taken_but_not_struck_off_is_sent_again_under_the_same_id(tmp_path: Path) -> None:
-    class Forgetful(Outbox):
-        """Loses the note of the first delivery, as a crash right after the answer would."""
+async def test_what_was_taken_but_not_struck_off_is_sent_again_under_the_same_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[str] = []
+    delivered = Outbox.delivered
 
-        lost = False
+    def forget_first(self: Outbox, notification: str, now: int) -> None:
+        """Lose the note of the first delivery, as a crash right after the answer would."""
+        if lost:
+            delivered(self, notification, now)
+        lost.append(notification)
 
-        def delivered(self, notification: str, now_us: int) -> None:
-            if self.lost:
-                super().delivered(notification, now_us)
-            self.lost = True
-
-    async with receiver() as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        store.outbox = Forgetful(store.state)
-        await apply(store, opened())
-        async with sending(store, fast(ops)):
-            await until_empty(store)
-    assert [one.id for one in hook.taken] == ["a1-opened-ops"] * 2
-    assert hook.taken[0] == hook.taken[1]
+    monkeypatch.setattr(Outbox, "delivered", forget_first)
+    async with receiver() as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened())
+        await stage.until("delivered", 1)
+    assert [one.id for one in ear.taken] == ["a1-1-1-ops"] * 2
+    assert ear.taken[0] == ear.taken[1]
 
 
 async def test_a_receiver_that_cannot_be_reached_is_tried_until_it_is_back(tmp_path: Path) -> None:
     async with receiver() as gone:
         pass
-    ops = channel(url=gone.url)
-    store = await asyncio.to_thread(open_store, tmp_path, ops)
-    await apply(store, opened())
-    async with sending(store, fast(ops)) as sender:
+    async with notifying(tmp_path, fast(hook(url=gone.url))) as stage:
+        await stage.apply(opened())
+        counters = stage.notifier.sender.counters["ops"]
         async with asyncio.timeout(10):
-            while sender.counters["ops"].failed < 3:
+            while counters.failed < 3:
                 await asyncio.sleep(0.005)
-        assert "Connect" in (sender.counters["ops"].last_error or "")
-        assert await pending(store) == {"ops": 1}
+        assert "Connect" in (counters.last_error or "")
+        assert await stage.waiting() == {("ops", "waiting"): 1}
 
 
 async def test_a_receiver_that_hangs_is_given_up_after_the_timeout_and_tried_again(tmp_path: Path) -> None:
@@ -137,28 +99,21 @@ async def test_a_receiver_that_hangs_is_given_up_after_the_timeout_and_tried_aga
         await asyncio.sleep(30)
         return web.Response()
 
-    async with receiver(hang) as hook:
-        ops = channel(url=hook.url, timeout=0.05)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened())
-        async with sending(store, fast(ops)) as sender:
-            await hook.until(lambda: bool(hook.taken))
-            await until_empty(store)
-    assert sender.counters["ops"].failed == 1
+    async with receiver(hang) as ear, notifying(tmp_path, fast(hook(url=ear.url, timeout=0.05))) as stage:
+        await stage.apply(opened())
+        await stage.until("delivered", 1)
+        assert stage.notifier.sender.counters["ops"].failed == 1
 
 
 async def test_redirects_are_not_followed(tmp_path: Path) -> None:
-    async with receiver() as elsewhere, receiver(web.Response(status=308, headers={"Location": elsewhere.url})) as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened())
-        async with sending(store, fast(ops)) as sender:
-            await hook.until(lambda: len(hook.attempts) == 1)
+    async with receiver() as elsewhere:
+        moved = web.Response(status=308, headers={"Location": elsewhere.url})
+        async with receiver(moved) as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+            await stage.apply(opened())
             async with asyncio.timeout(10):
-                while not sender.counters["ops"].failed:
-                    await asyncio.sleep(0.005)
-            told = sender.counters["ops"].last_error or ""
-            await until_empty(store)
+                while not (told := stage.notifier.sender.counters["ops"].last_error or ""):
+                    await asyncio.sleep(0.002)
+            await stage.until("delivered", 1)
     assert elsewhere.attempts == []
     assert "answered 308" in told
     assert "redirects are not followed" in told
@@ -166,22 +121,21 @@ async def test_redirects_are_not_followed(tmp_path: Path) -> None:
 
 
 async def test_a_receiver_that_is_gone_is_left_alone_and_what_waits_is_kept(tmp_path: Path) -> None:
-    async with receiver(web.Response(status=410)) as hook, receiver() as other:
-        ops, backup = channel(url=hook.url), channel("backup", url=other.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops, backup)
-        await apply(store, opened())
-        async with sending(store, fast(ops, backup)) as sender:
+    async with receiver(web.Response(status=410)) as ear, receiver() as other:
+        channels = hook(url=ear.url), hook("backup", url=other.url)
+        async with notifying(tmp_path, fast(*channels)) as stage:
+            await stage.apply(opened())
             async with asyncio.timeout(10):
-                while not sender.counters["ops"].gone:
+                while not stage.notifier.sender.counters["ops"].gone:
                     await asyncio.sleep(0.005)
-            await apply(store, opened("b2"))
-            sender.wake()
-            await other.until(lambda: len(other.taken) == 2)
-        assert hook.attempts == ["a1-opened-ops"]
-        assert await pending(store) == {"ops": 2}
-        async with sending(store, fast(ops, backup)):
-            await until_empty(store)
-    assert {one.id for one in hook.taken} == {"a1-opened-ops", "b2-opened-ops"}
+            await stage.apply(opened("b2"))
+            await other.until(lambda: len(other.taken) >= 3)  # the two, and that the other channel is gone
+            assert ear.attempts == ["a1-1-1-ops"]
+            assert (await stage.waiting())[("ops", "waiting")] == 2
+        async with notifying(tmp_path, fast(*channels)) as stage:
+            await ear.until(lambda: len(ear.taken) == 2)
+            await other.until(lambda: other.taken[-1].body["type"] == "alert.resolved")
+    assert {one.body["data"]["title"] for one in other.taken} == {"Failure spike", "Notification channel failing"}
 
 
 async def test_one_slow_channel_does_not_hold_up_another(tmp_path: Path) -> None:
@@ -192,28 +146,25 @@ async def test_one_slow_channel_does_not_hold_up_another(tmp_path: Path) -> None
         return web.Response()
 
     async with receiver(slow, slow) as stuck, receiver() as quick:
-        channels = channel("stuck", url=stuck.url), channel("quick", url=quick.url)
-        store = await asyncio.to_thread(open_store, tmp_path, *channels)
-        await apply(store, *(opened(f"x{index}") for index in range(20)))
-        async with sending(store, fast(*channels, in_flight=2)):
+        channels = hook("stuck", url=stuck.url, timeout=30), hook("quick", url=quick.url)
+        before = [opened(f"x{index}") for index in range(20)]
+        async with notifying(tmp_path, fast(*channels, in_flight=2), before=before) as stage:
             await quick.until(lambda: len(quick.taken) == 20)
             assert stuck.taken == []
             assert stuck.now <= 2
             release.set()
-            await until_empty(store)
+            await stage.until("delivered", 40)
     assert stuck.most == 2
     assert len(stuck.taken) == len({one.id for one in stuck.taken}) == 20
 
 
 async def test_nobody_hears_that_an_alert_is_over_before_it_began(tmp_path: Path) -> None:
-    async with receiver(*(web.Response(status=500) for _ in range(3))) as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened(), resolved())
-        async with sending(store, fast(ops)):
-            await until_empty(store)
-    assert [one.body["type"] for one in hook.taken] == ["alert.opened", "alert.resolved"]
-    assert hook.attempts == ["a1-opened-ops"] * 4 + ["a1-resolved-ops"]
+    answers = (web.Response(status=500) for _ in range(3))
+    async with receiver(*answers) as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened(), resolved())
+        await stage.until("delivered", 2)
+    assert [one.body["type"] for one in ear.taken] == ["alert.opened", "alert.resolved"]
+    assert ear.attempts == ["a1-2-1-ops"] * 4 + ["a1-2-2-ops"]
 
 
 async def test_an_attempt_under_way_is_ended_when_the_daemon_stops(tmp_path: Path) -> None:
@@ -224,40 +175,51 @@ async def test_an_attempt_under_way_is_ended_when_the_daemon_stops(tmp_path: Pat
         await release.wait()
         return web.Response()
 
-    async with receiver(slow) as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened(), opened("b2"))
-        stop = asyncio.Event()
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
-            tasks.create_task(Sender(store.outbox, fast(ops, in_flight=1), session).run(stop))
+    async with receiver(slow) as ear:
+        settings = fast(hook(url=ear.url), in_flight=1)
+        async with notifying(tmp_path, settings, before=[opened(), opened("b2")]):
             await arrived.wait()
-            stop.set()
-            await asyncio.sleep(0)
-            release.set()
-        assert await pending(store) == {"ops": 1}
-    assert [one.id for one in hook.taken] == ["a1-opened-ops"]
+            asyncio.get_running_loop().call_later(0.05, release.set)
+        assert [one.id for one in ear.taken] == ["a1-1-1-ops"]
+        async with notifying(tmp_path, settings) as stage:
+            await stage.until("delivered", 2)
+    assert [one.id for one in ear.taken] == ["a1-1-1-ops", "b2-2-1-ops"]
 
 
 async def test_a_database_that_refuses_for_a_while_only_delays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refusing(Outbox):
-        refusals = 2
+    refusals = iter([1, 1])
+    delivered = Outbox.delivered
 
-        def delivered(self, notification: str, now_us: int) -> None:
-            if self.refusals:
-                self.refusals -= 1
-                raise sqlite3.OperationalError("database or disk is full")
-            super().delivered(notification, now_us)
+    def refuse(self: Outbox, notification: str, now: int) -> None:
+        if next(refusals, None):
+            raise sqlite3.OperationalError("database or disk is full")
+        delivered(self, notification, now)
 
-    monkeypatch.setattr("collector.alert.sender._DATABASE_PAUSE_S", 0.01)
-    async with receiver() as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        store.outbox = Refusing(store.state)
-        await apply(store, opened())
-        async with sending(store, fast(ops)):
-            await until_empty(store)
-    assert len(hook.attempts) == 1
+    monkeypatch.setattr(Outbox, "delivered", refuse)
+    monkeypatch.setattr("collector.notify.sender._DATABASE_PAUSE_S", 0.01)
+    async with receiver() as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened())
+        await stage.until("delivered", 1)
+    assert len(ear.attempts) == 1
+
+
+async def test_a_plan_that_cannot_be_written_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector.notify.ledger import Ledger
+
+    refusals = iter([1, 1])
+    write = Ledger.write
+
+    def refuse(self: Ledger, *what: Any) -> int:
+        if next(refusals, None):
+            raise sqlite3.OperationalError("database or disk is full")
+        return write(self, *what)
+
+    monkeypatch.setattr(Ledger, "write", refuse)
+    monkeypatch.setattr("collector.notify.dispatcher._DATABASE_PAUSE_S", 0.01)
+    async with receiver() as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened())
+        await stage.until("delivered", 1)
+    assert ear.attempts == ["a1-1-1-ops"]
 
 
 async def test_a_retry_that_falls_due_between_two_looks_at_the_clock_is_not_slept_over(tmp_path: Path) -> None:
@@ -266,34 +228,69 @@ async def test_a_retry_that_falls_due_between_two_looks_at_the_clock_is_not_slep
     def clock() -> int:
         return now_us() + next(looks) * 700_000  # the pause of one second ends between the next look and the one after
 
-    async with receiver(web.Response(status=500)) as hook:
-        ops = channel(url=hook.url)
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened())
-        stop = asyncio.Event()
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
-            settings = AlertSettings(notify=(ops,), retry_first=Seconds(1), retry_max=Seconds(1))
-            sender = Sender(store.outbox, settings, session, clock=clock, jitter=lambda: 1.0)
-            tasks.create_task(sender.run(stop))
-            await until_empty(store)
-            stop.set()
-    assert len(hook.attempts) == 2
+    settings = fast(hook("ops"), retry_first=Seconds(1), retry_max=Seconds(1))
+    async with receiver(web.Response(status=500)) as ear:
+        settings = fast(hook(url=ear.url), retry_first=Seconds(1), retry_max=Seconds(1))
+        async with notifying(tmp_path, settings, clock=clock) as stage:
+            await stage.apply(opened())
+            await ear.until(lambda: len(ear.taken) == 1)
+    assert len(ear.attempts) >= 2
 
 
 async def test_the_secret_may_be_renewed_and_its_loss_is_a_failed_attempt(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    async with receiver() as hook:
-        ops = channel(url=hook.url)
-        ops = ChannelSettings("ops", type(ops.webhook)(url=hook.url, secret_file=secret))
-        store = await asyncio.to_thread(open_store, tmp_path, ops)
-        await apply(store, opened())
-        async with sending(store, fast(ops)) as sender:
+    async with receiver() as ear:
+        channel = ChannelSettings(name="ops", webhook=WebhookSettings(url=ear.url, secret_file=secret))
+        async with notifying(tmp_path, fast(channel)) as stage:
+            await stage.apply(opened())
             async with asyncio.timeout(10):
-                while not sender.counters["ops"].failed:
+                while not stage.notifier.sender.counters["ops"].failed:
                     await asyncio.sleep(0.005)
-            assert "the secret cannot be used" in (sender.counters["ops"].last_error or "")
-            await asyncio.to_thread(secret.write_text, SECRET + "\n")
-            await until_empty(store)
+            assert "the secret cannot be used" in (stage.notifier.sender.counters["ops"].last_error or "")
+
+            def renew() -> None:
+                secret.touch(0o600)
+                secret.write_text(SECRET + "\n")
+
+            await asyncio.to_thread(renew)
+            await stage.until("delivered", 1)
+
+
+async def test_what_a_receiver_will_never_take_is_a_dead_letter_and_holds_up_nothing(tmp_path: Path) -> None:
+    answers = (web.Response(status=422, text="what is that?"),)
+    async with receiver(*answers) as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened(), resolved())
+        (dead,) = await stage.until("dead", 1)
+        await stage.until("delivered", 1)
+        assert (dead["id"], dead["attempts"], dead["last_error"]) == ("a1-2-1-ops", 1, "answered 422: what is that?")
+        again = await stage.notifier.desk.retry(dead["number"], "carol")
+        assert again["state"] == "waiting"
+        await stage.until("delivered", 2)
+    assert ear.attempts == ["a1-2-1-ops", "a1-2-2-ops", "a1-2-1-ops"]
+    assert [(each["event_type"], each["actor.id"]) for each in stage.told] == [("notification.retried", "carol")]
+
+
+async def test_what_was_tried_for_long_enough_is_a_dead_letter(tmp_path: Path) -> None:
+    answers = [web.Response(status=500) for _ in range(1000)]
+    async with receiver(*answers) as ear:
+        settings = fast(hook(url=ear.url), give_up_after=Seconds(0.2))
+        async with notifying(tmp_path, settings) as stage:
+            await stage.apply(opened())
+            (dead,) = await stage.until("dead", 1)
+            assert dead["attempts"] >= 3
+            assert (await stage.notifier.desk.drop(dead["number"], "carol"))["state"] == "dropped"
+            assert await stage.waiting() == {}
+
+
+async def test_what_was_delivered_long_ago_is_forgotten(tmp_path: Path) -> None:
+    async with receiver() as ear:
+        async with notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+            await stage.apply(opened(), resolved())
+            await stage.until("delivered", 2)
+        later = now_us() + 8 * 86_400 * 1_000_000
+        async with notifying(tmp_path, fast(hook(url=ear.url)), clock=lambda: later) as stage, asyncio.timeout(10):
+            while await asyncio.to_thread(stage.notifier.outbox.page, None, None, 10):
+                await asyncio.sleep(0.005)
 
 
 # -- decisions ------------------------------------------------------------------------------------------------------
@@ -308,8 +305,8 @@ def test_the_signature_is_the_one_of_the_standard() -> None:
 
 
 def make_sender(jitter: float) -> Sender:
-    settings = AlertSettings(retry_first=Seconds(1), retry_max=Seconds(60))
-    return Sender(None, settings, None, jitter=lambda: jitter)  # type: ignore[arg-type]
+    settings = NotifySettings(retry_first=Seconds(1), retry_max=Seconds(60))
+    return Sender(None, settings, {}, None, firing=lambda _: (), jitter=lambda: jitter)  # type: ignore[arg-type]
 
 
 def test_pauses_double_up_to_the_limit() -> None:
