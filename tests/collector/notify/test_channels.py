@@ -17,7 +17,6 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp import web
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from collector.notify.attempt import AttemptFailedError, Channel
@@ -44,18 +43,22 @@ HOSTILE = {**EVENT, "raw": "login <!channel> & <script>alert(1)</script> ``` \x1
 def documents(*acts: str, digest: bool = False) -> list[dict[str, Any]]:
     """Return the documents of an alert's life."""
     world = World(settings("", hook("c", acknowledged=True, max_per="1 in 10m" if digest else "none")))
+    describer = Describer(lambda _: HOSTILE, alerts_max=20, evidence_max=3)
+    found: list[dict[str, Any]] = []
+
+    def plan(second: int) -> None:
+        for _, tell in world.until(second):
+            views = {name: view._replace(event_ids=("e1",)) for name, view in world.views.items()}
+            found.append(json.loads(json.dumps(describer.describe(tell, views))))
+
     world.open("a1", rule(level="critical"))
-    told = list(world.plan())
     if digest:
         world.open("a2", rule("scan"))
-        told = [tell for _, tell in world.until(100) if tell.reason == "digest"]
+    plan(100)
     for act in acts:
-        world.now += 10
         getattr(world, act)("a1")
-        told += world.plan()
-    views = {name: view._replace(event_ids=("e1",)) for name, view in world.views.items()}
-    describer = Describer(lambda _: HOSTILE, alerts_max=20, evidence_max=3)
-    return [json.loads(json.dumps(describer.describe(tell, views))) for tell in told]
+        plan(world.now + 100)
+    return [document for document in found if not digest or document["reason"] == "digest"]
 
 
 def secret_file(folder: Path, text: str, mode: int = 0o640) -> Path:
@@ -140,7 +143,7 @@ class Mailbox:
     def authenticate(self, _: SMTP, __: Session, ___: Envelope, ____: str, given: Any) -> AuthResult:
         assert isinstance(given, LoginPassword)
         self.logins.append(given.login.decode())
-        return AuthResult(success=given.password == b"tr0ub4dor")
+        return AuthResult(success=given.password == b"tr0ub4dor", handled=False)
 
 
 @asynccontextmanager
@@ -153,13 +156,13 @@ async def mail_server(folder: Path, *, tls: bool) -> AsyncIterator[tuple[Mailbox
     more: dict[str, Any] = {
         "tls_context": context, "authenticator": box.authenticate, "auth_required": True, "require_starttls": True
     } if tls else {}  # fmt: skip
-    controller = Controller(box, hostname="127.0.0.1", port=0, server_hostname="localhost", **more)
-    await asyncio.to_thread(controller.start)
-    assert controller.server is not None
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(lambda: SMTP(box, hostname="localhost", loop=loop, **more), "127.0.0.1", 0)
     try:
-        yield box, controller.server.sockets[0].getsockname()[1], folder / "ca.pem"
+        yield box, listening.sockets[0].getsockname()[1], folder / "ca.pem"
     finally:
-        await asyncio.to_thread(controller.stop)
+        listening.close()
+        await listening.wait_closed()
 
 
 async def test_mail_arrives_over_starttls_and_a_login_with_both_parts(tmp_path: Path) -> None:
