@@ -6,9 +6,9 @@ on days when it is set: an hour that is skipped never comes, one that is repeate
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchbook.clock import SECOND_US
 
@@ -37,7 +37,17 @@ def parse_hours(text: str) -> Hours:
     return Hours(frozenset(_days(match["days"])), start, end)
 
 
-def in_hours(spans: Iterable[Hours], zone: ZoneInfo, now_us: int) -> bool:
+def time_zone(name: str) -> tzinfo:
+    """Return the zone of a name; raises ValueError when the system knows none.  UTC is known everywhere."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"there is no time zone {name!r} here") from error
+
+
+def in_hours(spans: Iterable[Hours], zone: tzinfo, now_us: int) -> bool:
     """Return whether a moment lies in one of the spans, by the clock of a zone."""
     local = datetime.fromtimestamp(now_us // SECOND_US, zone)
     minute, today = local.hour * 60 + local.minute, local.weekday()

@@ -1,11 +1,11 @@
 """Which channels hear of an alert, and which group it belongs to there: decided by the settings and the time alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from collector.finding import OWN_RULES, AlertState, GroupValue
-from collector.notify.hours import Hours, in_hours, parse_hours
+from collector.notify.hours import Hours, in_hours, parse_hours, time_zone
 from collector.notify.settings import Cap, ChannelSettings, NotifySettings, RouteSettings, Timing
 from watchbook.clock import SECOND_US
 
@@ -72,7 +72,7 @@ class ChannelTraits(NamedTuple):
 class _Route(NamedTuple):
     settings: RouteSettings
     hours: tuple[Hours, ...]
-    zone: ZoneInfo
+    zone: tzinfo
 
 
 def facts_of(alert: AlertState, org: str | None) -> Facts:
@@ -88,7 +88,7 @@ class Router:
     def __init__(self, settings: NotifySettings) -> None:
         self.channels: Mapping[str, ChannelTraits] = {each.name: _traits(each) for each in settings.channels}
         self._routes = [
-            _Route(each, tuple(map(parse_hours, each.hours)), ZoneInfo(each.time_zone)) for each in settings.routes
+            _Route(each, tuple(map(parse_hours, each.hours)), time_zone(each.time_zone)) for each in settings.routes
         ]
         self._default = tuple(self.channels) if settings.default is None else settings.default
         self._timings: dict[str, Timing] = {each.name: each.timing(settings) for each in settings.routes}

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from collector.finding import LEVELS
 from collector.notify.channel_settings import (
@@ -15,7 +14,7 @@ from collector.notify.channel_settings import (
     WebhookSettings,
     is_name,
 )
-from collector.notify.hours import parse_hours
+from collector.notify.hours import parse_hours, time_zone
 from watchbook.configfile import positive, setting
 from watchbook.units import Seconds, parse_duration
 
@@ -67,9 +66,9 @@ def _hours(values: tuple[str, ...]) -> str | None:
 
 def _zone(value: str) -> str | None:
     try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "a time zone such as Europe/Berlin or UTC"
+        time_zone(value)
+    except ValueError:
+        return "a time zone such as Europe/Berlin or UTC (that the package tzdata of the system knows)"
     return None
 
 
