@@ -35,7 +35,7 @@ class Filters(NamedTuple):
 
 
 def read_page(state: State, filters: Filters, limit: int, cursor: str | None) -> dict[str, Any]:
-    """Return ``{"alerts": [...], "next_cursor": "…"}``; raises CursorError."""
+    """Return ``{"alerts": [...], "next_cursor": "…" or None}``; raises CursorError."""
     limit = min(max(limit, 1), LIST_MAX)
     wheres, values = _where(filters)
     bound = {name: repr(value) for name, value in filters._asdict().items()}
@@ -45,10 +45,8 @@ def read_page(state: State, filters: Filters, limit: int, cursor: str | None) ->
     where = f"where {' and '.join(wheres)}" if wheres else ""
     rows = state.rows(f"select {VIEW_COLUMNS} from alert {where} order by opened desc, id desc limit ?", *values, limit)
     views = [view_of(row) for row in rows]
-    page: dict[str, Any] = {"alerts": [document_of(view) for view in views]}
-    if len(views) == limit:
-        page["next_cursor"] = write_cursor(views[-1].state.opened, views[-1].state.id, bound)
-    return page
+    more = write_cursor(views[-1].state.opened, views[-1].state.id, bound) if len(views) == limit else None
+    return {"alerts": [document_of(view) for view in views], "next_cursor": more}
 
 
 def _where(filters: Filters) -> tuple[list[str], list[Any]]:

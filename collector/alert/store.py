@@ -149,7 +149,7 @@ class AlertStore:
     def page(self, filters: Filters | None = None, *, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
         """Return a page of alerts, newest first, ready for JSON: ``{"alerts": [...], "next_cursor": "…"}``.
 
-        ``next_cursor`` is there when more alerts may follow; it belongs to the same filters.  Raises CursorError for a
+        ``next_cursor`` is None when no more follow; it belongs to the same filters.  Raises CursorError for a
         cursor of another query.
         """
         return read_page(self.state, filters or Filters(), limit, cursor)

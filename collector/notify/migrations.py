@@ -10,19 +10,32 @@
   transaction as all of the above.
 """
 
+import orjson
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
+
+from collector.notify.groups import group_id
+from collector.notify.routing import DEFAULT_ROUTE, Binding, Key
 
 MIGRATIONS = Migrations("notify")
 
 
 @MIGRATIONS()
 def create_notify_tables(db: Database) -> None:
-    """Create the first tables, and take over what waits in the outbox of before, which knew webhooks only."""
+    """Create the first tables, and take over the outbox of before, which knew webhooks only.
+
+    What waits in it is sent on, and whoever heard of an alert that is still open will hear that it is over.
+    """
     for statement in _TABLES.split(";"):
         db.execute(statement)
     if "outbox" in db.table_names():
         db.execute(_TAKE_OVER)
+        for channel, alert_id, created in db.execute(_STILL_OPEN).fetchall():
+            key: Key = (("alert", alert_id),)
+            identifier = group_id(Binding(channel, DEFAULT_ROUTE, key))
+            group = (identifier, channel, DEFAULT_ROUTE, orjson.dumps(key).decode(), created, created)
+            db.execute(_TAKE_OVER_GROUP, group)
+            db.execute("insert into notify_member values (?, ?, 'firing')", (identifier, alert_id))
         db.execute("delete from outbox")
 
 
@@ -95,3 +108,10 @@ insert into notification (id, channel, subject, reason, standing, level, documen
            coalesce(json_extract(payload, '$.data.level'), 'high'), json_object('body', payload), created, attempts,
            next_attempt, last_error
     from outbox where delivered is null order by number"""
+
+_STILL_OPEN = """
+select channel, alert_id, max(outbox.created) from outbox join alert on alert.id = alert_id
+    where alert.resolved is null and json_extract(payload, '$.type') = 'alert.opened' group by channel, alert_id"""
+_TAKE_OVER_GROUP = """
+insert into notify_group (id, channel, route, key, due, ticks_from, told, repeats, count, number, open)
+    values (?, ?, ?, ?, null, ?, ?, 0, 1, 0, 1)"""

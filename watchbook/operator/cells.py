@@ -74,7 +74,9 @@ def alert_row(alert: bytes | msgspec.Raw, utc: bool) -> Row:
     found: JsonObject = msgspec.json.decode(alert, type=dict[str, Any])
     group = found.get("group") or {}
     grouped = ", ".join(f"{name}={value}" for name, value in group.items() if value is not None)
-    cells = (found.get("level"), found.get("status"), found.get("title"), grouped, found.get("count"), found.get("id"))
+    hidden = [word for word in ("silenced", "inhibited") if found.get(f"{word}_by")]
+    status = " ".join([str(found.get("status")), *hidden])
+    cells = (found.get("level"), status, found.get("title"), grouped, found.get("count"), found.get("id"))
     return Row((shown_time(str(found.get("last")), utc), *map(_cell, cells)), found.get("level"))
 
 

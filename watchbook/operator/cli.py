@@ -1,4 +1,4 @@
-"""The commands ``search``, ``tail`` and ``alerts``."""
+"""The commands ``search`` and ``tail``."""
 
 import time
 
@@ -9,8 +9,8 @@ from watchbook.operator.cells import shown_time
 from watchbook.operator.connection import OperatorError
 from watchbook.operator.following import follow
 from watchbook.operator.options import Options, common_options
-from watchbook.operator.paging import EventPage, Total, alert_pages, event_pages
-from watchbook.operator.printing import alert_printer, event_printer
+from watchbook.operator.paging import EventPage, Total, event_pages
+from watchbook.operator.printing import event_printer
 
 
 @click.command(context_settings=QUERY)
@@ -69,31 +69,6 @@ def tail(options: Options, selection: Selection, lines: int) -> None:
     with asked.pointing_out_mistakes():
         for events in follow(collector, asked.parameters, lines, time.sleep, say):
             printer.show(events)
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--status", help="Only alerts with this status, for example open.")
-@click.option("--rule", help="Only alerts of the rule with this id.")
-@click.option("--level", help="Only alerts of this severity.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most alerts to show.")
-@common_options
-def alerts(options: Options, status: str | None, rule: str | None, level: str | None, limit: int) -> None:
-    """Show alerts, newest first.
-
-    \b
-    watchbook alerts
-    watchbook alerts --status open --json
-    """
-    given = [("status", status), ("rule", rule), ("level", level)]
-    printer = alert_printer(options)
-    found = 0
-    more: str | None = None
-    parameters = [(name, value) for name, value in given if value is not None]
-    for page in alert_pages(options.collector(), parameters, limit):
-        printer.show(page.alerts)
-        found += len(page.alerts)
-        more = page.next_cursor
-    say(f"{found or 'no'} alert{'' if found == 1 else 's'}{'; there are more: raise --limit' if more else ''}")
 
 
 def _summary(found: int, total: Total | None, page: EventPage, utc: bool) -> str:

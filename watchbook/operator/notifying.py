@@ -132,7 +132,7 @@ def list_dead(options: Options, channel: str | None, limit: int) -> None:
 @common_options
 def retry(options: Options, numbers: tuple[int, ...], everything: bool, channel: str | None) -> None:
     """Try the dead letters NUMBERS again, under the same idempotency keys."""
-    _act(options, "retry", "are tried again", numbers, everything, channel)
+    _act(options, "retry", "to be tried again", numbers, everything, channel)
 
 
 @dead.command(context_settings=_CONTEXT)
@@ -142,7 +142,7 @@ def retry(options: Options, numbers: tuple[int, ...], everything: bool, channel:
 @common_options
 def drop(options: Options, numbers: tuple[int, ...], everything: bool, channel: str | None) -> None:
     """Give up NUMBERS for good: nobody is told of them by this channel any more."""
-    _act(options, "drop", "are dropped", numbers, everything, channel)
+    _act(options, "drop", "dropped", numbers, everything, channel)
 
 
 def _list(options: Options, state: str | None, channel: str | None, limit: int) -> None:
@@ -170,7 +170,7 @@ def _act(
     wanted = list(numbers) if numbers else _dead_numbers(collector, channel)
     for number in wanted:
         collector.send("POST", f"/v1/notifications/{number}/{act}", None)
-    say(f"{len(wanted) or 'no'} notification{'' if len(wanted) == 1 else 's'} {done}")
+    say(f"{len(wanted) or 'no'} notification{' is' if len(wanted) == 1 else 's are'} {done}")
 
 
 def _dead_numbers(collector: Collector, channel: str | None) -> list[int]:

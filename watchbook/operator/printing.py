@@ -26,10 +26,17 @@ _SHARES: Final[dict[str, int | None]] = {
     "level": None, "status": None, "rule": 5, "group": 5, "count": None, "id": 3,
     "state": None, "agent": 4, "seen": None, "version": None, "host": 3, "unsent": None, "oldest": None, "unread": None,
     "unparsed": None, "lost": None,
+    "matchers": 5, "ends": None, "hides": None, "author": 2, "reason": 4, "fields": 5, "until": None, "events": None,
+    "alerts": None, "open": None, "true": None, "false": None, "benign": None, "ratio": None,
     "name": 3, "for": None, "owner": 2, "selects": 8,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
-_NUMBERS: Final = frozenset({"count", "unsent", "oldest", "unread", "unparsed", "lost"})
+_NUMBERS: Final = frozenset({
+    "count", "unsent", "oldest", "unread", "unparsed", "lost", "hides", "events", "alerts", "open", "true", "false",
+    "benign", "ratio",
+})  # fmt: skip
+#: Heads of columns that hold times.
+_TIMES: Final = frozenset({"time", "last", "seen", "ends", "until"})
 #: A terminal below this width wraps cells instead of cutting them.
 NARROW_COLUMNS: Final = 100
 #: What a terminal may act on although JSON allows it unescaped: DEL, C1, and characters that turn text around.
@@ -80,7 +87,7 @@ class TablePrinter:
         )  # fmt: skip
         narrow = self._console.width < NARROW_COLUMNS
         for head in self._heads:
-            title = f"{head} ({'UTC' if self._utc else 'local'})" if head in ("time", "last", "seen") else head
+            title = f"{head} ({'UTC' if self._utc else 'local'})" if head in _TIMES else head
             table.add_column(
                 Text(title), ratio=_SHARES[head], min_width=_LEAST.get(head), no_wrap=not narrow,
                 overflow="fold" if narrow else "ellipsis", justify="right" if head in _NUMBERS else "left",

@@ -10,6 +10,7 @@ import msgspec
 from watchbook.operator.asking import say
 from watchbook.operator.cells import Row, shown_time, visible
 from watchbook.operator.connection import Collector, OperatorError
+from watchbook.operator.groups import ListByDefault
 from watchbook.operator.options import Options, common_options
 from watchbook.operator.paging import decoded
 from watchbook.operator.printing import JsonLines, TablePrinter
@@ -52,18 +53,7 @@ class _Listed(msgspec.Struct):
     agents: list[msgspec.Raw]
 
 
-class _ListByDefault(click.Group):
-    """A group that lists when no word is given."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the word ``list`` before options that are its own."""
-        own = (*_CONTEXT["help_option_names"],)
-        if not args or (args[0].startswith("-") and args[0] not in own):
-            args.insert(0, "list")
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_ListByDefault, context_settings=_CONTEXT)
+@click.group(cls=ListByDefault, context_settings=_CONTEXT)
 def agents() -> None:
     """Show agents, rename and revoke them; without a word it lists them.
 

@@ -87,7 +87,7 @@ def test_a_name_that_cannot_be_shown_is_refused(store: TokenStore, name: str) ->
 
 @pytest.mark.parametrize(("scopes", "found"), [([], "none"), (["read", "write"], "'write'")])
 def test_unknown_scopes_are_refused(store: TokenStore, scopes: list[str], found: str) -> None:
-    with pytest.raises(TokenError, match=f"ingest, read, admin, found {found}"):
+    with pytest.raises(TokenError, match=f"ingest, read, respond, admin, found {found}"):
         store.create("alice", scopes)
 
 

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from collector.alert import MIGRATIONS, AlertSettings, AlertStore
 from collector.alert.documents import document_of
 from collector.finding import AlertChange, AlertState, RuleBrief
+from collector.state import COMPATIBILITY
 from watchbook.database import connect
 
 SECOND = 1_000_000
@@ -64,7 +65,7 @@ def resolved(alert_id: str = "a1", events: int = 3, **more: Any) -> AlertChange:
 
 def open_state(folder: Path) -> sqlite3.Connection:
     folder.mkdir(exist_ok=True)
-    connection = connect(folder / "state.db", compatibility=1)
+    connection = connect(folder / "state.db", compatibility=COMPATIBILITY)
     MIGRATIONS.apply(Database(connection))
     return connection
 

@@ -19,7 +19,8 @@ from collector.news import News
 from collector.problem import ApiProblem
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
-from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.kept_notifications import notifications_of
+from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
 from tests.collector.web.registered import enrolments_of, registry_of
 
@@ -43,6 +44,8 @@ class Face:
         open_state(state).close()
         self.enrolments = enrolments_of(state, lambda: NOW)
         self.agents = registry_of(state, lambda: NOW)
+        self.desk, alerts = desk_of(state, lambda: NOW)
+        self.notifications, kept, self.told = notifications_of(state, lambda: NOW)
         self.filters = FilterStore(state, COMPATIBILITY, FilterSettings(per_owner_max=50), lambda: NOW)
         chosen = WebSettings(**{**SETTINGS, **settings})
         self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen)
@@ -55,12 +58,15 @@ class Face:
             run_alone=answerer.alone,
             scratch=self.scratch,
             filters=self.filters,
-            alerts=ListedAlerts(),
+            alerts=self.desk,
+            notifications=self.notifications,
             agents=self.agents,
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},
         )
+        self.app.on_cleanup.append(lambda _: asyncio.to_thread(alerts.close))
+        self.app.on_cleanup.append(lambda _: asyncio.to_thread(kept.close))
         self.app.router.add_post("/v1/batches", post)
         self.app.router.add_post("/v1/events", post)
         self.app.router.add_post("/v1/enroll", post)

@@ -1,47 +1,34 @@
-"""Alerts in a list, as the alert store gives them; its cursors are numbers."""
+"""Nine alerts in a real alert store, and the desk over it: every second one is open."""
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+
+from collector.alert import AlertDesk, AlertSettings, AlertStore, Fields
+from collector.detect import group_complaint, value_in
+from collector.finding import AlertChange, AlertState, RuleBrief
+from collector.state import open_state
+from watchbook.clock import SECOND_US, Clock, now_us, parse_rfc3339
 
 EVENT_ID = f"{'5' * 32}-1-0"
+RULE = RuleBrief("11111111-2222-4333-8444-555555555555", "Many failures", "high", tags=("attack.t1110",))
+LAST = parse_rfc3339("2026-11-21T12:00:00Z")
+EVENT = {"time": LAST, "actor.id": "mallory", "action": "login", "outcome": "failure", "source.ip": "10.0.0.7"}
 
 
-def an_alert(number: int) -> dict[str, Any]:
-    """Return an alert; every second one is open."""
-    is_open = bool(number % 2)
-    alert: dict[str, Any] = {
-        "id": f"a{number}",
-        "rule_id": "11111111-2222-4333-8444-555555555555",
-        "title": "Many failures",
-        "level": "high",
-        "status": "open" if is_open else "resolved",
-        "summary": f"Many failures (actor.id mallory): {number} events",
-        "tags": ["attack.t1110"],
-        "falsepositives": [],
-        "group": {"actor.id": "mallory", "org": None},
-        "count": number,
-        "first": "2026-11-21T11:59:00.000000Z",
-        "last": "2026-11-21T12:00:00.000000Z",
-        "opened": "2026-11-21T12:00:00.000000Z",
-    }
-    return alert if is_open else {**alert, "resolved": "2026-11-21T12:30:00.000000Z", "resolution": "quiet"}
+def a_change(number: int) -> list[AlertChange]:
+    """Return what the rules say of the alert ``a{number}``, which counted so many events."""
+    alert = AlertState(
+        f"a{number}", RULE, (("actor.id", "mallory"), ("org", None)), "", number, LAST - 60 * SECOND_US, LAST, LAST,
+        LAST, LAST, LAST,
+    )  # fmt: skip
+    over = alert._replace(resolved=LAST + 1800 * SECOND_US, resolution="quiet")
+    return [AlertChange("opened", alert, (EVENT_ID,)), *([] if number % 2 else [AlertChange("resolved", over)])]
 
 
-class ListedAlerts:
-    """Nine alerts, newest first."""
-
-    def __init__(self) -> None:
-        self.alerts = [an_alert(number) for number in range(9, 0, -1)]
-
-    def page(
-        self,
-        *, status: str | None = None, rule: str | None = None, level: str | None = None, limit: int = 50,
-        cursor: str | None = None,
-    ) -> Mapping[str, Any]:  # fmt: skip
-        start = int(cursor or 0)
-        found = [alert for alert in self.alerts if status in (None, alert["status"])]
-        more = start + limit < len(found)
-        return {"alerts": found[start : start + limit], "next_cursor": str(start + limit) if more else None}
-
-    def get(self, id: str) -> Mapping[str, Any] | None:  # noqa: A002
-        return next(({**alert, "event_ids": [EVENT_ID]} for alert in self.alerts if alert["id"] == id), None)
+def desk_of(state: Path, clock: Clock = now_us) -> tuple[AlertDesk, AlertStore]:
+    """Return the desk over a state file with nine alerts, and its store, which is to be closed."""
+    settings = AlertSettings()
+    event_of = {EVENT_ID: EVENT}.get
+    store = AlertStore(open_state(state), settings, clock=clock)
+    store.apply([change for number in range(1, 10) for change in a_change(number)], None)
+    fields = Fields(group_complaint, value_in)
+    return AlertDesk(store, settings, fields=fields, event_of=event_of, changed=lambda: None, clock=clock), store

@@ -23,7 +23,8 @@ from collector.state import COMPATIBILITY, open_state
 from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
 from tests.collector.lifecycle.counted import count_by_the_hour
-from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.kept_notifications import notifications_of
+from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import registry_of
 from watchbook.clock import now_us
 from watchbook.units import Bytes
@@ -87,6 +88,10 @@ class Served:
         )
         agents = registry_of(state)
         await agents.load()
+        desk, alerts = await asyncio.to_thread(desk_of, state)
+        notifications, kept, _ = await asyncio.to_thread(notifications_of, state)
+        stack.push_async_callback(asyncio.to_thread, kept.close)
+        stack.push_async_callback(asyncio.to_thread, alerts.close)
         app = make_application(registry, body_bytes_max=1 << 20, middlewares=[gate.middleware()])
         Receiver(
             ReceiveSettings(), append=store.append, own_stream=lambda: store.own_stream,
@@ -100,7 +105,7 @@ class Served:
         add_routes(
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
-            alerts=ListedAlerts(), agents=agents, authorise=gate.authorise, registry=registry, readiness={},
+            alerts=desk, notifications=notifications, agents=agents, authorise=gate.authorise, registry=registry, readiness={},
         )  # fmt: skip
         return app
 

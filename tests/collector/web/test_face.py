@@ -110,7 +110,10 @@ async def test_alerts_are_listed_filtered_and_paged(face: Face) -> None:
     assert (await face.get("/v1/alerts", 400, cursor="x"))["errors"][0]["parameter"] == "cursor"
     wrong = await face.get("/v1/alerts", 400, status="opn", level="bad")
     assert wrong["errors"] == [
-        {"parameter": "status", "message": "'status' is one of open, resolved; found 'opn'; did you mean 'open'?"},
+        {
+            "parameter": "status",
+            "message": "'status' is one of open, acknowledged, resolved; found 'opn'; did you mean 'open'?",
+        },
         {
             "parameter": "level",
             "message": "'level' is one of informational, low, medium, high, critical; found 'bad'",

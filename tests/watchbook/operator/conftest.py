@@ -23,7 +23,8 @@ from collector.questions import make_questions
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
-from tests.collector.web.listed_alerts import ListedAlerts
+from tests.collector.web.kept_notifications import notifications_of
+from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import enrolments_of, registry_of
 from watchbook.cli import cli
 from watchbook.clock import parse_rfc3339
@@ -62,6 +63,8 @@ class Desk:
         answerer = Threads(answers, History(self.rollups, LifecycleSettings(), lambda: NOW))
         state = folder / "state.db"
         open_state(state).close()
+        alerts, alert_store = desk_of(state, lambda: NOW)
+        notifications, kept, self.told = notifications_of(state, lambda: NOW)
         self.enrolments = enrolments_of(state, lambda: NOW)
         self.agents = registry_of(state, lambda: NOW)
         web_settings = WebSettings(tail_heartbeat=Seconds(0.1), tail_interval=Seconds(0.001))
@@ -74,12 +77,15 @@ class Desk:
             run_alone=answerer.ask,
             scratch=folder / "exports",
             filters=FilterStore(state, COMPATIBILITY, FilterSettings(), lambda: NOW),
-            alerts=ListedAlerts(),
+            alerts=alerts,
+            notifications=notifications,
             agents=self.agents,
             authorise=authorise,
             registry=registry,
             readiness={},
         )
+        app.on_cleanup.append(lambda _: asyncio.to_thread(alert_store.close))
+        app.on_cleanup.append(lambda _: asyncio.to_thread(kept.close))
         self.server = TestServer(app)
 
     def append(self, events: list[dict[str, Any]]) -> None:
