@@ -183,7 +183,9 @@ ALERTS: Final = (
     _CURSOR,
 )
 RATIOS: Final = (DAYS,)
-BEFORE: Final = Parameter("before", "`next_before` of the page before.", {"type": "integer", "minimum": 0, "maximum": 2**62})
+BEFORE: Final = Parameter(
+    "before", "`next_before` of the page before.", {"type": "integer", "minimum": 0, "maximum": 2**62}
+)
 NOTIFICATIONS: Final = (
     Parameter("state", "Only notifications in this state.", {"type": "string", "enum": list(NOTIFICATION_STATES)}),
     Parameter("channel", "Only those of this channel."),

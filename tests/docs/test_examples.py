@@ -18,6 +18,7 @@ from agent.redact import RedactSettings, make_redactor
 from collector.config import CollectorSettings
 from collector.config import load_settings as load_collector
 from collector.detect import load_rules
+from collector.notify.channel_settings import KINDS
 from tests.collector.detect.test_shipped_rules import passes
 from tests.docs import shell
 from tests.docs.pages import ROOT, write_examples
@@ -70,9 +71,11 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     path = tmp_path / "collector.yaml"
     path.write_text(opened.replace("/etc/watchbook", str(tmp_path)))
     (tmp_path / "webhook.secret").write_text(SECRET)
+    (tmp_path / "webhook.secret").chmod(0o640)
     shutil.copytree(ROOT / "rules", tmp_path / "rules")
     settings = load_collector(path)
-    assert [channel.name for channel in settings.notify] == ["on-call"]
+    assert [channel.name for channel in settings.notify.channels] == ["on-call", "mail"]
+    assert [route.name for route in settings.notify.routes] == ["urgent", "rest"]
     assert settings.rules == (tmp_path / "rules",)
     assert settings.web.tls is not None
     assert settings.web.tls.client_ca_file == tmp_path / "clients.pem"
@@ -84,6 +87,22 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     assert [scope.category or scope.org for scope in settings.retention.scopes] == ["access", "acme"]
     assert [destination.name for destination in settings.checkpoints.send] == ["vault", "share", "central-log"]
     assert len(load_rules(settings.rules).rules) == len(load_rules([shipped_folder("rules")]).rules)
+
+
+def test_the_notifications_of_the_guide_are_right_and_show_every_kind_of_channel(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "notifications.md"
+    write_examples(page, tmp_path)
+    path = tmp_path / "collector.yaml"
+    text = path.read_text()
+    for name in re.findall(r"/etc/watchbook/(\S+)", text):
+        (tmp_path / name).write_text(SECRET if name == "webhook.secret" else f"{'k' * 32}\n")
+        (tmp_path / name).chmod(0o640)
+    path.write_text(text.replace("/etc/watchbook", str(tmp_path)))
+    notify = load_collector(path).notify
+    kinds = {kind for channel in notify.channels for kind in KINDS if getattr(channel, kind) is not None}
+    assert kinds == set(KINDS)
+    assert all(f"| `{kind}` |" in page.read_text() for kind in KINDS)
+    assert {name for route in notify.routes for name in route.channels} == {each.name for each in notify.channels}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)

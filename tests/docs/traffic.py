@@ -27,10 +27,11 @@ checkpoints:
     - name: elsewhere
       file: {{path: {folder}/checkpoints}}
 notify:
-  - name: on-call
-    webhook:
-      url: http://127.0.0.1:9/
-      secret: whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s=
+  channels:
+    - name: on-call
+      webhook:
+        url: http://127.0.0.1:9/
+        secret: whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s=
 """
 
 

@@ -36,7 +36,9 @@ class Stage:
     async def waiting(self) -> dict[tuple[str, str], int]:
         return await asyncio.to_thread(self.notifier.outbox.counts)
 
-    async def until(self, state: str, number: int, channel: str | None = None, seconds: float = 10) -> list[dict[str, Any]]:
+    async def until(
+        self, state: str, number: int, channel: str | None = None, seconds: float = 10
+    ) -> list[dict[str, Any]]:
         """Wait until so many notifications are in a state and return them, oldest first."""
         async with asyncio.timeout(seconds):
             while True:

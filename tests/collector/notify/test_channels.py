@@ -136,7 +136,7 @@ class Mailbox:
             return self.refusals.pop(0)
         parser = BytesParser(policy=email.policy.default)
         assert isinstance(envelope.content, bytes)
-        self.mails.append(parser.parsebytes(envelope.content))  # type: ignore[arg-type]
+        self.mails.append(parser.parsebytes(envelope.content))
         self.encrypted.append(session.ssl is not None)
         return "250 kept"
 

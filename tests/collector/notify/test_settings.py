@@ -189,7 +189,9 @@ def test_hours_are_those_of_the_clock_on_the_wall() -> None:
     assert in_hours(hours, berlin, parse_rfc3339("2026-12-01T07:30:00Z"))
 
 
-@pytest.mark.parametrize("text", ["8-18", "mon 8:00-18:00", "day 08:00-18:00", "08:00-08:00", "24:00-08:00", "08:61-09:00"])
+@pytest.mark.parametrize(
+    "text", ["8-18", "mon 8:00-18:00", "day 08:00-18:00", "08:00-08:00", "24:00-08:00", "08:61-09:00"]
+)
 def test_hours_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="days and hours such as"):
         parse_hours(text)

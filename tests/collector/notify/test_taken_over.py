@@ -34,11 +34,10 @@ def old_file(folder: Path) -> None:
 
 async def test_an_outbox_of_before_is_worked_off_and_its_alerts_end(tmp_path: Path) -> None:
     await asyncio.to_thread(old_file, tmp_path)
-    async with receiver() as ear:
-        async with notifying(tmp_path, fast(hook(url=ear.url))) as stage:
-            await ear.until(lambda: len(ear.taken) == 1)
-            await stage.apply(resolved("a1"), resolved("b2"))
-            await stage.until("delivered", 3)
+    async with receiver() as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await ear.until(lambda: len(ear.taken) == 1)
+        await stage.apply(resolved("a1"), resolved("b2"))
+        await stage.until("delivered", 3)
     assert ear.taken[0].id == "b2-opened-ops"
     assert ear.taken[0].body["data"] == {"id": "b2", "level": "high"}
     assert sorted((one.body["type"], one.body["data"]["id"]) for one in ear.taken[1:]) == [

@@ -1,4 +1,4 @@
-"""A desk of notifications on a real state file: one that arrived, two dead letters and one that waits, for two channels.
+"""A desk of notifications on a real state file: one that arrived, two dead letters and one that waits.
 
 The channel ``hook`` has a receiver that takes everything; at ``broken`` nobody listens.
 """
@@ -52,7 +52,9 @@ def notifications_of(state: Path, clock: Clock = now_us) -> tuple[NotifyDesk, Co
                       now - number, 1, error, delivered, dead)  # fmt: skip
             writing.execute(INSERT, values)
     webhook = WebhookSettings(url="http://127.0.0.1:9/", secret=SECRET)
-    settings = NotifySettings(channels=tuple(ChannelSettings(name=name, webhook=webhook) for name in ("hook", "broken")))
+    settings = NotifySettings(
+        channels=tuple(ChannelSettings(name=name, webhook=webhook) for name in ("hook", "broken"))
+    )
     told: list[Mapping[str, Any]] = []
 
     async def tell(events: Sequence[Mapping[str, Any]], _: str) -> str | None:

@@ -105,7 +105,8 @@ class Served:
         add_routes(
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
-            alerts=desk, notifications=notifications, agents=agents, authorise=gate.authorise, registry=registry, readiness={},
+            alerts=desk, notifications=notifications, agents=agents, authorise=gate.authorise, registry=registry,
+            readiness={},
         )  # fmt: skip
         return app
 
