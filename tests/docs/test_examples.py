@@ -94,7 +94,7 @@ def test_the_notifications_of_the_guide_are_right_and_show_every_kind_of_channel
     write_examples(page, tmp_path)
     path = tmp_path / "collector.yaml"
     text = path.read_text()
-    for name in re.findall(r"/etc/watchbook/(\S+)", text):
+    for name in re.findall(r"/etc/watchbook/([\w.]+)", text):
         (tmp_path / name).write_text(SECRET if name == "webhook.secret" else f"{'k' * 32}\n")
         (tmp_path / name).chmod(0o640)
     path.write_text(text.replace("/etc/watchbook", str(tmp_path)))

@@ -64,12 +64,14 @@ async def test_channels_that_all_fail_do_not_go_round_in_circles(tmp_path: Path)
 
 
 async def test_the_only_channel_that_fails_tells_nobody_of_itself(tmp_path: Path) -> None:
-    async with receiver(*refusals(5)) as broken:
-        async with notifying(tmp_path, fast(hook("ops", url=broken.url), failing_after=2)) as stage:
-            await stage.apply(opened())
-            await broken.until(lambda: len(broken.taken) == 1)
-            await stage.until_idle(1)
-            page = await asyncio.to_thread(stage.alerts.page)
+    async with (
+        receiver(*refusals(5)) as broken,
+        notifying(tmp_path, fast(hook("ops", url=broken.url), failing_after=2)) as stage,
+    ):
+        await stage.apply(opened())
+        await broken.until(lambda: len(broken.taken) == 1)
+        await stage.until_idle(1)
+        page = await asyncio.to_thread(stage.alerts.page)
     assert {alert["title"] for alert in page["alerts"]} == {"Failure spike", "Notification channel failing"}
     assert len(broken.taken) == 1
 
