@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils.db import Database
 
 from collector.access import MIGRATIONS, TokenError, TokenStore, issue_agent_token, withdraw_agent_tokens
-from collector.access.tokens import TokenBook
+from collector.access.tokens import SCOPES, TokenBook
 from watchbook.database import connect
 
 
@@ -134,3 +134,10 @@ def test_tokens_can_be_read_from_many_threads(store: TokenStore) -> None:
     for thread in threads:
         thread.join()
     assert found == [1] * 8
+
+
+def test_whoever_may_act_on_alerts_may_read_and_nothing_more(store: TokenStore) -> None:
+    token = store.create("on-call", ["respond"])
+    principal = TokenBook(store.tokens()).find(token)
+    assert principal is not None
+    assert [scope for scope in SCOPES if principal.may(scope)] == ["read", "respond"]
