@@ -129,6 +129,12 @@ def add_notify_metrics(registry: CollectorRegistry, notifier: Notifier) -> None:
         "channel",
         lambda: {channel: n for (channel, state), n in outbox.counts().items() if state == "dead"},
     )
+    add_gauge(
+        registry,
+        "watchbook_notifications_failing",
+        "1 while it cannot be planned who is told of what: nobody hears of new alerts.",
+        lambda: dispatcher.failing,
+    )
     add_gauges(
         registry,
         "watchbook_channel_failing",

@@ -60,6 +60,8 @@ class Dispatcher:
         self.held: dict[str, int] = {}
         #: Alerts since the start that no channel hears of.
         self.unrouted = 0
+        #: Whether the last plan could not be made or written.
+        self.failing = False
 
     def wake(self) -> None:
         """Plan now: something happened to an alert."""
@@ -106,12 +108,23 @@ class Dispatcher:
         try:
             added, wake = await asyncio.to_thread(self.plan_once)
         except (sqlite3.OperationalError, OSError) as error:
-            self._failure.failed(str(error), next_step="look at the disk that holds state.db")
-            return self._clock() + round(_DATABASE_PAUSE_S * SECOND_US)
+            return self._failed(str(error), "look at the disk that holds state.db")
+        except (
+            Exception
+        ) as error:  # a mistake in planning must not end the daemon that stores; it is said and tried again
+            if not self.failing:
+                log.exception("notifications_plan_broken")
+            return self._failed(f"{type(error).__name__}: {error}", "report this; nobody is told of new alerts")
         self._failure.succeeded()
+        self.failing = False
         if added:
             self._on_planned()
         return wake
+
+    def _failed(self, error: str, next_step: str) -> int:
+        self.failing = True
+        self._failure.failed(error, next_step=next_step)
+        return self._clock() + round(_DATABASE_PAUSE_S * SECOND_US)
 
     async def _rest(self, stop: asyncio.Event, wake: int | None) -> None:
         seconds = _SLEEP_MAX_S if wake is None else min((wake - self._clock()) / SECOND_US, _SLEEP_MAX_S)

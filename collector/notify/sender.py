@@ -136,7 +136,7 @@ class Sender:
         began = self._clock()
         document = trial_document(name, began)
         try:
-            said = await self._send(line, document["id"], document)
+            said = await self._send(line, document["id"], orjson.dumps(document).decode())
             outcome: dict[str, Any] = {"sent": True, "answer": said}
             await self._note_success(line)
         except AttemptFailedError as error:
@@ -187,7 +187,7 @@ class Sender:
     async def _attempt(self, line: _Line, due: Due) -> None:
         line.counters.retried += due.attempts > 0
         try:
-            await self._send(line, due.id, orjson.loads(due.document))
+            await self._send(line, due.id, due.document)
         except AttemptFailedError as error:
             await self._put_off(line, due, error)
         else:
@@ -199,9 +199,9 @@ class Sender:
             line.counters.in_flight = len(line.active)
             line.woken.set()
 
-    async def _send(self, line: _Line, notification: str, document: dict[str, Any]) -> str:
+    async def _send(self, line: _Line, notification: str, document: str) -> str:
         try:
-            return await line.channel.send(notification, document)
+            return await line.channel.send(notification, orjson.loads(document))
         except AttemptFailedError:
             raise
         except Exception as error:  # a mistake in one channel must not stop the others, nor be taken for delivered

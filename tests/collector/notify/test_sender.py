@@ -222,6 +222,35 @@ async def test_a_plan_that_cannot_be_written_is_made_again(tmp_path: Path, monke
     assert ear.attempts == ["a1-1-1-ops"]
 
 
+async def test_a_mistake_in_planning_or_in_a_channel_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from collector.notify.channels.webhook import WebhookChannel
+    from collector.notify.ledger import Ledger
+
+    broken, write, send = iter([1]), Ledger.write, WebhookChannel.send
+
+    def fail(self: Ledger, *what: Any) -> int:
+        if next(broken, None):
+            raise KeyError("x")
+        return write(self, *what)
+
+    async def fail_for_one(self: WebhookChannel, notification: str, document: dict[str, Any]) -> str:
+        if notification.startswith("a1"):
+            raise ZeroDivisionError
+        return await send(self, notification, document)
+
+    monkeypatch.setattr(Ledger, "write", fail)
+    monkeypatch.setattr(WebhookChannel, "send", fail_for_one)
+    monkeypatch.setattr("collector.notify.dispatcher._DATABASE_PAUSE_S", 0.01)
+    async with receiver() as ear, notifying(tmp_path, fast(hook(url=ear.url))) as stage:
+        await stage.apply(opened(), opened("b2"))
+        (dead,) = await stage.until("dead", 1)
+        await stage.until("delivered", 1)
+        assert not stage.notifier.dispatcher.failing
+    assert dead["last_error"] == "ZeroDivisionError: see the collector's log"
+
+
 async def test_a_retry_that_falls_due_between_two_looks_at_the_clock_is_not_slept_over(tmp_path: Path) -> None:
     looks = itertools.count()
 
