@@ -21,6 +21,7 @@ from collector.alert.silences import Silences
 from collector.alert.store import AlertStore
 from collector.alert.transitions import transitions_of, write_transitions
 from collector.alert.wishes import check_matchers, check_reason, moment_ahead
+from collector.finding import Inhibition
 from collector.problem import ApiProblem
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop
@@ -174,6 +175,11 @@ class AlertDesk:
             if stopping:
                 return
 
+    def rules_changed(self, inhibitions: Sequence[Inhibition]) -> None:
+        """Take note that other rules are in force; the next :meth:`look` goes by what they say of each other."""
+        self._store.hiding.inhibitions = tuple(inhibitions)
+        self._active = None
+
     def look(self) -> bool:
         """Hide what silences hide now, announce those that end soon, note what is over; return whether it changed."""
         now = self._clock()
@@ -182,12 +188,16 @@ class AlertDesk:
             active = active_silences(connection, now)
         if not news and active == self._active:
             return False
-        with state.transaction() as connection:
-            happened = self._store.hiding.judge_all(connection, now)
-            write_transitions(connection, happened)
-            self.silences.look(connection, now)
-            self.exceptions.look(connection, now)
-        self._active = active
+        self._active = active  # before it is acted on: whatever changes meanwhile is looked at again
+        try:
+            with state.transaction() as connection:
+                happened = self._store.hiding.judge_all(connection, now)
+                write_transitions(connection, happened)
+                self.silences.look(connection, now)
+                self.exceptions.look(connection, now)
+        except BaseException:
+            self._active = None
+            raise
         return bool(happened) or news
 
     async def _tell_waiting(self, tell: Tell) -> None:

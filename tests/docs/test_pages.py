@@ -19,7 +19,20 @@ from collector.export.columns import SEED_COLUMNS
 from collector.query.fields import NAMES
 from collector.store.findings import Kind
 from collector.web.export import MEDIA_TYPES
-from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, EXPORT, FACETS, HISTOGRAM, HISTORY, TAIL, VALUES
+from collector.web.vocabulary import (
+    ALERTS,
+    EVENTS,
+    EXCEPTIONS,
+    EXPLAIN,
+    EXPORT,
+    FACETS,
+    HISTOGRAM,
+    HISTORY,
+    RATIOS,
+    SILENCES,
+    TAIL,
+    VALUES,
+)
 from tests.docs.generated import has_parts, needs_collector, regenerated
 from tests.docs.metrics import metrics_of, names_in_source
 from tests.docs.pages import ROOT, all_fences, page_name, page_paths
@@ -159,7 +172,7 @@ def test_the_names_of_the_query_language_are_documented() -> None:
 
 
 def test_every_parameter_of_the_api_is_documented() -> None:
-    asked = (EVENTS, FACETS, HISTOGRAM, HISTORY, VALUES, EXPLAIN, EXPORT, TAIL, ALERTS)
+    asked = (EVENTS, FACETS, HISTOGRAM, HISTORY, VALUES, EXPLAIN, EXPORT, TAIL, ALERTS, RATIOS, SILENCES, EXCEPTIONS)
     assert without_a_word("docs/api.md", {parameter.name for each in asked for parameter in each}) == []
 
 

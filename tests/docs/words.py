@@ -8,6 +8,7 @@ import click
 from click.testing import CliRunner
 
 from watchbook.cli import cli
+from watchbook.operator.groups import ListByDefault
 
 #: Columns of the help texts in the documentation.
 WIDTH: Final = 100
@@ -35,6 +36,8 @@ def complaint_about(command: str, *, complete: bool) -> str | None:
     context = _context("watchbook", cli, None)
     words = shlex.split(command)[1:]
     while isinstance(group, click.Group):
+        if isinstance(group, ListByDefault) and (not words or words[0].startswith("--")) and words != ["--help"]:
+            words.insert(0, "list")
         if not words or words[0].startswith("-"):
             return None if not complete or words in (["--help"], ["--version"]) else f"{command!r} names no command"
         found = group.get_command(context, words[0])

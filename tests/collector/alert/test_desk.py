@@ -234,6 +234,16 @@ def test_an_alert_inhibits_those_with_equal_values_until_it_is_resolved(tmp_path
     assert office.store.hidden() == {"silenced": 0, "inhibited": 0}
 
 
+def test_other_rules_may_end_what_one_kept_quiet(tmp_path: Path) -> None:
+    office = Office(tmp_path, inhibitions=[Inhibition(RULE.id, OTHER.id, ())])
+    office.say(opened(), opened("b1", rule=OTHER, group=BOB))
+    assert office.status("b1")[2] == "a1"
+    assert not office.desk.look()
+    office.desk.rules_changed([])
+    assert office.desk.look()
+    assert office.status("b1")[2] is None
+
+
 def test_what_an_alert_turned_out_to_be_feeds_the_ratio_of_its_rule(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.say(*(opened(f"a{n}") for n in range(4)), opened("b1", rule=OTHER), opened("old", opened=START - 31 * DAY))
