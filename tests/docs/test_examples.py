@@ -19,12 +19,12 @@ from collector.config import CollectorSettings
 from collector.config import load_settings as load_collector
 from collector.detect import load_rules
 from collector.notify.channel_settings import KINDS
-from tests.collector.detect.test_shipped_rules import passes
+from tests.collector.detect.suites import cases_of, passes
 from tests.docs import shell
 from tests.docs.pages import ROOT, write_examples
 from tests.docs.words import complaint_about
 from watchbook.clock import now_us
-from watchbook.configfile import EX_CONFIG, load
+from watchbook.configfile import EX_CONFIG
 from watchbook.shipped import shipped_folder
 
 SECRET = "whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s="
@@ -171,11 +171,10 @@ def test_the_profiles_of_the_guide_understand_their_lines(tmp_path: Path) -> Non
 
 def test_the_rules_of_the_guide_do_what_their_tests_say(tmp_path: Path) -> None:
     write_examples(ROOT / "docs" / "rules.md", tmp_path)
-    assert len(load_rules([tmp_path / "rules"]).rules) == 2
+    assert len(load_rules([tmp_path / "rules"]).rules) == 3
     suites = sorted((tmp_path / "rules" / "tests").glob("*.yml"))
-    assert len(suites) == 2
+    assert len(suites) == 3
     for path in suites:
-        suite = load(path).plain()
         rules = load_rules([tmp_path / "rules" / path.name])
-        for case in suite["tests"]:
-            assert passes(rules, suite, case), f"{path.name}: {case['name']}"
+        for case, blocks in cases_of(path):
+            assert passes(rules, case, blocks), f"{path.name}: {case.name}"

@@ -1,4 +1,7 @@
-"""``make bench-rules``: events a second that one core puts to 1, 100, 1,000 and 3,000 rules.  Prints figures only."""
+"""``make bench-rules``: events a second that one core puts to 1, 100, 1,000 and 3,000 rules and to the shipped ones.
+
+Prints figures only.
+"""
 
 import argparse
 import random
@@ -15,6 +18,7 @@ from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.rules.activity import BATCH, decoded_block, encoded_batches
 from tests.benchmarks.rules.community import write_rules
 from tests.benchmarks.rules.correlations import measure_correlations
+from tests.benchmarks.rules.shipped import measure_shipped
 from tests.benchmarks.rules.sources import SOURCES, Source
 from tests.benchmarks.throughput import machine
 from tests.progress import clear, progress
@@ -41,7 +45,7 @@ def main() -> int:
     process = tuple(source for source in SOURCES if source.profile == "process")
     cases = [_Case(f"{count:,} rules", count, _GOALS.get(count), SOURCES) for count in (1, 100, 1000, 3000)]
     cases.append(_Case(f"{_WORST_RULES:,} rules in one log source", _WORST_RULES, _WORST_GOAL, process))
-    figures = []
+    figures = measure_shipped(arguments.events, arguments.repeats, progress())
     for case in cases:
         figures += _measure(case, arguments.events, arguments.repeats)
     with tempfile.TemporaryDirectory(prefix="watchbook-rules-") as folder:
