@@ -18,10 +18,7 @@ def split_assignments(text: str, unquoted: Callable[[dict[str, str]], None] | No
     if "\\" in text or "\t" in text or "\n" in text:
         return None
     pieces = text.split('"')
-    if len(pieces) == 1:
-        outside = text
-    else:
-        outside = '"'.join(pieces[::2])
+    outside = text if len(pieces) == 1 else '"'.join(pieces[::2])
     assignments = [word.split("=", 1) for word in outside.split(" ")]
     try:
         values: dict[str, str] = dict(assignments)
