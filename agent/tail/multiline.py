@@ -1,8 +1,9 @@
 """Lines to records: a stack trace belongs to the line that it follows.  Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, Final
 
 import re2
 
@@ -21,9 +22,20 @@ def _pattern_problem(pattern: str) -> str | None:
     return None
 
 
+def _join_problem(pattern: str) -> str | None:
+    problem = _pattern_problem(pattern)
+    if problem is None and _compiled(pattern).groups != 1:
+        return f"a regular expression with one group, found {_compiled(pattern).groups}"
+    return problem
+
+
+#: The ways to tell which lines make one record.
+WAYS: Final = ("start", "continuation", "indented", "join")
+
+
 @dataclass(frozen=True)
 class MultilineSettings:
-    """Which lines make one record: exactly one of ``start``, ``continuation``, ``indented``."""
+    """Which lines make one record: exactly one of :data:`WAYS`."""
 
     start: str | None = setting(
         "A line in which this regular expression (RE2) is found begins a record; others go on with the one before.",
@@ -36,6 +48,17 @@ class MultilineSettings:
         check=_pattern_problem,
     )
     indented: bool = setting("A line that begins with a space or a tab goes on with the record before it.", False)
+    join: str | None = setting(
+        "Lines in a row in which the one group of this regular expression (RE2) is the same are one record; a line in "
+        "which it is not found is one of its own.",
+        None,
+        check=_join_problem,
+    )
+    end: str | None = setting(
+        "A record whose last line so far has this regular expression (RE2) in it is whole: nothing is waited for.",
+        None,
+        check=_pattern_problem,
+    )
     timeout: Seconds = setting(
         "A record that nothing was added to for so long is whole (looked at every 'tail.rescan_interval').",
         Seconds(1.0),
@@ -44,15 +67,16 @@ class MultilineSettings:
 
     def problem(self) -> str | None:
         """Return what is wrong with the whole."""
-        given = [name for name in ("start", "continuation", "indented") if getattr(self, name)]
-        return None if len(given) == 1 else f"exactly one of start, continuation and indented, found {len(given)}"
+        given = [name for name in WAYS if getattr(self, name)]
+        return None if len(given) == 1 else f"exactly one of {', '.join(WAYS)}, found {len(given)}"
 
 
 class Records:
     """Joins lines.  ``bytes_max``: a record that would be larger is ended before."""
 
     def __init__(self, settings: MultilineSettings, bytes_max: int) -> None:
-        self._goes_on = _continuation(settings)
+        self._goes_on = _continuations(settings)
+        self._ends = None if settings.end is None else _compiled(settings.end).search
         self._lines_max = settings.lines_max
         self._bytes_max = bytes_max
         self.timeout = settings.timeout
@@ -65,7 +89,7 @@ class Records:
         if not framed.lines:
             return framed
         begins = self._begins(framed.lines)
-        if not (complete or framed.skipping or self._is_full(framed.lines[begins[-1] :])):
+        if not (complete or framed.skipping or self._is_whole(framed.lines[begins[-1] :])):
             framed = _without_last(framed, begins.pop(), start)
             if not begins:
                 return framed
@@ -87,15 +111,22 @@ class Records:
         """Return the places of lines that begin a record."""
         begins = [0]
         size = len(lines[0])
-        for place, line in enumerate(lines[1:], start=1):
+        for place, goes_on in enumerate(self._goes_on(lines), start=1):
+            line = lines[place]
             size += len(line) + 1
-            if place - begins[-1] >= self._lines_max or size > self._bytes_max or not self._goes_on(line):
+            if place - begins[-1] >= self._lines_max or size > self._bytes_max or not goes_on:
                 begins.append(place)
                 size = len(line)
         return begins
 
-    def _is_full(self, lines: list[bytes]) -> bool:
-        return len(lines) >= self._lines_max
+    def _is_whole(self, lines: list[bytes]) -> bool:
+        return len(lines) >= self._lines_max or (self._ends is not None and self._ends(lines[-1]) is not None)
+
+
+def join_lines(lines: list[bytes], settings: MultilineSettings, bytes_max: int) -> list[bytes]:
+    """Return the records that lines make, none of them cut, for those who look at lines without following a file."""
+    offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
+    return Records(settings, bytes_max).join(Framed(lines, offsets), 0, complete=True).lines
 
 
 def _without_last(framed: Framed, begin: int, start: int) -> Framed:
@@ -111,14 +142,30 @@ def _without_last(framed: Framed, begin: int, start: int) -> Framed:
     )
 
 
-def _continuation(settings: MultilineSettings) -> Callable[[bytes], bool]:
+def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Iterator[bool]]:
+    """Return what tells, of each line but the first, whether it goes on with the record before it."""
+    if settings.join is not None:
+        return _joined(_compiled(settings.join).search)
     if settings.start is not None:
         starts = _compiled(settings.start).search
-        return lambda line: starts(line) is None
+        return lambda lines: (starts(line) is None for line in lines[1:])
     if settings.continuation is not None:
         continues = _compiled(settings.continuation).search
-        return lambda line: continues(line) is not None
-    return lambda line: line[:1] in (b" ", b"\t")
+        return lambda lines: (continues(line) is not None for line in lines[1:])
+    return lambda lines: (line[:1] in (b" ", b"\t") for line in lines[1:])
+
+
+def _joined(search: Any) -> Callable[[list[bytes]], Iterator[bool]]:
+    def goes_on(lines: list[bytes]) -> Iterator[bool]:
+        found = search(lines[0])
+        before = found and found[1]
+        for line in lines[1:]:
+            found = search(line)
+            group = found and found[1]
+            yield group is not None and group == before
+            before = group
+
+    return goes_on
 
 
 def _compiled(pattern: str) -> Any:
