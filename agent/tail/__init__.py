@@ -15,7 +15,7 @@ Identity is device + inode AND the head of the content; hints only wake, truth i
 """
 
 from agent.tail.encodings import normal_name
-from agent.tail.multiline import MultilineSettings, join_lines
+from agent.tail.multiline import MultilineSettings, Records, join_lines
 from agent.tail.settings import InputFiles, TailSettings
 from agent.tail.tailer import Tailer
 from agent.tail.track import Account, Track
@@ -25,6 +25,7 @@ __all__ = [
     "Account",
     "InputFiles",
     "MultilineSettings",
+    "Records",
     "TailSettings",
     "Tailer",
     "Track",

@@ -1,12 +1,18 @@
-"""Lines to records: a stack trace belongs to the line that it follows.  Pure."""
+"""Lines to records: a stack trace belongs to the line that it follows.  Pure.
+
+A container's log cuts long lines of its two streams into parts, which may come in turn.  A record then goes from a part
+up to where no line is open any more, so that it can be taken apart into whole lines; which of those make one record in
+turn is told by what is inside of the wrapper.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, Final
 
 import re2
 
+from agent.records import Peel, Piece
 from agent.tail.framing import Framed
 from watchbook.configfile import positive, setting
 from watchbook.units import Seconds
@@ -72,13 +78,19 @@ class MultilineSettings:
 
 
 class Records:
-    """Joins lines.  ``bytes_max``: a record that would be larger is ended before."""
+    """Joins lines.  ``bytes_max``: a record that would be larger is ended before.
 
-    def __init__(self, settings: MultilineSettings, bytes_max: int) -> None:
+    Without settings each line is a record; ``peel`` takes the wrapper of a container's log off a line.
+    """
+
+    def __init__(self, settings: MultilineSettings | None, bytes_max: int, peel: Peel | None = None) -> None:
+        self._waits = settings is not None
+        settings = settings or MultilineSettings()
         self._goes_on = _continuations(settings)
         self._ends = None if settings.end is None else _compiled(settings.end).search
         self._lines_max = settings.lines_max
         self._bytes_max = bytes_max
+        self._peel = peel
         self.timeout = settings.timeout
 
     def join(self, framed: Framed, start: int, *, complete: bool) -> Framed:
@@ -88,8 +100,8 @@ class Records:
         """
         if not framed.lines:
             return framed
-        begins = self._begins(framed.lines)
-        if not (complete or framed.skipping or self._is_whole(framed.lines[begins[-1] :])):
+        begins, is_open = self.begins(framed.lines)
+        if is_open and not (complete or framed.skipping):
             framed = _without_last(framed, begins.pop(), start)
             if not begins:
                 return framed
@@ -107,20 +119,40 @@ class Records:
             cuts=tuple(cuts.values()),
         )
 
-    def _begins(self, lines: list[bytes]) -> list[int]:
-        """Return the places of lines that begin a record."""
+    def begins(self, lines: list[bytes]) -> tuple[list[int], bool]:
+        """Return the places of lines that begin a record, and whether the last one may go on."""
+        pieces = None if self._peel is None else [self._peel(line) for line in lines]
+        inner = lines if pieces is None else [_inner(*each) for each in zip(lines, pieces, strict=True)]
         begins = [0]
         size = len(lines[0])
-        for place, goes_on in enumerate(self._goes_on(lines), start=1):
+        parts: set[str] = set()  # the streams of which a line is open
+        _note(parts, pieces, 0)
+        for place, goes_on in enumerate(self._goes_on(inner), start=1):
             line = lines[place]
             size += len(line) + 1
-            if place - begins[-1] >= self._lines_max or size > self._bytes_max or not goes_on:
+            is_full = place - begins[-1] >= self._lines_max or size > self._bytes_max
+            if is_full or not (goes_on or parts):
                 begins.append(place)
                 size = len(line)
-        return begins
+                parts.clear()
+            _note(parts, pieces, place)
+        is_open = bool(parts) or (self._waits and not (self._ends is not None and self._ends(inner[-1]) is not None))
+        return begins, is_open and len(lines) - begins[-1] < self._lines_max
 
-    def _is_whole(self, lines: list[bytes]) -> bool:
-        return len(lines) >= self._lines_max or (self._ends is not None and self._ends(lines[-1]) is not None)
+
+def _inner(line: bytes, piece: Piece | None) -> bytes:
+    return line if piece is None else piece.text
+
+
+def _note(parts: set[str], pieces: list[Piece | None] | None, place: int) -> None:
+    """Note whether a line of a stream is open behind a piece."""
+    piece = None if pieces is None else pieces[place]
+    if piece is None:
+        return
+    if piece.whole:
+        parts.discard(piece.stream)
+    else:
+        parts.add(piece.stream)
 
 
 def join_lines(lines: list[bytes], settings: MultilineSettings, bytes_max: int) -> list[bytes]:
@@ -152,7 +184,9 @@ def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Itera
     if settings.continuation is not None:
         continues = _compiled(settings.continuation).search
         return lambda lines: (continues(line) is not None for line in lines[1:])
-    return lambda lines: (line[:1] in (b" ", b"\t") for line in lines[1:])
+    if settings.indented:
+        return lambda lines: (line[:1] in (b" ", b"\t") for line in lines[1:])
+    return lambda lines: repeat(False, len(lines) - 1)
 
 
 def _joined(search: Any) -> Callable[[list[bytes]], Iterator[bool]]:
