@@ -26,8 +26,9 @@ from agent.profile.values import Value
 class DictCode(RowCode):
     """The code for lines with some keys."""
 
-    def __init__(self, meaning: Meaning, keys: Collection[str]) -> None:
+    def __init__(self, meaning: Meaning, keys: Collection[str], *, traces: bool = False) -> None:
         super().__init__(meaning)
+        self._traces = traces
         self._keys = sorted(keys)
         self._loads: list[str] = []
         self._names: dict[tuple[Step, ...], str] = {}
