@@ -17,6 +17,8 @@ NUMBER_MAX: Final = 2**63
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
+#: A word in a name that is written in any way: DBInstance, security-group, AWS::EC2::VPCEndpoint, "Group member".
+_WORD: Final = re.compile(r"[A-Z]+[0-9]*(?![a-z])|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(\.[0-9]{1,18})?")
 _SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-z]{0,9})")
 _BYTES: Final = {
@@ -74,6 +76,11 @@ def ip_with_port(value: str) -> str | None:
     """Return the address of ``1.2.3.4:5678``, ``[2001:db8::1]:5678`` or ``[2001:db8::1]``."""
     found = _WITH_PORT.fullmatch(value)
     return ip(found[1] or found[2]) if found else None
+
+
+def snake(value: str) -> str | None:
+    """Return the words of a name in small letters, joined by underscores: ``DBInstance`` is db_instance."""
+    return "_".join(_WORD.findall(value)).lower() or None
 
 
 def path_name(value: str) -> str | None:
@@ -153,6 +160,7 @@ CASTS: Final[Mapping[str, tuple[Cast, Kind | Literal["flag"]]]] = {
     "lower": (lower, "text"),
     "ip": (ip, "text"),
     "path_name": (path_name, "text"),
+    "snake": (snake, "text"),
     "http_outcome": (http_outcome, "text"),
     "number": (number, "number"),
     "duration": (duration, "number"),
@@ -164,7 +172,7 @@ CASTS: Final[Mapping[str, tuple[Cast, Kind | Literal["flag"]]]] = {
     "bool": (flag, "flag"),
 }
 #: Casts whose value does not say all that the text said: the text stays in the details, unless it is the same.
-LOSSY: Final = frozenset({"path_name"})
+LOSSY: Final = frozenset({"path_name", "snake"})
 #: What reads what a cast refuses, without saying all of it: the text stays in the details.
 IN_PART: Final[Mapping[str | None, Cast]] = {"ip": ip_with_port}
 #: Name of a cast -> what quickly tells of most values that the cast leaves as they are: a log has more addresses than a
