@@ -13,6 +13,7 @@ from agent.records import NotAnEventError
 Line = dict[str, Any]
 Test = Callable[[Line], bool]
 Redact = Callable[[Any], Any]
+Lift = Callable[[Line, Redact | None], None]
 #: Stands for no pattern, or no case.
 NONE: Final = -1
 
@@ -56,6 +57,7 @@ class Decoding(NamedTuple):
 class Steps(NamedTuple):
     """What happens to a line until it is known what it is."""
 
+    lifts: tuple[Lift, ...] = ()
     match: tuple[Condition, Test] | None = None
     patterns: tuple[Variant, ...] = ()
     looked_at: str = ""
@@ -70,7 +72,7 @@ class Steps(NamedTuple):
     @property
     def is_needed(self) -> bool:
         """Whether there is anything to be found out."""
-        return any((self.match, self.patterns, self.decodings, self.dropped, self.cases))
+        return any((self.lifts, self.match, self.patterns, self.decodings, self.dropped, self.cases))
 
 
 class Choice:
@@ -102,6 +104,8 @@ class Choice:
     def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
         """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
         steps = self._steps
+        for lift in steps.lifts:
+            lift(line, redact)
         if steps.match is not None and not steps.match[1](line):
             raise ValueError(f"is not of the profile '{self._profile}': {self._missed(steps.match[0], line)}")
         pattern = NONE
@@ -117,12 +121,15 @@ class Choice:
                 raise NotAnEventError(name)
         if pattern == NONE and steps.patterns and not steps.keeps_unmatched:
             raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {steps.looked_at}")
-        for place, variant in enumerate(steps.cases):
+        return pattern, self._case(line)
+
+    def _case(self, line: Line) -> int:
+        for place, variant in enumerate(self._steps.cases):
             if variant.fits(line):
-                if place in steps.dropped_cases:
+                if place in self._steps.dropped_cases:
                     raise NotAnEventError(variant.name)
-                return pattern, place
-        return pattern, NONE
+                return place
+        return NONE
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
         """Return the names of a pattern and a case."""

@@ -10,6 +10,7 @@ from agent.profile.choice import NONE, Choice, Decoding, Steps, Variant, line_fi
 from agent.profile.compiled import CompiledProfile
 from agent.profile.definition import DETAILS, MEASURES, Definition, Part, Rule
 from agent.profile.learning import Learner
+from agent.profile.lifting import lifter
 from agent.profile.meaning import Meaning, TimeSource
 from agent.profile.plan import Plans
 from agent.profile.rowcode import VERB_FIELDS
@@ -106,6 +107,7 @@ class _Compiler:
         definition, keys = self._definition, self.keys()
         looked_at = dict.fromkeys(f"'{pattern.of}'" for pattern in definition.patterns)
         return Steps(
+            lifts=tuple(lifter(path) for path in definition.lift),
             match=None if definition.match is None else (definition.match, make_test(definition.match, keys)),
             patterns=tuple(_variant(pattern, keys) for pattern in definition.patterns),
             looked_at=" or ".join(looked_at),
@@ -143,7 +145,7 @@ class _Compiler:
             self.keys(*parts),
             self.columns,
             keeps_rest=definition.keeps_rest,
-            nests=self._format.keys is None or bool(definition.decode) or bool(definition.each),
+            nests=self._format.keys is None or bool(definition.decode or definition.each or definition.lift),
         )
 
 

@@ -224,6 +224,8 @@ class Definition:
     format: FormatChoice
     loose_keys: bool
     each: tuple[str, ...]
+    #: Where envelopes stand: objects, or JSON texts of objects, whose members belong at the top of the line.
+    lift: tuple[str, ...]
     match: Condition | None
     optional: tuple[Optional, ...]
     time: tuple[TimeRule, ...]

@@ -126,7 +126,9 @@ class RowCode(ABC):
         branches: dict[str, Branch] = {}
         for index, source in enumerate(rule.sources):
             for branch in self._source_branches(rule, index, source):
-                branches.setdefault(branch.condition, branch._replace(source=source))
+                no_verb = [_NO_VERB] if is_verb and source.cast != VERB else []
+                made = branch._replace(source=source, statements=[*branch.statements, *no_verb])
+                branches.setdefault(branch.condition, made)
             if "" in branches:
                 break
         if not branches and not is_verb and rule.field not in _DERIVED:
@@ -168,9 +170,7 @@ class RowCode(ABC):
             own = rule.field.removeprefix(DETAILS)
             needs += f"{own!r} not in d and " if rule.field.startswith(DETAILS) else ""
         if source.value is not None:
-            name = local_name(rule.field)
-            no_verb = [_NO_VERB] if rule.field == "action" and self._meaning.has_verb else []
-            yield Branch(needs.removesuffix(" and "), [f"{name} = {source.value!r}", *no_verb])
+            yield Branch(needs.removesuffix(" and "), [f"{local_name(rule.field)} = {source.value!r}"])
         elif source.template:
             yield from self._template_branches(rule, index, source, needs)
         else:
