@@ -17,8 +17,6 @@ NUMBER_MAX: Final = 2**63
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
-#: A word in a name that is written in any way: DBInstance, security-group, AWS::EC2::VPCEndpoint, "Group member".
-_WORD: Final = re.compile(r"[A-Z]+[0-9]*(?![a-z])|[A-Z]?[a-z]+[0-9]*|[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(\.[0-9]{1,18})?")
 _SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-z]{0,9})")
 _BYTES: Final = {
@@ -31,6 +29,7 @@ _BYTES: Final = {
     )
 }
 _WITH_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^\W_A-Z]+|[^\W_]+")
 _TRUE: Final = frozenset({"true", "yes", "on", "1", "t", "y"})
 _FALSE: Final = frozenset({"false", "no", "off", "0", "f", "n"})
 _DURATION: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-zµμ]{1,12})")
@@ -78,15 +77,15 @@ def ip_with_port(value: str) -> str | None:
     return ip(found[1] or found[2]) if found else None
 
 
-def snake(value: str) -> str | None:
-    """Return the words of a name in small letters, joined by underscores: ``DBInstance`` is db_instance."""
-    return "_".join(_WORD.findall(value)).lower() or None
-
-
 def path_name(value: str) -> str | None:
     """Return the last part of a path, URL or ARN: what stands behind the last ``/``, or else ``:``."""
     plain = value.rstrip("/")
     return (plain.rpartition("/")[2] if "/" in plain else plain.rpartition(":")[2]) or None
+
+
+def snake(value: str) -> str | None:
+    """Return the words of a name in small letters: db_instance for ``DBInstance``, aws_s3 for ``AWS::S3``."""
+    return "_".join(word.lower() for word in _WORD.findall(value)) or None
 
 
 def flag(value: str) -> bool | None:

@@ -9,7 +9,6 @@ from agent.profile.collecting import Collector, name_of
 from agent.profile.conditionreading import read_condition
 from agent.profile.definition import Definition, FormatChoice, Optional, Part, Rule
 from agent.profile.options import choice, regex, texts
-from agent.profile.paths import parse_path
 from agent.profile.rulereading import SOURCE, RuleReader
 from agent.profile.samplereading import read_sample
 from watchbook.configfile import ConfigError, Node, Problem, load
@@ -77,7 +76,7 @@ class _Reader:
             format=part("format", _format, FormatChoice("", {}, root, {})),
             loose_keys=part("keys", lambda node: choice(node, ("exact", "loose")), "exact") == "loose",
             each=part("each", collector.path_list, _NOTHING),
-            lift=part("lift", self._lift, _NOTHING),
+            lift=part("lift", collector.path_list, _NOTHING),
             match=part("match", self._condition, None),
             optional=part("optional", partial(collector.each, self._optional), ()),
             time=part("time", self._rules.time, ()),
@@ -104,13 +103,6 @@ class _Reader:
         if collector.problems:
             raise ConfigError(collector.problems)
         return definition
-
-    def _lift(self, node: Node) -> tuple[str, ...]:
-        paths = self._collector.path_list(node)
-        for path in paths:
-            if not all(isinstance(step, str) for step in parse_path(path).steps):
-                raise node.error(f"expected paths of keys only, found {path!r}")
-        return paths
 
     def _condition(self, node: Node) -> Any:
         return read_condition(self._collector, node)
