@@ -1,18 +1,23 @@
 """Which lines are of a profile, which of its patterns fits a line, and which of its cases it is."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agent.profile.conditions import Condition, Loaded, expression_of, missed
 from agent.profile.dispatch import NONE, Dispatch, Test
 from agent.profile.paths import Link, finder_of_all, getter, parse_path, scalar_text
 from agent.profile.plan import Plans
 from agent.profile.splitting import lift
+from agent.profile.states import check_depth
 from agent.profile.values import Keys
 from agent.records import NotAnEventError
 
 Line = dict[str, Any]
 Redact = Callable[[Any], Any]
+
+
+#: What a decoded text may nest; a deeper one leaves its line unparsed.
+_DECODED_DEPTH_MAX: Final = 32
 
 
 class Decoding(NamedTuple):
@@ -113,7 +118,7 @@ def line_getter(path: str, keys: Keys) -> Callable[[Line], Any]:
     """Return what gets the first value at a path of a line."""
     steps, _ = parse_path(path)
     if len(steps) == 1 and not keys.is_loose:
-        (key,) = steps
+        key = str(steps[0])
         return lambda line: line.get(key)
     return getter(path, keys.find_key if keys.is_loose else None)
 
@@ -168,5 +173,7 @@ def _decode(text: Any, link: Link, decode: Callable[[str], Line], redact: Redact
     except (ValueError, RecursionError):
         return
     if value:
+        if text.count("{") + text.count("[") > _DECODED_DEPTH_MAX:
+            check_depth(value, _DECODED_DEPTH_MAX)
         container, key, _ = link
         container[key] = value if redact is None else redact(value)

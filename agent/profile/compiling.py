@@ -13,6 +13,7 @@ from agent.profile.dispatch import NONE, Dispatch, Variant
 from agent.profile.learning import Learner
 from agent.profile.meaning import Meaning, TimeSource
 from agent.profile.plan import Plans
+from agent.profile.regexes import tells_all
 from agent.profile.rowcode import VERB_FIELDS
 from agent.profile.times import time_reader, zone_named
 from agent.profile.values import Keys
@@ -127,6 +128,12 @@ class _Compiler:
             ),
         )
 
+    def _is_told(self, part: Part) -> bool:
+        """Return whether a part tells all of the text that it is about, so that it need not stay in the details."""
+        if part.regex is None or part.keep is not None:
+            return part.keep is False
+        return self._definition.format.name == "text" and part in self._definition.patterns and tells_all(part.regex)
+
     def _meaning(self, parts: Collection[Part]) -> Meaning:
         definition = self._definition
         rules, constants = dict(definition.rules), dict(self._given)
@@ -151,7 +158,7 @@ class _Compiler:
             self.keys(*parts),
             self.columns,
             keeps_rest=definition.keeps_rest,
-            nests=self._format.keys is None or bool(definition.decode or definition.each or definition.lift),
+            told=[part.of for part in parts if self._is_told(part)],
         )
 
 

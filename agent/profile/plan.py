@@ -9,7 +9,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from agent.profile.changing import Changers, make_changers
+from agent.profile.changing import Changed, Changers, make_changers
 from agent.profile.dictcode import DictCode
 from agent.profile.meaning import Meaning
 
@@ -22,14 +22,17 @@ KEYS_REMEMBERED_MAX: Final = 128
 #: Keys that the one function for all others covers before it starts afresh.
 SHARED_KEYS_MAX: Final = 512
 
-MakeRow = Callable[[dict[str, Any], list[dict[str, Any]] | None, int, list[str] | None], tuple[Any, ...]]
+TakeChanges = Callable[[dict[str, Any]], Changed]
+#: Makes the row of a line; it takes the changes out once it has seen the line.
+MakeRow = Callable[[dict[str, Any], TakeChanges | None, int, list[str] | None], tuple[Any, ...]]
 
 
 class Plan(NamedTuple):
-    """What to do with a line: take its changes out (None when it cannot have any), then make its row."""
+    """What to do with a line: what takes its changes out (None when it cannot have any), and what makes its row."""
 
-    changers: Changers | None
+    take: TakeChanges | None
     make_row: MakeRow
+    changers: Changers | None
 
 
 class Plans(dict[tuple[str, ...], Plan]):
@@ -76,4 +79,5 @@ class Plans(dict[tuple[str, ...], Plan]):
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         names: dict[str, Any] = {**self._meaning.namespace, **code.objects}
         exec(compile(source, file, "exec"), names)  # noqa: S102 - written by DictCode; values come in only by repr()
-        return Plan(make_changers(self._meaning.changes, self._meaning.keys, keys), names["row"])
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        return Plan(None if changers is None else changers.take, names["row"], changers)
