@@ -41,8 +41,6 @@ class Steps(NamedTuple):
     cases: Dispatch | None = None
     #: Places of the cases that are switched off.
     dropped_cases: frozenset[int] = frozenset()
-    pattern_names: tuple[str, ...] = ()
-    case_names: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -99,16 +97,26 @@ class Choice:
         if pattern == NONE and steps.patterns is not None and not steps.keeps_unmatched:
             raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {steps.looked_at}")
         case = NONE if steps.cases is None else steps.cases.find(line)
-        if case in steps.dropped_cases:
-            raise NotAnEventError(steps.case_names[case])
+        if case in steps.dropped_cases and steps.cases is not None:
+            raise NotAnEventError(steps.cases.variants[case].name)
         return pattern, case
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
         """Return the names of a pattern and a case."""
+        steps = self._steps
         return (
-            None if pattern == NONE else self._steps.pattern_names[pattern],
-            None if case == NONE else self._steps.case_names[case],
+            None if pattern == NONE or steps.patterns is None else steps.patterns.variants[pattern].name,
+            None if case == NONE or steps.cases is None else steps.cases.variants[case].name,
         )
+
+    def groups(self, pattern: int, case: int) -> dict[str, str]:
+        """Return whose groups the names are that a pattern and a case add to a line."""
+        steps, found = self._steps, {}
+        for dispatch, place, kind in ((steps.patterns, pattern, "pattern"), (steps.cases, case, "case")):
+            if dispatch is not None and place != NONE:
+                variant = dispatch.variants[place]
+                found.update(dict.fromkeys(variant.groups, f"{kind} {variant.name}"))
+        return found
 
     def _missed(self, condition: Condition, line: Line) -> str:
         return missed(condition, lambda path: line_getter(path, self._keys)(line))

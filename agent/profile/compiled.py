@@ -13,7 +13,9 @@ from typing import Any, Final
 from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
 from agent.profile.doing import Done, Row, Several
+from agent.profile.explaining import Explained
 from agent.profile.learning import Learner
+from agent.profile.origins import origins_of
 from agent.profile.splitting import FindAll, split
 from agent.profile.states import DEPTH_MAX, check_depth
 from agent.records import Normalised, NotAnEventError, Redactor, Unparsed
@@ -88,6 +90,27 @@ class CompiledProfile:
         values, _ = self._format.decode_leniently(line)
         plans = self._choice.choose(values)
         return plans.source(tuple(values))
+
+    def explain(self, line: bytes, read_us: int) -> list[Explained]:
+        """Return how each event of a line (read at ``read_us``) comes about; one with a reason when it has none."""
+        try:
+            values, _ = self._format.decode_leniently(line)
+        except ValueError as error:
+            return [Explained(None, None, {}, str(error))]
+        values = self._redactor.value(values)
+        return [self._explained(part, read_us) for part in split(values, self._each)]
+
+    def _explained(self, values: dict[str, Any], read_us: int) -> Explained:
+        try:
+            pattern, case = self._choice.variants(values, self._redactor.value)
+            meaning, traced, row = self._choice.plans(pattern, case).explain(values, read_us)
+        except ValueError as error:
+            return Explained(None, None, {}, str(error))
+        event = [field for field, value in zip(self._fields, row, strict=False) if value is not None]
+        names = self._choice.names(pattern, case)
+        groups = self._choice.groups(pattern, case)
+        origins = origins_of([*event, *self._constants], meaning, traced, groups, self._constants)
+        return Explained(*names, origins)
 
     def _quickly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets."""

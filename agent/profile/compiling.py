@@ -121,8 +121,6 @@ class _Compiler:
             ),
             dropped=tuple((each.name, make_test(each.when, keys)) for each in definition.optional if each.name in off),
             cases=_dispatch(definition.cases, keys),
-            case_names=tuple(case.name for case in definition.cases),
-            pattern_names=tuple(pattern.name for pattern in definition.patterns),
             dropped_cases=frozenset(
                 place for place, case in enumerate(definition.cases) if case.default is not None and case.name in off
             ),

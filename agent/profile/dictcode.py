@@ -12,22 +12,24 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from agent.profile.conditions import paths_of
 from agent.profile.definition import DETAILS
 from agent.profile.meaning import Meaning, local_name
 from agent.profile.paths import Step, finder, finder_of_all
-from agent.profile.rowcode import Known, RowCode
+from agent.profile.rowcode import RowCode
+from agent.profile.sourcecode import Known
 from agent.profile.values import Value
 
 
 class DictCode(RowCode):
     """The code for lines with some keys."""
 
-    def __init__(self, meaning: Meaning, keys: Collection[str]) -> None:
+    def __init__(self, meaning: Meaning, keys: Collection[str], *, traces: bool = False) -> None:
         super().__init__(meaning)
+        self._traces = traces
         self._keys = sorted(keys)
         self._loads: list[str] = []
         self._names: dict[tuple[Step, ...], str] = {}
@@ -47,9 +49,6 @@ class DictCode(RowCode):
         loads = [*(["holed = []"] if self._listed else []), *self._loads, *changes]
         lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
-
-    def _top_keys(self) -> Sequence[str]:
-        return self._keys
 
     def _places(self, path: str) -> list[Value]:
         return self._meaning.keys.values(path, self._keys)

@@ -45,7 +45,7 @@ class Dispatch:
     """Finds the first variant that a line is of.  ``get`` makes what gets the value at a path of a line."""
 
     def __init__(self, variants: Sequence[Variant], get: Callable[[str], Callable[[Line], Any]]) -> None:
-        self._variants = tuple(variants)
+        self.variants = tuple(variants)
         ofs = list(dict.fromkeys(each.of for each in variants if each.regex is not None))
         self._gets = tuple(get(of) for of in ofs)
         self._places = {of: index for index, of in enumerate(ofs)}
@@ -87,7 +87,7 @@ class Dispatch:
     def _candidates(self, key: tuple[Any, ...]) -> tuple[_Candidate, ...]:
         value, *beginnings = key
         found = []
-        for place, variant in enumerate(self._variants):
+        for place, variant in enumerate(self.variants):
             allowed = None if self._path is None else _asked_for(variant.condition, self._path)
             if allowed is not None and value not in allowed:
                 continue

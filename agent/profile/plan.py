@@ -64,6 +64,22 @@ class Plans(dict[tuple[str, ...], Plan]):
         """Return the Python code for lines with these keys."""
         return DictCode(self._meaning, frozenset(filter(self._meaning.keys.matters, keys))).source()
 
+    def explain(self, line: dict[str, Any], read_us: int) -> tuple[Meaning, dict[str, str], tuple[Any, ...]]:
+        """Return the meaning of a line, where the code found the values of its fields, and its row.
+
+        ``line`` is changed as the code changes it.
+        """
+        keys = frozenset(filter(self._meaning.keys.matters, line))
+        code = DictCode(self._meaning, keys, traces=True)
+        origins: dict[str, str] = {}
+        names: dict[str, Any] = {**self._meaning.namespace, "origins": origins}
+        source = code.source()
+        names.update(code.objects)
+        exec(compile(source, "<explaining a line>", "exec"), names)  # noqa: S102 - as in _compile
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        row = names["row"](line, None if changers is None else changers.take, read_us, None)
+        return self._meaning, origins, row
+
     def _shared_plan(self, keys: frozenset[str]) -> Plan:
         if self._shared is None or not keys <= self._shared_keys:
             together = self._shared_keys | keys
