@@ -45,10 +45,15 @@ class DictCode(RowCode):
         """Return the source of ``row(d, changes, read_us, flags)``."""
         statements = [*self._statements(), f"return {self._row()}"]
         # Changes are taken out behind the loads: fields see what they take.
-        changes = ["changes = changes and changes(d)"] if self._meaning.changes else []
-        loads = [*(["holed = []"] if self._listed else []), *self._loads, *changes]
+        changes = ["changes = changes and changes(d, holed)"] if self._meaning.changes else []
+        loads = [*(["holed = []"] if self._has_holes else []), *self._loads, *changes]
         lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
+
+    @property
+    def _has_holes(self) -> bool:
+        """Whether something may be taken out of a list."""
+        return bool(self._listed or self._meaning.changes)
 
     def _places(self, path: str) -> list[Value]:
         return self._meaning.keys.values(path, self._keys)
@@ -155,7 +160,7 @@ class DictCode(RowCode):
         if not self._meaning.keeps_rest:
             yield "d.clear()"
         else:
-            if self._listed:
+            if self._has_holes:
                 yield "if holed:"
                 yield "    close_holes(holed)"
             for name, parent, key in reversed(self._containers):
