@@ -69,7 +69,8 @@ def _made(rule: ChangesRule, keys: Keys, line_keys: Collection[str]) -> Changer 
     if isinstance(rule, ListRule):
         lists = find(rule.each)
         return _Listed(lists, rule) if lists else None
-    return _Single(find(rule.field), find(rule.old), find(rule.new)) if find(rule.field) else None
+    field, old, new = find(rule.field), find(rule.old), find(rule.new)
+    return _Single(rule.name, field, old, new) if (field or rule.name) and (old or new) else None
 
 
 class _States:
@@ -131,9 +132,10 @@ class _Listed:
 
 
 class _Single:
-    """One change whose field, old and new state stand beside each other."""
+    """One change whose field, old and new state stand beside each other; the field may have a fixed ``name``."""
 
-    def __init__(self, field: Sequence[Find], old: Sequence[Find], new: Sequence[Find]) -> None:
+    def __init__(self, name: str | None, field: Sequence[Find], old: Sequence[Find], new: Sequence[Find]) -> None:
+        self._name = name
         self._finds = (field, old, new)
 
     def take(self, line: dict[str, Any]) -> Changed:
@@ -144,7 +146,8 @@ class _Single:
 
     def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
         found = [_first(finds, line) for finds in self._finds]
-        change = _change([value for value, _ in found], redactor)
+        (field, _), (old, _), (new, _) = found
+        change = _change([self._name or field, old, new], redactor)
         if change is None:
             return None
         holed: list[list[Any]] = []

@@ -142,11 +142,12 @@ class ListRule:
 
 @dataclass(frozen=True)
 class SingleRule:
-    """Where a single change stands."""
+    """Where a single change stands; the field is named by the value at a path, or by the ``name`` that it always has."""
 
-    field: str
+    field: str | None
     old: str | None
     new: str | None
+    name: str | None = None
 
 
 ChangesRule = StatesRule | ListRule | SingleRule

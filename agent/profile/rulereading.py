@@ -98,22 +98,29 @@ class RuleReader:
     def _changes(self, node: Node) -> ChangesRule:
         if node.is_mapping and "each" in node.mapping():
             return self._listed_changes(node)
-        if node.is_mapping and "field" in node.mapping():
-            parts = self._collector.mapping(node, ("field", "old", "new"))
-            self._needs_a_side(parts, node)
-            paths = {name: self._single_paths(part) for name, part in parts.items()}
-            for name, found in paths.items():
-                if len(found) > 1:
-                    raise parts[name].error("expected one path, found a list")
-            return SingleRule(
-                paths["field"][0], *(paths[name][0] if name in paths else None for name in ("old", "new"))
-            )
+        if node.is_mapping and ("field" in node.mapping() or "name" in node.mapping()):
+            return self._single_change(node)
         parts = self._collector.mapping(node, ("before", "after"))
         for name in ("before", "after"):
             if name not in parts:
                 raise node.error(f"the option '{name}' is missing; changes need both 'before' and 'after'")
         (before,), (after,) = (self._single_source(parts[name]) for name in ("before", "after"))
         return StatesRule(before, after)
+
+    def _single_change(self, node: Node) -> SingleRule:
+        parts = self._collector.mapping(node, ("field", "name", "old", "new"))
+        self._needs_a_side(parts, node)
+        if "field" in parts and "name" in parts:
+            raise parts["name"].error("a change has a 'field' (the path of its name) or a 'name'; leave one of them out")
+        paths: dict[str, str | None] = {"field": None, "old": None, "new": None}
+        for name in paths:
+            if name in parts:
+                found = self._single_paths(parts[name])
+                if len(found) > 1:
+                    raise parts[name].error("expected one path, found a list")
+                paths[name] = found[0]
+        word = parts["name"].text("the name of what changed") if "name" in parts else None
+        return SingleRule(paths["field"], paths["old"], paths["new"], word)
 
     def _listed_changes(self, node: Node) -> ListRule:
         parts = self._collector.mapping(node, ("each", "field", "old", "new"))
