@@ -19,8 +19,6 @@ TimeReader = Callable[[Any, int], int | None]
 
 _DAY_S: Final = 86_400
 DAY_US: Final = _DAY_S * SECOND_US
-_NANOS: Final = 10**9
-_PARTS: Final = frozenset({"epochSecond", "seconds", "nano", "nanos"})
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MONTHS: Final = {
     "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
@@ -76,29 +74,6 @@ def epoch_ns(_zone: tzinfo | None) -> TimeReader:
         return None if number is None else _in_range(number // 1000)
 
     return read
-
-
-def epoch_parts(_zone: tzinfo | None) -> TimeReader:
-    """Return a reader of objects with seconds and nanoseconds, as of Java and Protobuf: ``{"seconds": 1, "nanos": 2}``.
-
-    The seconds may be called ``epochSecond``, the nanoseconds ``nano``; these may be missing.
-    """
-
-    def read(value: Any, _read_us: int) -> int | None:
-        if value.__class__ is not dict or not value.keys() <= _PARTS:
-            return None
-        seconds = _whole(value.get("epochSecond", value.get("seconds")))
-        nanos = _whole(value.get("nano", value.get("nanos", 0)))
-        if seconds is None or nanos is None or not 0 <= nanos < _NANOS:
-            return None
-        return _in_range(seconds * SECOND_US + nanos // 1000)
-
-    return read
-
-
-def _whole(value: Any) -> int | None:
-    number = value if _is_number(value) else _exact(value)
-    return number if number.__class__ is int else None
 
 
 def auto(zone: tzinfo | None) -> TimeReader:
@@ -221,7 +196,6 @@ TIME_FORMATS: Final[Mapping[str, Callable[[tzinfo | None], TimeReader]]] = {
     "epoch_ms": lambda _zone: epoch(1000),
     "epoch_us": lambda _zone: epoch(1),
     "epoch_ns": epoch_ns,
-    "epoch_parts": epoch_parts,
     "clf": clf,
     "syslog": syslog,
 }
