@@ -54,6 +54,7 @@ class Choice:
         self._keys = keys
         self._make_plans = make_plans
         self._plans: dict[tuple[int, int], Plans] = {}
+        self._has_more = bool(steps.decodings or steps.dropped or steps.cases)
         self.only = None if steps.is_needed else make_plans(NONE, NONE)
 
     def choose(self, line: Line, redact: Redact | None = None) -> Plans:
@@ -62,7 +63,10 @@ class Choice:
         ``redact`` is applied to what is decoded.  Raises ValueError with the reason when the line is not of the profile
         or fits no pattern, NotAnEventError when it is of an optional kind that is switched off.
         """
-        return self.only or self.plans(*self.variants(line, redact))
+        if self.only is not None:
+            return self.only
+        found = self.variants(line, redact)
+        return self._plans.get(found) or self.plans(*found)
 
     def plans(self, pattern: int, case: int) -> Plans:
         """Return the plans of the lines of a pattern and a case."""
@@ -73,12 +77,14 @@ class Choice:
 
     def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
         """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
-        steps = self._steps
-        for find, decode in steps.lifts:
+        lifts, match, patterns, *_ = steps = self._steps
+        for find, decode in lifts:
             lift(line, find, decode, redact)
-        if steps.match is not None and not steps.match[1](line):
-            raise ValueError(f"is not of the profile '{self._profile}': {self._missed(steps.match[0], line)}")
-        pattern = NONE if steps.patterns is None else steps.patterns.find(line)
+        if match is not None and not match[1](line):
+            raise ValueError(f"is not of the profile '{self._profile}': {self._missed(match[0], line)}")
+        pattern = NONE if patterns is None else patterns.find(line)
+        if not self._has_more and pattern != NONE:
+            return pattern, NONE
         for find, decode in steps.decodings:
             for text, chain in find(line):
                 _decode(text, chain[-1], decode, redact)
@@ -105,6 +111,10 @@ class Choice:
 
 def line_getter(path: str, keys: Keys) -> Callable[[Line], Any]:
     """Return what gets the first value at a path of a line."""
+    steps, _ = parse_path(path)
+    if len(steps) == 1 and not keys.is_loose:
+        (key,) = steps
+        return lambda line: line.get(key)
     return getter(path, keys.find_key if keys.is_loose else None)
 
 

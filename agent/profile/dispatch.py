@@ -60,9 +60,11 @@ class Dispatch:
 
     def find(self, line: Line) -> int:
         """Return the place of the first variant that a line is of, NONE without one; add its groups to the line."""
+        value = None
+        if self._asked is not None:
+            asked = self._asked(line)
+            value = asked if asked.__class__ is str else scalar_text(asked)
         texts = [get(line) for get in self._gets]
-        asked = None if self._asked is None else self._asked(line)
-        value = asked if asked.__class__ is str else scalar_text(asked)
         if len(texts) == 1:
             (text,) = texts
             key: tuple[Any, ...] = (value, text[:BEGINNING] if text.__class__ is str else None)
@@ -78,7 +80,11 @@ class Dispatch:
                 return place
             found = fullmatch(texts[index])
             if found is not None:
-                _add_groups(line, groups, found)
+                values = found.groups()
+                if None in values or not line.keys().isdisjoint(groups):
+                    _add_some(line, groups, values)
+                else:
+                    line.update(zip(groups, values))  # noqa: B905 - a third of the time with strict=True
                 return place
         return NONE
 
@@ -104,14 +110,11 @@ class Dispatch:
         return candidates
 
 
-def _add_groups(line: Line, groups: tuple[str, ...], found: re.Match[str]) -> None:
-    values = found.groups()
-    if not line.keys().isdisjoint(groups):
-        _make_way(line, [name for name, value in zip(groups, values, strict=True) if value is not None])
-    if None in values:
-        line.update({name: value for name, value in zip(groups, values, strict=True) if value is not None})
-    else:
-        line.update(zip(groups, values, strict=True))
+def _add_some(line: Line, groups: tuple[str, ...], values: Sequence[str | None]) -> None:
+    given = {name: value for name, value in zip(groups, values, strict=True) if value is not None}
+    if not line.keys().isdisjoint(given):
+        _make_way(line, given)
+    line.update(given)
 
 
 def _make_way(line: Line, groups: Iterable[str]) -> None:
