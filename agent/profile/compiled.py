@@ -234,7 +234,9 @@ class CompiledProfile:
         with suppress(ValueError):  # it may be that only the redacted line can be understood
             self._choice.choose(values)
             given = values
-        return make_row(redacted, lambda line: changers.take_redacted(given, line, self._redactor), read_us, flags)
+        return make_row(
+            redacted, lambda line, holed: changers.take_redacted(given, line, holed, self._redactor), read_us, flags
+        )
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines

@@ -44,8 +44,8 @@ class DictCode(RowCode):
         """Return the source of ``row(d, changes, read_us, flags)``."""
         statements = [*self._statements(), f"return {self._row()}"]
         # Changes are taken out behind the loads: fields see what they take.
-        changes = ["changes = changes and changes(d)"] if self._meaning.changes else []
-        loads = [*(["holed = []"] if self._listed else []), *self._loads, *changes]
+        changes = ["changes = changes and changes(d, holed)"] if self._meaning.changes else []
+        loads = [*(["holed = []"] if self._listed or changes else []), *self._loads, *changes]
         lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
 
@@ -129,7 +129,7 @@ class DictCode(RowCode):
         if not self._meaning.keeps_rest:
             yield "d.clear()"
         else:
-            if self._listed:
+            if self._listed or self._meaning.changes:
                 yield "if holed:"
                 yield "    close_holes(holed)"
             for name, parent, key in reversed(self._containers):

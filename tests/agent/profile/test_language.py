@@ -1,5 +1,6 @@
 """What the profile language can say, feature by feature: small profiles, lines, and the events that come of them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -306,6 +307,18 @@ def test_a_field_sees_what_the_changes_take(profile: Write) -> None:
     found = event(made, '{"old": {"id": 1, "a": 2}, "new": {"id": 3, "a": 2}}')
     assert (found["resource.id"], found["changes"]) == ("3", [{"field": "id", "old": 1, "new": 3}])
     assert event(made, '{"o": "x", "p": "y"}')["org"] == "x"
+
+
+def test_changes_and_fields_take_from_one_list_without_moving_each_other(profile: Write) -> None:
+    made = profile(
+        "changes: {field: 'p[n=what].v', old: 'p[n=old].v', new: 'p[n=new].v'}\n"
+        "fields: {resource.id: 'p[n=what].v', resource.name: 'p[n=last].v'}"
+    )
+    parameters = [{"n": name, "v": name.upper()} for name in ("what", "rest", "old", "new", "last")]
+    found = event(made, json.dumps({"p": parameters}))
+    assert found["changes"] == [{"field": "WHAT", "old": "OLD", "new": "NEW"}]
+    assert (found["resource.id"], found["resource.name"]) == ("WHAT", "LAST")
+    assert found["details"] == {"p": [{"n": "rest", "v": "REST"}]}
 
 
 def test_the_first_case_that_holds_overrides(profile: Write) -> None:
