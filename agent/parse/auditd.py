@@ -11,7 +11,7 @@ and ``(none)`` are no values.  What people may have typed is decoded where it is
 command line that the arguments of an EXECVE record make.
 
 Of several records the one that says what happened is the main one; the others are listed in ``records``.  EOE says only
-that the event is at its end, and is left out.
+that the event is at its end; it is left out, and by itself no event.
 """
 
 import re
@@ -20,6 +20,7 @@ from typing import Any, Final
 from agent.parse.assignments import add_value, split_assignments
 from agent.parse.format import text_format
 from agent.parse.hexadecimal import decode_encoded, decode_hexadecimal
+from agent.records import NotAnEventError
 
 _HEAD: Final = re.compile(r"\s*(?:node=(\S+) )?type=(\S+) (?:msg=)?audit\(([^)]+):([0-9]+)\) ?:\s*")
 #: Records that go with one that says what happened.
@@ -27,7 +28,7 @@ _COMPANIONS: Final = frozenset(
     {
         "CWD", "PATH", "PROCTITLE", "EXECVE", "SOCKADDR", "SOCKETCALL", "FD_PAIR", "IPC", "IPC_SET_PERM", "MMAP",
         "BPRM_FCAPS", "CAPSET", "MQ_OPEN", "MQ_SENDRECV", "MQ_NOTIFY", "MQ_GETSETATTR", "OBJ_PID", "KERN_MODULE",
-        "OPENAT2", "TIME_INJOFFSET", "TIME_ADJNTPVAL", "URINGOP", "UNKNOWN", "EOE",
+        "OPENAT2", "TIME_INJOFFSET", "TIME_ADJNTPVAL", "URINGOP", "UNKNOWN",
     }
 )  # fmt: skip
 _ABSENT: Final = frozenset({"?", "(null)", "(none)"})
@@ -41,20 +42,23 @@ _WORD: Final = re.compile(r"""([^\s="']++)=(?:"([^"]*+)"|'([^']*+)'|(\{[^}]*+\})
 def read(text: str) -> dict[str, Any]:
     """Return the values of a record or of several; raises ValueError with the reason."""
     if "\n" in text:
-        lines = [line for line in text.split("\n") if line and not line.isspace()]
-        if len(lines) != 1:
-            return _together([_record(line) for line in lines])
-        text = lines[0]
-    return _record(text)
+        return _together([_record(line) for line in text.split("\n") if line and not line.isspace()])
+    values = _record(text)
+    if values["type"] == "EOE":
+        raise NotAnEventError("end")
+    return values
 
 
 def _together(records: list[dict[str, Any]]) -> dict[str, Any]:
+    records = [record for record in records if record["type"] != "EOE"] or records[:1]
     if not records:
         raise ValueError("is no audit record: it is empty")
+    if records[0]["type"] == "EOE":
+        raise NotAnEventError("end")
     main = next((record for record in records if record["type"] == "SYSCALL"), None)
     if main is None:
         main = next((record for record in records if record["type"] not in _COMPANIONS), records[0])
-    others = [record for record in records if record is not main and record["type"] != "EOE"]
+    others = [record for record in records if record is not main]
     if not others:
         return main
     for record in others:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.parse import FORMATS
 from agent.parse.auditd import _parts, _quick
+from agent.records import NotAnEventError
 
 AUDITD = FORMATS["auditd"]
 ID = "msg=audit(1795269909.003:24287)"
@@ -148,6 +149,12 @@ def test_the_records_of_an_event_become_one() -> None:
             {"type": "PATH", "item": "0", "name": "/etc/shadow"},
         ],
     }
+
+
+@pytest.mark.parametrize("text", [f"type=EOE {ID}:", f"type=EOE {ID}: \n", f"type=EOE {ID}: \ntype=EOE {ID}:"])
+def test_the_end_of_an_event_is_none(text: str) -> None:
+    with pytest.raises(NotAnEventError):
+        audit(text)
 
 
 def test_without_a_syscall_the_record_that_says_what_happened_is_the_main_one() -> None:

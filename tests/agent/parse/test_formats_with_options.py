@@ -101,9 +101,9 @@ def test_csv_without_its_columns_reads_nothing() -> None:
 def test_what_a_csv_writer_wrote_comes_back(cells: list[str]) -> None:
     columns = [f"column {number}" for number in range(len(cells))]
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="").writerow(cells)
+    csv.writer(text).writerow(cells)
     expected = {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
-    assert read(made("csv", {"columns": columns}), text.getvalue()) == expected
+    assert read(made("csv", {"columns": columns}), text.getvalue().removesuffix("\r\n")) == expected
 
 
 @pytest.mark.parametrize(
