@@ -19,6 +19,8 @@ class Format(NamedTuple):
     ``read`` takes a text apart, for values that hold a text of a format; None when ``decode`` is the only way.
     ``make`` returns the format for ``options`` a profile gives (plain YAML values) and must be called even for none;
     None when the format has no options.  It raises OptionError.
+
+    ``objects`` are those of the ``keys`` under which objects stand, into which the paths of profiles may look.
     """
 
     name: str
@@ -29,9 +31,12 @@ class Format(NamedTuple):
     read: Callable[[str], dict[str, Any]] | None = None
     options: tuple[str, ...] = ()
     make: "Callable[[Mapping[str, Any]], Format] | None" = None
+    objects: frozenset[str] = frozenset()
 
 
-def text_format(name: str, keys: frozenset[str] | None, read: Callable[[str], dict[str, Any]]) -> Format:
+def text_format(
+    name: str, keys: frozenset[str] | None, read: Callable[[str], dict[str, Any]], objects: frozenset[str] = frozenset()
+) -> Format:
     """Return the format whose lines ``read`` takes apart; ``read`` raises ValueError with the reason."""
 
     def decode(line: bytes) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def text_format(name: str, keys: frozenset[str] | None, read: Callable[[str], di
         text, replaced = lenient_text(line)
         return read(text), replaced
 
-    return Format(name, keys, decode, decode_leniently, read=read)
+    return Format(name, keys, decode, decode_leniently, read=read, objects=objects)
 
 
 def lenient_text(line: bytes) -> tuple[str, bool]:
