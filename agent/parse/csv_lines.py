@@ -1,8 +1,9 @@
 """CSV (RFC 4180 and its relatives): the columns are named by the profile.
 
 Options: ``columns`` (their names, in order), ``at_least`` (how many of them a line has, where newer versions of a
-program added some at the end; all), ``delimiter`` (``,``) and ``quote`` (``"``; empty for none).  A cell may hold delimiters, doubled quotes and, when lines are joined to records, line ends.  An empty cell is left out.  A line
-that holds just the names of the columns is the heading: no event.
+program added some at the end; all), ``delimiter`` (``,``) and ``quote`` (``"``; empty for none).  A cell may hold
+delimiters, doubled quotes and, when lines are joined to records, line ends.  An empty cell is left out.  A line that
+holds just the names of the columns is the heading: no event.
 """
 
 import csv
@@ -48,7 +49,7 @@ def _columns(options: Mapping[str, Any]) -> tuple[str, ...]:
 def _at_least(options: Mapping[str, Any], width: int) -> int:
     count = options.get("at_least", width)
     if count.__class__ is not int or not 1 <= count <= width:
-        raise OptionError("at_least", f"expects a number of columns from 1 to {width}, found {count!r}")
+        raise OptionError("at_least", f"expects a number from 1 to {width}, found {count!r}")
     return int(count)
 
 
