@@ -99,7 +99,7 @@ def number(value: str) -> int | float | None:
 
 
 def duration(value: str) -> int | float | None:
-    """Return milliseconds of a text that names its unit (``245ms``, ``1.2 seconds``) or is of a clock: ``1:04:00.8``."""
+    """Return milliseconds of a text that names its unit (``245ms``, ``1.2 seconds``) or is of a clock: ``1:04:00``."""
     clock = _CLOCK.fullmatch(value.strip())
     if clock is not None:
         return _tidy(int(clock[1]) * 3_600_000 + int(clock[2]) * 60_000 + float(clock[3]) * 1000)

@@ -80,7 +80,7 @@ def test_delimiter_and_quote_are_options() -> None:
         (
             "csv",
             {"columns": ["a"], "at_least": 2},
-            "the option 'at_least' expects a number of columns from 1 to 1, found 2",
+            "the option 'at_least' expects a number from 1 to 1, found 2",
         ),
         ("csv", {"columns": ["a"], "delimiter": "::"}, "the option 'delimiter' expects one character, found '::'"),
         ("csv", {"columns": ["a"], "quote": 1}, "the option 'quote' expects a text, found 1; put it in quotes"),
