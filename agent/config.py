@@ -21,6 +21,7 @@ from agent.listen import (
 from agent.metrics import MetricsSettings, is_loopback
 from agent.profile import Definition, load_profiles, zone_named
 from agent.redact import RedactSettings
+from agent.select import DropSettings, SampleSettings, repeated_names
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
@@ -64,6 +65,8 @@ class InputSettings:
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
+    drop: tuple[DropSettings, ...] = setting("Events of this input that are not sent, but counted.", ())
+    sample: tuple[SampleSettings, ...] = setting("Events of this input of which only a share is sent.", ())
 
     @property
     def received(self) -> Any:
@@ -103,6 +106,8 @@ class AgentSettings:
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
+    drop: tuple[DropSettings, ...] = setting("Events of any input that are not sent, but counted.", ())
+    sample: tuple[SampleSettings, ...] = setting("Events of any input of which only a share is sent.", ())
     metrics: MetricsSettings = setting("A port for Prometheus and health checks.", default_factory=MetricsSettings)
 
     def input_files(self) -> list[InputFiles]:
@@ -187,8 +192,10 @@ def _problems(node: Node, profiles: Mapping[str, Definition] | None) -> Iterator
         yield from ship_problems(bind(options["collector"], ShipSettings), options["collector"])
     with suppress(ConfigError, KeyError):
         yield from _metrics_problems(options["metrics"])
+    yield from repeated_names(options)
     names: set[str] = set()
     for each, where in _inputs(options):
+        yield from repeated_names(where.mapping(), outer=options)
         yield from _input_problems(each, where, profiles)
         if each.name in names:
             yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")

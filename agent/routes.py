@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.batch import Origin
-from agent.config import AgentSettings, load_settings
+from agent.config import AgentSettings, InputSettings, load_settings
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Route
+from agent.records import Normaliser
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
+from agent.select import Selection
 from watchbook.configfile import ConfigError, Problem
 
 
@@ -39,10 +41,19 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
-        routes[each.name] = Route(normalise, Origin(settings.host, settings.name, each.name, each.profile))
+        origin = Origin(settings.host, settings.name, each.name, each.profile)
+        routes[each.name] = Route(normalise, origin, make_selection(settings, each, normalise))
     if problems:
         raise ConfigError(list(problems))
     return Plan(settings, routes, redactor)
+
+
+def make_selection(settings: AgentSettings, source: InputSettings, normalise: Normaliser) -> Selection | None:
+    """Return the rules for an input's events, its own before those of all inputs; None when there are none."""
+    drop, sample = (*source.drop, *settings.drop), (*source.sample, *settings.sample)
+    if not drop and not sample:
+        return None
+    return Selection(drop, sample, normalise.fields, normalise.constants)
 
 
 def load_plan(path: Path) -> Plan:
