@@ -1,7 +1,10 @@
 """What the agent's rooms hand to each other: lines on their way to becoming events."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
+
+_NOTHING_DROPPED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Unparsed(NamedTuple):
@@ -16,9 +19,11 @@ class Normalised(NamedTuple):
     """What a profile made of some lines.
 
     ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its
-    line among the lines given; None when every line became the row at its own place.  ``blank`` counts the lines of
-    nothing but whitespace: they are no events, and neither rows nor unparsed.  ``replaced`` counts the lines that held
-    bytes which are no UTF-8.
+    line among the lines given, in order; None when every line became the row at its own place.  A line that holds
+    several events has several rows: its place comes several times.  ``blank`` counts the lines of nothing but
+    whitespace: they are no events, and neither rows nor unparsed.  ``replaced`` counts the lines that held bytes which
+    are no UTF-8.  ``dropped`` counts the events left out on purpose, by the name of the kind or rule that did it; a
+    line whose every event was dropped has neither a row nor an Unparsed.
     """
 
     rows: list[tuple[Any, ...]]
@@ -26,6 +31,7 @@ class Normalised(NamedTuple):
     unparsed: list[Unparsed]
     blank: int = 0
     replaced: int = 0
+    dropped: Mapping[str, int] = _NOTHING_DROPPED
 
 
 class Normaliser(Protocol):

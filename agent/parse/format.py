@@ -12,7 +12,8 @@ class Format(NamedTuple):
     line in order; whatever it raises means "try ``decode_leniently``", which repairs what can be repaired.  That one
     returns the values and whether bytes or characters had to be replaced, and raises ValueError with the reason in
     words a user reads.  ``decoder_of`` makes a decoder that refuses every line that is not of a msgspec type, for
-    formats that can be read that way.
+    formats that can be read that way.  ``objects`` are those of the ``keys`` under which objects stand, into which the
+    paths of profiles may look.
     """
 
     name: str
@@ -20,9 +21,12 @@ class Format(NamedTuple):
     decode: Callable[[bytes], dict[str, Any]]
     decode_leniently: Callable[[bytes], tuple[dict[str, Any], bool]]
     decoder_of: Callable[[Any], Callable[[bytes], Any]] | None = None
+    objects: frozenset[str] = frozenset()
 
 
-def text_format(name: str, keys: frozenset[str], read: Callable[[str], dict[str, Any]]) -> Format:
+def text_format(
+    name: str, keys: frozenset[str], read: Callable[[str], dict[str, Any]], objects: frozenset[str] = frozenset()
+) -> Format:
     """Return the format whose lines ``read`` takes apart; ``read`` raises ValueError with the reason."""
 
     def decode(line: bytes) -> dict[str, Any]:
@@ -32,7 +36,7 @@ def text_format(name: str, keys: frozenset[str], read: Callable[[str], dict[str,
         text, replaced = lenient_text(line)
         return read(text), replaced
 
-    return Format(name, keys, decode, decode_leniently)
+    return Format(name, keys, decode, decode_leniently, objects=objects)
 
 
 def lenient_text(line: bytes) -> tuple[str, bool]:
