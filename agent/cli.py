@@ -68,9 +68,10 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
     """
     from agent.check import check_host
     from agent.routes import load_plan
+    from agent.rulecheck import check_rules
 
     try:
-        settings = load_plan(path).settings
+        settings, routes, _ = load_plan(path)
     except ConfigError as error:
         if not as_json:
             raise
@@ -78,6 +79,7 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
         sys.exit(EX_CONFIG)
     findings = [Finding(False, f"config: {path} and the profiles are right")]
     if not config_only:
+        findings += check_rules(settings, routes, now_us())
         findings += check_host(settings, offline=offline)
     if as_json:
         shown = [{"level": finding.level, "text": finding.text} for finding in findings]

@@ -115,7 +115,7 @@ class Builder:
     ) -> None:
         if chunk.truncated:
             rows, fields = _with_truncated_flag(rows, places, fields, chunk)
-        if len(rows) == len(chunk.lines):
+        if isinstance(places, range):  # every line is a row
             offsets, sizes = list(chunk.offsets), list(map(len, chunk.lines))
         else:
             offsets = [chunk.offsets[place] for place in places]

@@ -1,16 +1,15 @@
 """Which profile understands the last lines of a file."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.redact import RedactSettings, make_redactor
+from agent.tail.ending import last_lines
 from agent.tryout import try_line
 from watchbook.event import nest
 
-_TAIL_BYTES: Final = 256 << 10
 _SAMPLE_LINES: Final = 20
 
 
@@ -66,16 +65,3 @@ class Trier:
         if not made:
             made = [event for line in lines if (event := try_line(0, line, [profile], self._read_us).event) is not None]
         return nest(max(made, key=len)) if made else None
-
-
-def last_lines(path: str, lines_max: int) -> list[bytes]:
-    """Return the last whole lines of a file, at most so many; raises OSError."""
-    with open(path, "rb") as file:  # noqa: PTH123
-        size = os.fstat(file.fileno()).st_size
-        start = max(0, size - _TAIL_BYTES)
-        file.seek(start)
-        data = file.read(_TAIL_BYTES)
-    lines = data.split(b"\n")
-    if start:
-        lines = lines[1:]
-    return [line.removesuffix(b"\r") for line in lines if line][-lines_max:]

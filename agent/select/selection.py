@@ -7,24 +7,24 @@ again after a crash fares as it did before.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from agent.records import Normalised
 from agent.select.code import compile_conditions
 from agent.select.settings import DropSettings, SampleSettings
 
-#: Beginnings of the names of counters; a rule's name follows.
+#: Beginnings of the names under which an input's events are counted by rule; the rule's name follows.
 DROPPED_BY: Final = "dropped_by:"
 KEPT_BY: Final = "kept_by:"
 _ALL: Final = 1 << 32
 
 
 class Selected(NamedTuple):
-    """What goes on, and how many rows each rule dropped or kept, by the names of counters."""
+    """What goes on, with what was dropped counted in it; and how many events each rule of ``sample`` kept, by name."""
 
     normalised: Normalised
-    counts: Mapping[str, int]
+    kept: Mapping[str, int]
 
 
 class Selection:
@@ -40,7 +40,13 @@ class Selection:
         #: Of each rule: its name, and below which hash an event is kept.
         self._rules = [(each.name, 0) for each in drop]
         self._rules += [(each.name, max(1, round(each.keep * _ALL))) for each in sample]
-        self._find = compile_conditions([each.when for each in (*drop, *sample)], fields, constants)
+        wanted = [*(each.when for each in drop), *(each.when for each in sample)]
+        self._find = compile_conditions(wanted, fields, constants)
+        #: Each rule by itself, for those who look at rules one by one.
+        self.by_name = {
+            name: compile_conditions([each], fields, constants)
+            for (name, _), each in zip(self._rules, wanted, strict=True)
+        }
 
     def __call__(self, normalised: Normalised, lines: Sequence[bytes], offsets: Sequence[int | None]) -> Selected:
         """Return what goes on of what a profile made of lines that begin at some offsets of their file."""
@@ -49,24 +55,31 @@ class Selection:
             return Selected(normalised, {})
         places = range(len(lines)) if normalised.row_lines is None else normalised.row_lines
         gone: set[int] = set()
-        counts: Counter[str] = Counter()
+        dropped, kept = Counter(normalised.dropped), Counter[str]()
         for row, number in found:
             name, keep_below = self._rules[number]
             if keep_below and hash_of(lines[places[row]], offsets[places[row]]) < keep_below:
-                counts[KEPT_BY + name] += 1
+                kept[name] += 1
             else:
                 gone.add(row)
-                counts[DROPPED_BY + name] += 1
+                dropped[name] += 1
         if not gone:
-            return Selected(normalised, counts)
-        kept = [row for row in range(len(normalised.rows)) if row not in gone]
-        rows = normalised.rows
-        remaining = normalised._replace(rows=[rows[row] for row in kept], row_lines=[places[row] for row in kept])
-        return Selected(remaining, counts)
+            return Selected(normalised, kept)
+        rows, left = normalised.rows, [row for row in range(len(normalised.rows)) if row not in gone]
+        remaining = normalised._replace(
+            rows=[rows[row] for row in left], row_lines=[places[row] for row in left], dropped=dropped
+        )
+        return Selected(remaining, kept)
 
-    def first_rules(self, normalised: Normalised) -> dict[int, str]:
-        """Return the name of the rule that wants each row, by the row's place; rows that none wants are left out."""
-        return {row: self._rules[number][0] for row, number in self._find(normalised.rows)}
+    def decisions(
+        self, rows: Sequence[tuple[Any, ...]], line: bytes, offset: int | None
+    ) -> list[tuple[str, bool] | None]:
+        """Return for each row of one line which rule decided over it, and whether it is kept; None: no rule did."""
+        decided: list[tuple[str, bool] | None] = [None] * len(rows)
+        for row, number in self._find(rows):
+            name, keep_below = self._rules[number]
+            decided[row] = (name, hash_of(line, offset) < keep_below)
+        return decided
 
 
 def hash_of(line: bytes, offset: int | None) -> int:

@@ -25,10 +25,11 @@ def test_what_a_rule_drops_is_counted_and_the_sum_of_the_bytes_stays_exact() -> 
     lines = [b"read", b"", b"what?", b"login", b"read"]
     offsets = [0, 5, 6, 12, 18]
     chunk = Chunk("i", "f", lines, offsets, size=23, end=23)
-    made = Normalised([(1, "read"), (4, "login"), (5, "read")], [0, 3, 4], [Unparsed(2, "what?", "?")], blank=1)
-    selected, counts = Selection([READS], [], FIELDS, {})(made, lines, offsets)
+    rows = [(1, "read"), (4, "login"), (5, "read")]
+    made = Normalised(rows, [0, 3, 4], [Unparsed(2, "what?", "?")], blank=1, dropped={"off": 1})
+    selected, kept = Selection([READS], [], FIELDS, {})(made, lines, offsets)
     assert (selected.rows, selected.row_lines, selected.unparsed) == ([(4, "login")], [3], made.unparsed)
-    assert counts == {"dropped_by:reads": 2}
+    assert (selected.dropped, kept) == ({"reads": 2, "off": 1}, {})
     account = account_of(chunk, selected)
     assert (account.delivered, account.dropped, account.unparsed, account.lost) == (6, 11, 6, 0)
     assert account.read == 23 == account.delivered + account.dropped + account.unparsed + account.lost
@@ -50,10 +51,10 @@ def test_a_line_of_several_events_is_dropped_only_when_all_of_them_are() -> None
 def test_drop_rules_come_before_rules_that_keep_a_share() -> None:
     made = Normalised([(n, "log") for n in range(100)], None, [])
     everything = DropSettings("everything", conditions("category: access"))
-    selected, counts = Selection([everything], [HALF], FIELDS, {"category": "access"})(
+    selected, kept = Selection([everything], [HALF], FIELDS, {"category": "access"})(
         made, [b"x"] * 100, list(range(100))
     )
-    assert (selected.rows, counts) == ([], {"dropped_by:everything": 100})
+    assert (selected.rows, selected.dropped, kept) == ([], {"everything": 100}, {})
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.01, 1 / 1000])
@@ -68,7 +69,7 @@ def test_a_share_is_kept_whatever_lines_look_like_and_the_same_each_time(keep: f
     select = Selection([], [SampleSettings("some", conditions("action: log"), Share(keep))], FIELDS, {})
     selected, counts = select(made, lines, offsets)
     kept = len(selected.rows)
-    assert counts == {"kept_by:some": kept, "dropped_by:some": n - kept}
+    assert (counts, selected.dropped) == ({"some": kept}, {"some": n - kept})
     assert abs(kept - n * keep) < 5 * (n * keep * (1 - keep)) ** 0.5  # five standard deviations
     assert select(made, lines, offsets) == (selected, counts)
     # Cut into other chunks, as after a crash, each line fares the same.
