@@ -82,6 +82,9 @@ class _Writer:
             return f"{value} {'in' if test.operator == 'is' else 'not in'} {self._named(frozenset(test.given))}"
         if test.operator in ("starts", "ends"):
             return f"{value} is not None and {value}.{test.operator}with({self._named(test.given)})"
+        if test.operator == "contains":
+            parts = " or ".join(f"{self._named(part)} in {value}" for part in test.given)
+            return f"{value} is not None and ({parts})"
         return f"{self._named(check_of(test, field))}({value})"
 
     def _by_function(self, value: str, test: Test, asked: Asked) -> str:

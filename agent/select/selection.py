@@ -18,6 +18,8 @@ from agent.select.settings import DropSettings, SampleSettings
 DROPPED_BY: Final = "dropped_by:"
 KEPT_BY: Final = "kept_by:"
 _ALL: Final = 1 << 32
+#: 2**64 divided by the golden ratio.
+_MIXER: Final = 0x9E3779B97F4A7C15
 
 
 class Selected(NamedTuple):
@@ -54,17 +56,20 @@ class Selection:
         if not found:
             return Selected(normalised, {})
         places = range(len(lines)) if normalised.row_lines is None else normalised.row_lines
-        gone: set[int] = set()
-        dropped, kept = Counter(normalised.dropped), Counter[str]()
+        gone: dict[int, int] = {}
+        kept = Counter[str]()
+        rules = self._rules
         for row, number in found:
-            name, keep_below = self._rules[number]
+            name, keep_below = rules[number]
             if keep_below and hash_of(lines[places[row]], offsets[places[row]]) < keep_below:
                 kept[name] += 1
             else:
-                gone.add(row)
-                dropped[name] += 1
+                gone[row] = number
         if not gone:
             return Selected(normalised, kept)
+        dropped = Counter(normalised.dropped)
+        for number, count in Counter(gone.values()).items():
+            dropped[rules[number][0]] += count
         rows, left = normalised.rows, [row for row in range(len(normalised.rows)) if row not in gone]
         remaining = normalised._replace(
             rows=[rows[row] for row in left], row_lines=[places[row] for row in left], dropped=dropped
@@ -84,8 +89,5 @@ class Selection:
 
 def hash_of(line: bytes, offset: int | None) -> int:
     """Return a number below 2**32 of a line and its place, as if by chance but the same each time."""
-    mixed = crc32(line, 0 if offset is None else offset & 0xFFFFFFFF)
-    # A CRC of lines that differ in few bits differs in few patterns: the end of MurmurHash3 breaks them up.
-    mixed = (mixed ^ mixed >> 16) * 0x85EBCA6B & 0xFFFFFFFF
-    mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
-    return mixed ^ mixed >> 16
+    # A CRC of lines that differ in few bits differs in few patterns: the product breaks them up.
+    return crc32(line, 0 if offset is None else offset & 0xFFFFFFFF) * _MIXER >> 32 & 0xFFFFFFFF
