@@ -6,7 +6,6 @@ import sys
 from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,6 +14,7 @@ from agent.finding import Finding
 from agent.pipe_cli import pipe
 from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
+from agent.try_cli import try_file
 from watchbook.clock import now_us
 from watchbook.configfile import EX_CONFIG, ConfigError
 from watchbook.database import EX_DATA, NewerDatabaseError
@@ -130,31 +130,6 @@ def enroll(path: Path, url: str | None, token: str, name: str | None, ca_file: P
         click.echo(line)
 
 
-@agent.command("try")
-@click.argument("file", type=click.File("rb"))
-@click.option("--profile", "name", help="Profile to use; without it the best of all is shown for each line.")
-@click.option("--profiles", "folder", type=click.Path(path_type=Path, exists=True), help="Folder of your own profiles.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) -> None:
-    """Show what becomes of the lines of FILE (- for standard input), line by line.
-
-    For every line: the profile that matched and the event that came of it, or why it stayed unparsed.
-    """
-    from agent.parse import FORMATS
-    from agent.profile import compile_profile, load_profiles
-    from agent.redact import RedactSettings, make_redactor
-    from agent.tryout import try_lines
-
-    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
-    if name is not None and name not in profiles:
-        raise click.UsageError(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}")
-    redactor = make_redactor(RedactSettings())
-    named = [each for each in profiles.values() if name in (None, each.name)]
-    chosen = [compile_profile(each, FORMATS, redactor, keep_raw=True) for each in named]
-    lines = (line.removesuffix(b"\n").removesuffix(b"\r") for line in file)
-    try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
-
-
 @agent.command("discover")
 @click.option("--path", "paths", multiple=True, metavar="PATH", help="A folder or file, instead of the usual places.")
 @click.option("--root", default="/", show_default=True, help="Where the files of the host lie.")
@@ -218,4 +193,5 @@ def status(path: Path, as_json: bool) -> None:
 
 
 agent.add_command(pipe)
+agent.add_command(try_file)
 agent.add_command(spool_group(_config_option))

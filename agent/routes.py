@@ -7,9 +7,9 @@ from typing import NamedTuple
 from agent.batch import Origin
 from agent.config import AgentSettings, InputSettings, load_settings
 from agent.parse import FORMATS
-from agent.profile import Definition, compile_profile
+from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.pump import Route
-from agent.records import Normaliser
+from agent.records import Normaliser, Redactor
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.select import Selection
 from watchbook.configfile import ConfigError, Problem
@@ -30,14 +30,7 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
     problems: dict[Problem, None] = {}
     for each in settings.inputs:
         try:
-            normalise = compile_profile(
-                profiles[each.profile],
-                FORMATS,
-                redactor,
-                constants=each.constants,
-                zone=each.zone,
-                keep_raw=each.keep_raw,
-            )
+            normalise = compile_input(each, profiles, redactor, keep_raw=each.keep_raw)
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
@@ -46,6 +39,20 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
     if problems:
         raise ConfigError(list(problems))
     return Plan(settings, routes, redactor)
+
+
+def compile_input(
+    source: InputSettings, profiles: Mapping[str, Definition], redactor: Redactor, *, keep_raw: bool
+) -> CompiledProfile:
+    """Return the profile of an input with the input's options; raises ConfigError."""
+    return compile_profile(
+        profiles[source.profile],
+        FORMATS,
+        redactor,
+        constants=source.constants,
+        zone=source.zone,
+        keep_raw=keep_raw,
+    )
 
 
 def make_selection(settings: AgentSettings, source: InputSettings, normalise: Normaliser) -> Selection | None:

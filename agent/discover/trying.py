@@ -7,7 +7,7 @@ from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.redact import RedactSettings, make_redactor
 from agent.tail.ending import last_lines
-from agent.tryout import try_line
+from agent.tryout import first_event
 from watchbook.event import nest
 
 _SAMPLE_LINES: Final = 20
@@ -60,8 +60,9 @@ class Trier:
 
     def _sample(self, profile: CompiledProfile, lines: Sequence[bytes]) -> dict[str, Any] | None:
         """Return the event of one of the last lines: the one that says most."""
-        events = [try_line(0, line, [profile], self._read_us).event for line in lines[-_SAMPLE_LINES:]]
-        made = [event for event in events if event is not None]
-        if not made:
-            made = [event for line in lines if (event := try_line(0, line, [profile], self._read_us).event) is not None]
+        made = self._events(profile, lines[-_SAMPLE_LINES:]) or self._events(profile, lines)
         return nest(max(made, key=len)) if made else None
+
+    def _events(self, profile: CompiledProfile, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        events = [first_event(profile, line, self._read_us) for line in lines]
+        return [event for event in events if event is not None]
