@@ -7,6 +7,26 @@ from typing import Any, Final, NamedTuple, Protocol
 _NOTHING_DROPPED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
+class NotAnEventError(ValueError):
+    """A line that is well understood and tells of nothing that happened, such as the heading of a CSV file.
+
+    ``kind`` is what it is, in one word.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"is no event: {kind}")
+        self.kind = kind
+
+
+class OptionError(ValueError):
+    """An option of a format that cannot be used; ``reason`` reads on after the option's name."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"the option '{option}' {reason}")
+        self.option = option
+        self.reason = reason
+
+
 class Unparsed(NamedTuple):
     """A line that no profile understood: its place among the lines given, its (redacted) text, and why."""
 
