@@ -21,10 +21,11 @@ from agent.listen import (
 from agent.metrics import MetricsSettings, is_loopback
 from agent.profile import Definition, load_profiles, zone_named
 from agent.redact import RedactSettings
-from agent.select import DropSettings, SampleSettings, repeated_names
+from agent.select import DropSettings, SampleSettings, name_nodes, repeated_names
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
+from agent.unwrap import WRAPPERS
 from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
 from watchbook.event import FIELD_BY_NAME
 from watchbook.shipped import shipped_folder
@@ -58,6 +59,11 @@ class InputSettings:
         check=lambda name: None if normal_name(name) else "a text encoding in which lines end with a newline",
     )
     multiline: MultilineSettings | None = setting("Which lines make one record, for instance of a stack trace.", None)
+    unwrap: Literal["docker", "cri"] | None = setting(
+        "What its lines are wrapped in, before they are of its profile: docker (json-file logs) or cri (Kubernetes, "
+        "Podman).",
+        None,
+    )
     constants: Mapping[str, str] = setting(
         "Event fields that every event of this input has, for instance org: acme.", default_factory=dict
     )
@@ -65,6 +71,8 @@ class InputSettings:
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
+    include: tuple[str, ...] = setting("Optional kinds of lines of the profile that are wanted.", ())
+    exclude: tuple[str, ...] = setting("Optional kinds of lines of the profile that are not wanted.", ())
     drop: tuple[DropSettings, ...] = setting("Events of this input that are not sent, but counted.", ())
     sample: tuple[SampleSettings, ...] = setting("Events of this input of which only a share is sent.", ())
 
@@ -113,7 +121,14 @@ class AgentSettings:
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
         return [
-            InputFiles(each.name, each.files, each.read_from, normal_name(each.encoding) or "auto", each.multiline)
+            InputFiles(
+                each.name,
+                each.files,
+                each.read_from,
+                normal_name(each.encoding) or "auto",
+                each.multiline,
+                WRAPPERS[each.unwrap].peel if each.unwrap else None,
+            )
             for each in self.inputs
             if each.files
         ]
@@ -226,14 +241,36 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")
 
 
+def _kind_problems(each: InputSettings, options: Mapping[str, Node], profile: Definition | None) -> Iterator[Problem]:
+    """Yield what is wrong with the optional kinds of lines that an input switches."""
+    if profile is None:
+        return
+    for option in ("include", "exclude"):
+        for name, place in zip(
+            getattr(each, option), options[option].sequence() if option in options else [], strict=True
+        ):
+            if name not in profile.kinds:
+                known = ", ".join(profile.kinds) or "none"
+                yield place.problem(f"the profile {profile.name!r} has no optional kind {name!r}; it has: {known}")
+            elif option == "exclude" and name in each.include:
+                yield place.problem(f"{name!r} is in 'include' too; take it out of one of them")
+    for name, place in name_nodes(options):
+        if name in profile.kinds:
+            yield place.problem(f"{name!r} is an optional kind of the profile; give the rule a name of its own")
+
+
 def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
     options = where.mapping()
     if profiles is not None and each.profile not in profiles:
         known = ", ".join(sorted(profiles))
         yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
+    else:
+        yield from _kind_problems(each, options, (profiles or {}).get(each.profile))
     yield from _source_problems(each, where)
     if each.multiline is not None and (problem := each.multiline.problem()):
         yield options["multiline"].problem(f"expected {problem}")
+    if each.unwrap is not None and not each.files:
+        yield options["unwrap"].problem("only lines of 'files' can be wrapped; take this out")
     if each.zone is not None:
         try:
             zone_named(each.zone)

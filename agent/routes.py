@@ -1,6 +1,6 @@
 """What becomes of each input's lines, made from a configuration: the last of what can be found wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from agent.pump import Route
 from agent.records import Normaliser, Redactor
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.select import Selection
+from agent.tail import Records
+from agent.unwrap import WRAPPERS, Unwrapping
 from watchbook.configfile import ConfigError, Problem
 
 
@@ -30,7 +32,7 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
     problems: dict[Problem, None] = {}
     for each in settings.inputs:
         try:
-            normalise = compile_input(each, profiles, redactor, keep_raw=each.keep_raw)
+            normalise = make_normaliser(settings, each, profiles, redactor)
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
@@ -41,17 +43,27 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
     return Plan(settings, routes, redactor)
 
 
-def compile_input(
-    source: InputSettings, profiles: Mapping[str, Definition], redactor: Redactor, *, keep_raw: bool
-) -> CompiledProfile:
-    """Return the profile of an input with the input's options; raises ConfigError."""
+def make_normaliser(
+    settings: AgentSettings, source: InputSettings, profiles: Mapping[str, Definition], redactor: Redactor
+) -> Normaliser:
+    """Return what makes events of an input's lines; raises ConfigError."""
+    normalise = compile_input(source, profiles, redactor)
+    if source.unwrap is None:
+        return normalise
+    return Unwrapping(normalise, WRAPPERS[source.unwrap], redactor, _begins(source, settings))
+
+
+def compile_input(source: InputSettings, profiles: Mapping[str, Definition], redactor: Redactor) -> CompiledProfile:
+    """Return the profile of an input with the input's options, for lines out of their wrapper; raises ConfigError."""
     return compile_profile(
         profiles[source.profile],
         FORMATS,
         redactor,
         constants=source.constants,
         zone=source.zone,
-        keep_raw=keep_raw,
+        keep_raw=source.keep_raw,
+        include=source.include,
+        exclude=source.exclude,
     )
 
 
@@ -61,6 +73,14 @@ def make_selection(settings: AgentSettings, source: InputSettings, normalise: No
     if not drop and not sample:
         return None
     return Selection(drop, sample, normalise.fields, normalise.constants)
+
+
+def _begins(each: InputSettings, settings: AgentSettings) -> Callable[[list[bytes]], list[int]] | None:
+    """Return what tells which of a program's lines make one record, once they are out of their wrapper."""
+    if each.multiline is None:
+        return None
+    records = Records(each.multiline, int(settings.tail.max_line_bytes))
+    return lambda lines: records.begins(lines)[0]
 
 
 def load_plan(path: Path) -> Plan:

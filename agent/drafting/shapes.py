@@ -5,23 +5,31 @@ from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
-from agent.profile.times import TIME_FORMATS, zone_named
+from agent.profile.times import time_reader, zone_named
 
 SUCCESS: Final = frozenset(
-    "ok okay success successful succeeded allow allowed accept accepted grant granted pass passed true yes done completed "
-    "complete approved permit permitted valid finished".split()
-)
+    {
+        "ok", "okay", "success", "successful", "succeeded", "allow", "allowed", "accept", "accepted", "grant",
+        "granted", "pass", "passed", "true", "yes", "done", "complete", "completed", "approved", "permit", "permitted", "valid",
+        "finished",
+    }
+)  # fmt: skip
 FAILURE: Final = frozenset(
-    "fail failed failure error err deny denied refuse refused reject rejected false no invalid unauthorized unauthorised "
-    "forbidden block blocked timeout timed_out cannot unable incorrect locked expired aborted".split()
-)
+    {
+        "fail", "failed", "failure", "error", "err", "deny", "denied", "refuse", "refused", "reject", "rejected",
+        "false", "no", "invalid", "unauthorized", "unauthorised", "forbidden", "block", "blocked", "timeout",
+        "timed_out", "cannot", "unable", "incorrect", "locked", "expired", "aborted",
+    }
+)  # fmt: skip
 UNDER_WAY: Final = {
     "pending": "pending", "queued": "pending", "waiting": "pending", "started": "in_progress",
     "running": "in_progress", "in_progress": "in_progress", "processing": "in_progress",
 }  # fmt: skip
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
-_DURATION: Final = re.compile(r"\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|minutes?|h|hours?|milliseconds?)")
+_DURATION: Final = re.compile(
+    r"\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|minutes?|h|hours?|milliseconds?)"
+)
 _SIZE: Final = re.compile(r"\d+(?:\.\d+)? ?(?:B|[kKMGT]i?B|bytes)")
 _PORT: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:]+\]):\d+")
 
@@ -94,9 +102,9 @@ def is_size(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Return whether a value is a number, or the text of one."""
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"-?\d+(?:\.\d+)?", value) is not None)
+    if isinstance(value, str):
+        return re.fullmatch(r"-?\d+(?:\.\d+)?", value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_http_status(value: Any) -> bool:
@@ -139,10 +147,5 @@ def _could_be_time(value: Any) -> bool:
 
 
 def _reads(name: str, read_us: int) -> Callable[[Any], bool]:
-    from agent.profile.times import time_reader
-
-    read = time_reader(name)(zone_named("UTC"))
+    read = time_reader(name, zone_named("UTC"))
     return lambda value: read(value, read_us) is not None
-
-
-__all__ = ["TIME_FORMATS"]

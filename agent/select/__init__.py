@@ -9,7 +9,7 @@ Invariants: whatever is dropped is counted under the name of its rule; a line th
 dropped; the same line (at the same place of its file) is decided the same way each time it is read.
 """
 
-from agent.select.checks import repeated_names
+from agent.select.checks import name_nodes, repeated_names
 from agent.select.conditions import Conditions
 from agent.select.selection import DROPPED_BY, KEPT_BY, Selection
 from agent.select.settings import DropSettings, SampleSettings, Share
@@ -22,5 +22,6 @@ __all__ = [
     "SampleSettings",
     "Selection",
     "Share",
+    "name_nodes",
     "repeated_names",
 ]

@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from agent.profile import CompiledProfile
+from agent.profile.explaining import Explained
 from agent.records import Normalised, Normaliser
 from agent.select import Selection
+
+_UNEXPLAINED: Final = Explained(None, None, {})
+Explain = Callable[[bytes, int], Sequence[Explained]]
 
 #: What a profile fills of an event that it leaves out on purpose.
 _FILLED_OF_DROPPED: Final = 1
@@ -17,12 +20,15 @@ _FILLED_OF_DROPPED: Final = 1
 class Candidate:
     """A profile to try: ``plain`` as the agent runs it, ``keeping`` with the (redacted) line in every event.
 
+    ``explain`` tells where the fields of a line's events come from, given the line and when it was read.
+
     ``redact`` is what redacts a text that is shown.  ``counts`` are those of the redactor of ``plain``, by rule.
     ``is_specific``: it says itself which lines are its own, so it comes before profiles that take any.
     """
 
-    plain: CompiledProfile
-    keeping: CompiledProfile
+    plain: Normaliser
+    keeping: Normaliser
+    explain: Explain
     redact: Callable[[str], str]
     counts: Counter[str] = field(default_factory=Counter)
     is_specific: bool = False
@@ -142,23 +148,20 @@ def look(verdict: Verdict, candidates: Sequence[Candidate], read_us: int) -> Tri
         raw = made.unparsed[0].raw if made.unparsed else ""
         return Tried(verdict, raw, (), (), redacted)
     kept = candidate.keeping([line], read_us)
-    raw = kept.rows[0][-1] if kept.rows else candidate.redact(line.decode(errors="replace"))
+    raw = (
+        kept.rows[0][candidate.keeping.fields.index("raw")]
+        if kept.rows
+        else candidate.redact(line.decode(errors="replace"))
+    )
     decided: list[tuple[str, bool] | None] = [None] * len(made.rows)
     if candidate.select is not None:
         decided = candidate.select.decisions(made.rows, line, verdict.offset)
-    explained = _explained(candidate.plain, line, read_us, len(made.rows))
+    explained = candidate.explain(line, read_us)
     events = []
-    for row, rule, how in zip(made.rows, decided, explained, strict=True):
-        event = flat_event(candidate.plain, row)
-        events.append(TriedEvent(event, how.pattern, how.case, how.origins, rule))
+    for number, (row, rule) in enumerate(zip(made.rows, decided, strict=True)):
+        how = explained[number] if number < len(explained) else _UNEXPLAINED
+        events.append(TriedEvent(flat_event(candidate.plain, row), how.pattern, how.case, how.origins, rule))
     return Tried(verdict, raw, tuple(events), tuple(made.dropped), redacted)
-
-
-def _explained(profile: CompiledProfile, line: bytes, read_us: int, n: int) -> list[Any]:
-    from agent.profile.explaining import Explained
-
-    explain = getattr(profile, "explain", None)
-    return [Explained(None, None, {})] * n if explain is None else explain(line, read_us)
 
 
 def flat_event(profile: Normaliser, row: Sequence[Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple
 
+from agent.records import Peel
 from agent.tail import InputFiles, MultilineSettings, Tailer, TailSettings
 from agent.tail.encodings import encoding_of, frame_encoded
 from agent.tail.multiline import Records
@@ -34,6 +35,7 @@ class Framing:
 
     encoding: str = "auto"
     multiline: MultilineSettings | None = None
+    peel: Peel | None = None
     settings: TailSettings = TailSettings()  # noqa: RUF009 - it is frozen
 
 
@@ -65,7 +67,8 @@ def of_stream(stream: BinaryIO, framing: Framing) -> Iterator[Piece]:
 
 def _framed(read: Callable[[], bytes], framing: Framing) -> Iterator[Piece]:
     limit = int(framing.settings.max_line_bytes)
-    records = None if framing.multiline is None else Records(framing.multiline, limit)
+    joins = framing.multiline is not None or framing.peel is not None
+    records = Records(framing.multiline, limit, framing.peel) if joins else None
     waiting, offset, encoding, skipping, last = b"", 0, "", False, False
     while not last:
         data = read()
@@ -86,7 +89,7 @@ def of_following(patterns: Sequence[str], framing: Framing, *, are_patterns: boo
     The files are read as the agent reads them: across rotation and truncation.
     """
     paths = [pattern if are_patterns else glob.escape(os.path.abspath(pattern)) for pattern in patterns]  # noqa: PTH100
-    files = InputFiles("try", tuple(paths), "end", framing.encoding, framing.multiline)
+    files = InputFiles("try", tuple(paths), "end", framing.encoding, framing.multiline, framing.peel)
     tailer = Tailer([files], framing.settings, clock=now_us, since_us=now_us())
     try:
         while True:
