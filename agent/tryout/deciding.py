@@ -148,11 +148,9 @@ def look(verdict: Verdict, candidates: Sequence[Candidate], read_us: int) -> Tri
         raw = made.unparsed[0].raw if made.unparsed else ""
         return Tried(verdict, raw, (), (), redacted)
     kept = candidate.keeping([line], read_us)
-    raw = (
-        kept.rows[0][candidate.keeping.fields.index("raw")]
-        if kept.rows
-        else candidate.redact(line.decode(errors="replace"))
-    )
+    raw = candidate.redact(line.decode(errors="replace"))
+    if kept.rows:
+        raw = kept.rows[0][candidate.keeping.fields.index("raw")]
     decided: list[tuple[str, bool] | None] = [None] * len(made.rows)
     if candidate.select is not None:
         decided = candidate.select.decisions(made.rows, line, verdict.offset)

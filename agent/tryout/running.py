@@ -150,6 +150,7 @@ def _candidate(settings: AgentSettings | None, source: InputSettings, profiles: 
 
 def _explainer(profile: CompiledProfile, source: InputSettings) -> Explain:
     """Return what explains a line of an input: in a wrapper, of the line in it."""
+    if not hasattr(profile, 'explain'): return lambda line, read_us: []
     if source.unwrap is None:
         return profile.explain
     peel = WRAPPERS[source.unwrap].peel
