@@ -21,6 +21,7 @@ from agent.listen import (
 from agent.metrics import MetricsSettings, is_loopback
 from agent.profile import Definition, load_profiles, zone_named
 from agent.redact import RedactSettings
+from agent.select import DropSettings, SampleSettings, name_nodes, repeated_names
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
@@ -70,6 +71,10 @@ class InputSettings:
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
+    include: tuple[str, ...] = setting("Optional kinds of lines of the profile that are wanted.", ())
+    exclude: tuple[str, ...] = setting("Optional kinds of lines of the profile that are not wanted.", ())
+    drop: tuple[DropSettings, ...] = setting("Events of this input that are not sent, but counted.", ())
+    sample: tuple[SampleSettings, ...] = setting("Events of this input of which only a share is sent.", ())
 
     @property
     def received(self) -> Any:
@@ -109,6 +114,8 @@ class AgentSettings:
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
+    drop: tuple[DropSettings, ...] = setting("Events of any input that are not sent, but counted.", ())
+    sample: tuple[SampleSettings, ...] = setting("Events of any input of which only a share is sent.", ())
     metrics: MetricsSettings = setting("A port for Prometheus and health checks.", default_factory=MetricsSettings)
 
     def input_files(self) -> list[InputFiles]:
@@ -200,8 +207,10 @@ def _problems(node: Node, profiles: Mapping[str, Definition] | None) -> Iterator
         yield from ship_problems(bind(options["collector"], ShipSettings), options["collector"])
     with suppress(ConfigError, KeyError):
         yield from _metrics_problems(options["metrics"])
+    yield from repeated_names(options)
     names: set[str] = set()
     for each, where in _inputs(options):
+        yield from repeated_names(where.mapping(), outer=options)
         yield from _input_problems(each, where, profiles)
         if each.name in names:
             yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")
@@ -232,11 +241,31 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")
 
 
+def _kind_problems(each: InputSettings, options: Mapping[str, Node], profile: Definition | None) -> Iterator[Problem]:
+    """Yield what is wrong with the optional kinds of lines that an input switches."""
+    if profile is None:
+        return
+    for option in ("include", "exclude"):
+        for name, place in zip(
+            getattr(each, option), options[option].sequence() if option in options else [], strict=True
+        ):
+            if name not in profile.kinds:
+                known = ", ".join(profile.kinds) or "none"
+                yield place.problem(f"the profile {profile.name!r} has no optional kind {name!r}; it has: {known}")
+            elif option == "exclude" and name in each.include:
+                yield place.problem(f"{name!r} is in 'include' too; take it out of one of them")
+    for name, place in name_nodes(options):
+        if name in profile.kinds:
+            yield place.problem(f"{name!r} is an optional kind of the profile; give the rule a name of its own")
+
+
 def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
     options = where.mapping()
     if profiles is not None and each.profile not in profiles:
         known = ", ".join(sorted(profiles))
         yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
+    else:
+        yield from _kind_problems(each, options, (profiles or {}).get(each.profile))
     yield from _source_problems(each, where)
     if each.multiline is not None and (problem := each.multiline.problem()):
         yield options["multiline"].problem(f"expected {problem}")

@@ -15,6 +15,7 @@ from agent.accounting import account_of
 from agent.batch import Builder, Origin
 from agent.listen import Inlet
 from agent.records import Chunk, Normalised, Normaliser
+from agent.select import DROPPED_BY, KEPT_BY, Selection
 from agent.spool import Backlog, Group, Mark, Spool, SpoolError, StoredBatch, is_damage
 from agent.tail import Tailer, TailSettings, Waker
 from watchbook.clock import Clock
@@ -27,10 +28,11 @@ _RETRY_S = 1.0
 
 
 class Route(NamedTuple):
-    """What becomes of an input's lines."""
+    """What becomes of an input's lines; ``select``: its rules for dropping events, None when there are none."""
 
     normalise: Normaliser
     origin: Origin
+    select: Selection | None = None
 
 
 class _UnderWay(NamedTuple):
@@ -191,6 +193,10 @@ class Pump:
         route = self._routes[chunk.input]
         read_us = self._clock()
         normalised = route.normalise(chunk.lines, read_us)
+        if route.select is not None:
+            normalised, kept = route.select(normalised, chunk.lines, chunk.offsets)
+            for rule, count in kept.items():
+                self._counters[chunk.input, KEPT_BY + rule] += count
         self._builder.add(normalised, route.normalise.fields, route.normalise.constants, chunk, route.origin, read_us)
         self._count(chunk, normalised)
 
@@ -203,6 +209,8 @@ class Pump:
         counters[name, "truncated"] += len(chunk.truncated)
         counters[name, "replaced"] += normalised.replaced
         counters[name, "nuls"] += chunk.nuls
+        for rule, count in normalised.dropped.items():
+            counters[name, DROPPED_BY + rule] += count
         account = account_of(chunk, normalised)
         for each in ("read", "delivered", "dropped", "unparsed", "lost"):
             counters[name, f"bytes_{each}"] += getattr(account, each)
