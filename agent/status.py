@@ -244,6 +244,10 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
     for name, state in sorted(live.get("listeners", {}).items()):
         words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.items() if value not in (None, 0))
         output(f"listener    {name}: {words or 'waiting'}")
+    for name, files in sorted(live.get("profiles", {}).items()):
+        for file, chosen in sorted(files.items()):
+            found = ", ".join(chosen["profiles"]) or "none found"
+            output(f"profile     {name}: {file or 'what is received'}: {found}; {chosen['reason']}")
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'read':>12} {'acknowledged':>12} {'behind':>10}  state")
     for file in report["files"]:
