@@ -1,16 +1,15 @@
 """Which profile understands the last lines of a file."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.redact import RedactSettings, make_redactor
-from agent.tryout import try_line
+from agent.tail.ending import last_lines
+from agent.tryout import first_event
 from watchbook.event import nest
 
-_TAIL_BYTES: Final = 256 << 10
 _SAMPLE_LINES: Final = 20
 
 
@@ -61,21 +60,9 @@ class Trier:
 
     def _sample(self, profile: CompiledProfile, lines: Sequence[bytes]) -> dict[str, Any] | None:
         """Return the event of one of the last lines: the one that says most."""
-        events = [try_line(0, line, [profile], self._read_us).event for line in lines[-_SAMPLE_LINES:]]
-        made = [event for event in events if event is not None]
-        if not made:
-            made = [event for line in lines if (event := try_line(0, line, [profile], self._read_us).event) is not None]
+        made = self._events(profile, lines[-_SAMPLE_LINES:]) or self._events(profile, lines)
         return nest(max(made, key=len)) if made else None
 
-
-def last_lines(path: str, lines_max: int) -> list[bytes]:
-    """Return the last whole lines of a file, at most so many; raises OSError."""
-    with open(path, "rb") as file:  # noqa: PTH123
-        size = os.fstat(file.fileno()).st_size
-        start = max(0, size - _TAIL_BYTES)
-        file.seek(start)
-        data = file.read(_TAIL_BYTES)
-    lines = data.split(b"\n")
-    if start:
-        lines = lines[1:]
-    return [line.removesuffix(b"\r") for line in lines if line][-lines_max:]
+    def _events(self, profile: CompiledProfile, lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        events = [first_event(profile, line, self._read_us) for line in lines]
+        return [event for event in events if event is not None]
