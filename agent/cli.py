@@ -6,7 +6,6 @@ import sys
 from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,6 +15,7 @@ from agent.pipe_cli import pipe
 from agent.sample_cli import test_profiles
 from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
+from agent.try_cli import try_file
 from watchbook.clock import now_us
 from watchbook.configfile import EX_CONFIG, ConfigError
 from watchbook.database import EX_DATA, NewerDatabaseError
@@ -67,11 +67,13 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
     Each finding is ok, a note (the agent works, with a loss) or WRONG. Exits with 78 when the
     configuration is wrong, with 1 when anything else is.
     """
+    from agent.autocheck import check_auto
     from agent.check import check_host
     from agent.routes import load_plan
+    from agent.rulecheck import check_rules
 
     try:
-        settings = load_plan(path).settings
+        settings, routes, _ = load_plan(path)
     except ConfigError as error:
         if not as_json:
             raise
@@ -79,6 +81,8 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
         sys.exit(EX_CONFIG)
     findings = [Finding(False, f"config: {path} and the profiles are right")]
     if not config_only:
+        findings += check_rules(settings, routes, now_us())
+        findings += check_auto(settings, routes)
         findings += check_host(settings, offline=offline)
     if as_json:
         shown = [{"level": finding.level, "text": finding.text} for finding in findings]
@@ -127,31 +131,6 @@ def enroll(path: Path, url: str | None, token: str, name: str | None, ca_file: P
         raise click.ClickException(str(error)) from error
     for line in done:
         click.echo(line)
-
-
-@agent.command("try")
-@click.argument("file", type=click.File("rb"))
-@click.option("--profile", "name", help="Profile to use; without it the best of all is shown for each line.")
-@click.option("--profiles", "folder", type=click.Path(path_type=Path, exists=True), help="Folder of your own profiles.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) -> None:
-    """Show what becomes of the lines of FILE (- for standard input), line by line.
-
-    For every line: the profile that matched and the event that came of it, or why it stayed unparsed.
-    """
-    from agent.parse import FORMATS
-    from agent.profile import compile_profile, load_profiles
-    from agent.redact import RedactSettings, make_redactor
-    from agent.tryout import try_lines
-
-    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
-    if name is not None and name not in profiles:
-        raise click.UsageError(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}")
-    redactor = make_redactor(RedactSettings())
-    named = [each for each in profiles.values() if name in (None, each.name)]
-    chosen = [compile_profile(each, FORMATS, redactor, keep_raw=True) for each in named]
-    lines = (line.removesuffix(b"\n").removesuffix(b"\r") for line in file)
-    try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
 
 
 @agent.command("discover")
@@ -218,4 +197,5 @@ def status(path: Path, as_json: bool) -> None:
 
 agent.add_command(pipe)
 agent.add_command(test_profiles)
+agent.add_command(try_file)
 agent.add_command(spool_group(_config_option))

@@ -87,6 +87,7 @@ def families_of(report: Mapping[str, Any], *, files_max: int, spool_bytes_max: i
     yield from _shipping(live["ship"])
     yield from _spool(report.get("spool", {}), spool_bytes_max)
     yield from _inputs(report.get("counters", {}))
+    yield from _rules(report)
     yield from _lags(report["files"])
     yield from _files(report["files"], files_max)
     yield from _health(report)
@@ -143,6 +144,20 @@ def _inputs(counters: Mapping[str, Mapping[str, int]]) -> Iterator[Family]:
         made = Family(f"watchbook_agent_{name}_total", "counter", f"The counter {name!r} of an input.")
         for each, values in sorted(counters.items()):
             made.add(values.get(name, 0), input=each)
+        yield made
+
+
+def _rules(report: Mapping[str, Any]) -> Iterator[Family]:
+    for part, made in (
+        (
+            "dropped_by_rule",
+            Family("watchbook_agent_rule_dropped_total", "counter", "Events dropped by a rule of 'drop' or 'sample'."),
+        ),
+        ("kept_by_rule", Family("watchbook_agent_rule_kept_total", "counter", "Events kept by a rule of 'sample'.")),
+    ):
+        for name, counts in sorted(report.get(part, {}).items()):
+            for rule, count in sorted(counts.items()):
+                made.add(count, input=name, rule=rule)
         yield made
 
 

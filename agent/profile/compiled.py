@@ -86,6 +86,27 @@ class CompiledProfile:
         made = done.normalised()
         return self._with_raws(made, lines, frozenset(suspects)) if self._keep_raw else made
 
+    @property
+    def decode(self) -> Callable[[bytes], dict[str, Any]]:
+        """Decode a line in order; raises for any other."""
+        return self._format.decode
+
+    @property
+    def is_of(self) -> Callable[[dict[str, Any]], bool] | None:
+        """Tell whether a decoded line is of the profile; None when every line is, or only its parts can tell."""
+        return None if self._each else self._choice.is_of
+
+    def row_of(self, values: dict[str, Any], read_us: int) -> Row:
+        """Return the row of a decoded line that holds no secret.
+
+        Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
+        else when it takes more than its values to make its rows.
+        """
+        if self._keep_raw or self._each:
+            raise NotImplementedError
+        changers, make_row = self._choice.choose(values)[tuple(values)]
+        return make_row(values, None if changers is None else changers.take(values), read_us, None)
+
     def source(self, line: bytes) -> str:
         """Return the Python code that makes the row of a line, for whoever looks into a profile; raises ValueError."""
         values, _ = self._format.decode_leniently(line)
