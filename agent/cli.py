@@ -68,6 +68,7 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
     Each finding is ok, a note (the agent works, with a loss) or WRONG. Exits with 78 when the
     configuration is wrong, with 1 when anything else is.
     """
+    from agent.autocheck import check_auto
     from agent.check import check_host
     from agent.routes import load_plan
     from agent.rulecheck import check_rules
@@ -82,6 +83,7 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
     findings = [Finding(False, f"config: {path} and the profiles are right")]
     if not config_only:
         findings += check_rules(settings, routes, now_us())
+        findings += check_auto(settings, routes)
         findings += check_host(settings, offline=offline)
     if as_json:
         shown = [{"level": finding.level, "text": finding.text} for finding in findings]

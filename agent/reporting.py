@@ -45,6 +45,7 @@ def status_of(
         "ship": shipper.report(),
         "heartbeat": asdict(heartbeat),
         "paused": pump.paused,
+        "profiles": pump.choices(),
         "errors": errors,
         "redacted": dict(redactor.counts),
         "reload": frame.reloads.last,

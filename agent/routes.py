@@ -1,20 +1,27 @@
 """What becomes of each input's lines, made from a configuration: the last of what can be found wrong with it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from agent.autoroute import AutoRoutes
 from agent.batch import Origin
-from agent.config import AgentSettings, InputSettings, load_settings
+from agent.config import AUTO, AgentSettings, InputSettings, load_settings
 from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.pump import Route
 from agent.records import Normaliser, Redactor
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
+from agent.routing import Candidate, Router, Undecided
 from agent.select import Selection
 from agent.tail import Records
 from agent.unwrap import WRAPPERS, Unwrapping
+from watchbook.clock import Clock, now_us
 from watchbook.configfile import ConfigError, Problem
+
+#: Formats that lines of many logs have.
+_GENERAL_FORMATS: Final = frozenset({"json", "logfmt", "pairs", "syslog", "text", "csv"})
 
 
 class Plan(NamedTuple):
@@ -25,22 +32,54 @@ class Plan(NamedTuple):
     redactor: SecretRedactor | NoRedactor
 
 
-def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Plan:
+def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition], clock: Clock = now_us) -> Plan:
     """Compile what a configuration needs; raises ConfigError with everything that does not fit."""
     redactor = make_redactor(settings.redact)
     routes: dict[str, Route] = {}
     problems: dict[Problem, None] = {}
     for each in settings.inputs:
         try:
-            normalise = make_normaliser(settings, each, profiles, redactor)
+            routes[each.name] = _make_route(settings, each, profiles, redactor, clock)
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
-            continue
-        origin = Origin(settings.host, settings.name, each.name, each.profile)
-        routes[each.name] = Route(normalise, origin, make_selection(settings, each, normalise))
     if problems:
         raise ConfigError(list(problems))
     return Plan(settings, routes, redactor)
+
+
+def _make_route(
+    settings: AgentSettings,
+    source: InputSettings,
+    profiles: Mapping[str, Definition],
+    redactor: SecretRedactor | NoRedactor,
+    clock: Clock,
+) -> Route:
+    def route_of(names: tuple[str, ...]) -> Route:
+        origin = Origin(settings.host, settings.name, source.name, ", ".join(names) or AUTO)
+        if not names:
+            return Route(Undecided(redactor.text), origin)
+        normalise = make_normaliser(settings, replace(source, profile=names), profiles, redactor)
+        return Route(normalise, origin, make_selection(settings, source, normalise))
+
+    if source.profile_names:
+        return route_of(source.profile_names)
+
+    def candidates() -> list[Candidate]:
+        return [
+            Candidate(
+                name, each.format.name, is_specific(each),
+                make_normaliser(settings, replace(source, profile=name, keep_raw=False), profiles, redactor),
+            )
+            for name, each in profiles.items()
+        ]  # fmt: skip
+
+    return route_of(())._replace(choose=AutoRoutes(source.name, settings.auto.lines, candidates, route_of, clock))
+
+
+def is_specific(definition: Definition) -> bool:
+    """Return whether a profile looks for signs of its own, so that not every line of its format is of it."""
+    by_patterns = bool(definition.patterns) and not definition.keeps_unmatched
+    return definition.match is not None or by_patterns or definition.format.name not in _GENERAL_FORMATS
 
 
 def make_normaliser(
@@ -53,17 +92,25 @@ def make_normaliser(
     return Unwrapping(normalise, WRAPPERS[source.unwrap], redactor, _begins(source, settings))
 
 
-def compile_input(source: InputSettings, profiles: Mapping[str, Definition], redactor: Redactor) -> CompiledProfile:
-    """Return the profile of an input with the input's options, for lines out of their wrapper; raises ConfigError."""
+def compile_input(
+    source: InputSettings, profiles: Mapping[str, Definition], redactor: Redactor
+) -> CompiledProfile | Router:
+    """Return the profiles of an input with the input's options, for lines out of their wrapper; raises ConfigError."""
+    compiled = [_compiled(source, profiles[name], redactor) for name in source.profile_names]
+    return compiled[0] if len(compiled) == 1 else Router(compiled, redactor.suspects)
+
+
+def _compiled(source: InputSettings, definition: Definition, redactor: Redactor) -> CompiledProfile:
     return compile_profile(
-        profiles[source.profile],
+        definition,
         FORMATS,
         redactor,
         constants=source.constants,
         zone=source.zone,
         keep_raw=source.keep_raw,
-        include=source.include,
-        exclude=source.exclude,
+        # Of several profiles each knows the kinds of its own.
+        include=tuple(kind for kind in source.include if kind in definition.kinds),
+        exclude=tuple(kind for kind in source.exclude if kind in definition.kinds),
     )
 
 

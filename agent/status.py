@@ -223,6 +223,14 @@ def _remarks(file: Mapping[str, Any]) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
+def _profiles(live: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which profiles were found for the files whose input names none, and why."""
+    for name, files in sorted(live.get("profiles", {}).items()):
+        for file, chosen in sorted(files.items()):
+            found = ", ".join(chosen["profiles"]) or "none found"
+            yield f"{name}: {file or 'what is received'}: {found}; {chosen['reason']}"
+
+
 def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> None:
     """Write a report for people: one screen."""
     live = report["agent"]
@@ -244,6 +252,8 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
     for name, state in sorted(live.get("listeners", {}).items()):
         words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.items() if value not in (None, 0))
         output(f"listener    {name}: {words or 'waiting'}")
+    for line in _profiles(live):
+        output(f"profile     {line}")
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'read':>12} {'acknowledged':>12} {'behind':>10}  state")
     for file in report["files"]:

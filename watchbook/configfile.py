@@ -275,8 +275,7 @@ def _bind_value(
 ) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        kind = next(argument for argument in arguments if argument is not type(None))
-        return _bind_value(node, kind, problems, check)
+        return _bind_value(node, _alternative(node, arguments), problems, check)
     before = len(problems)
     try:
         if hasattr(kind, "from_node"):
@@ -296,6 +295,14 @@ def _bind_value(
     if expected:
         problems.append(node.problem(f"expected {expected}, found {node.described()}"))
     return value
+
+
+def _alternative(node: Node, alternatives: Sequence[Any]) -> Any:
+    """Return the type that a value is meant to have: a list where that is one of them and the value is a list."""
+    kinds = [kind for kind in alternatives if kind is not type(None)]
+    if node.is_sequence:
+        return next((kind for kind in kinds if typing.get_origin(kind) in (tuple, list)), kinds[0])
+    return kinds[0]
 
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -333,7 +340,7 @@ def _type_words(kind: Any) -> str:
     if hasattr(kind, "from_node"):
         return str(kind.WORDS)
     if origin in (types.UnionType, typing.Union):
-        return _type_words(next(argument for argument in arguments if argument is not type(None)))
+        return " or ".join(_type_words(argument) for argument in arguments if argument is not type(None))
     if origin in (tuple, list):
         return f"list of {_type_words(arguments[0])}"
     if origin in (dict, Mapping):

@@ -96,7 +96,8 @@ class Builder:
         }
         places = range(len(chunk.lines)) if normalised.row_lines is None else normalised.row_lines
         if normalised.rows:
-            everything = {**constants, **shared, "origin.profile": origin.profile}
+            # A profile says its own name: it may be one of several that the input has.
+            everything = {"origin.profile": origin.profile, **constants, **shared}
             self._add_rows(normalised.rows, places, fields, everything, chunk)
         if normalised.unparsed:
             rows = [

@@ -57,6 +57,11 @@ class Choice:
         self._has_more = bool(steps.decodings or steps.dropped or steps.cases)
         self.only = None if steps.is_needed else make_plans(NONE, NONE)
 
+    @property
+    def is_of(self) -> Test | None:
+        """Tell whether a line is of the profile; None when every line is."""
+        return None if self._steps.match is None else self._steps.match[1]
+
     def choose(self, line: Line, redact: Redact | None = None) -> Plans:
         """Return the plans for a line, and add to it what its pattern and its case find in it.
 

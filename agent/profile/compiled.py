@@ -6,7 +6,7 @@ redacted before its fields are made; only what changed is worked out from the li
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -80,6 +80,23 @@ class CompiledProfile:
         self._quickly(lines[start:] if start else lines, read_us, done)
         made = done.normalised()
         return self._with_raws(made, lines, frozenset(suspects)) if self._keep_raw else made
+
+    @property
+    def decode(self) -> Callable[[bytes], dict[str, Any]]:
+        """Decode a line in order; raises for any other."""
+        return self._format.decode
+
+    @property
+    def is_of(self) -> Callable[[dict[str, Any]], bool] | None:
+        """Tell whether a decoded line is of the profile; None when every line is."""
+        return self._choice.is_of
+
+    def row_of(self, values: dict[str, Any], read_us: int) -> Row:
+        """Return the row of a decoded line that holds no secret; raises whatever a strange line provokes."""
+        if self._keep_raw:
+            raise ValueError("the line itself is wanted too")
+        changers, make_row = self._choice.choose(values)[tuple(values)]
+        return make_row(values, None if changers is None else changers.take(values), read_us, None)
 
     def source(self, line: bytes) -> str:
         """Return the Python code that makes the row of a line, for whoever looks into a profile; raises ValueError."""

@@ -133,7 +133,8 @@ def test_a_line_without_the_wrapper_stays_unparsed_with_the_reason(wrapper: str,
 
 def test_every_byte_of_the_wrapped_lines_is_accounted_for() -> None:
     lines = [
-        docker('{"action":"x"}\n'), docker('{"user":"al'), docker("no json\n", "stderr"), docker('ice","action":"y"}\n'),
+        docker('{"action":"x"}\n'), docker('{"user":"al'), docker("no json\n", "stderr"),
+        docker('ice","action":"y"}\n'),
         docker("\n"), b"not wrapped", docker("no json\n"),
     ]  # fmt: skip
     joined = records("docker", lines)
