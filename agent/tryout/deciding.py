@@ -87,12 +87,18 @@ class Tried(NamedTuple):
 
 
 def decide(
-    first: int, lines: Sequence[bytes], offsets: Sequence[int | None], candidates: Sequence[Candidate], read_us: int
+    first: int,
+    lines: Sequence[bytes],
+    offsets: Sequence[int | None],
+    candidates: Sequence[Candidate],
+    read_us: int,
+    *,
+    in_order: bool = False,
 ) -> list[Verdict]:
     """Return how lines fare that are numbered from ``first`` on; the profile that says most of a line wins.
 
     Profiles that say which lines are theirs come before others; then it is the number of fields that counts; then the
-    order of the candidates.
+    order of the candidates.  ``in_order``: the first that understands a line wins, as in an input with several.
     """
     fared = [_fared(candidate, lines, read_us) for candidate in candidates]
     verdicts = []
@@ -107,7 +113,7 @@ def decide(
                 reasons[candidate.name] = found
             elif found:
                 filled[candidate.name] = found
-                if (candidate.is_specific, found) > best:
+                if winner is None if in_order else (candidate.is_specific, found) > best:
                     winner, best = candidate, (candidate.is_specific, found)
         verdicts.append(Verdict(first + place, line, offsets[place], winner, filled, reasons))
     return verdicts
