@@ -10,7 +10,7 @@ from agent.unwrap import WRAPPERS
 _ENOUGH: Final = 0.8
 #: A CSV log has at least so many columns.
 _COLUMNS_MIN: Final = 3
-_HEADING: Final = re.compile(r'"?[A-Za-z_@#][\w .:/()#%-]{0,60}"?')
+_HEADING: Final = re.compile(r'"?[A-Za-z_@#][\w .()/%-]{0,60}"?')
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _LOGFMT: Final = re.compile(rb'[\w.@/-]+=("|\S|$)')
 #: Separators and assignments of lists of pairs, beside those of logfmt.
