@@ -133,6 +133,11 @@ class StatesRule:
     before: Source
     after: Source
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it looks."""
+        return (*self.before.paths, *self.after.paths)
+
 
 @dataclass(frozen=True)
 class ListRule:
@@ -147,6 +152,11 @@ class ListRule:
     new: str | None
     name: str | None = None
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it looks."""
+        return (self.each,)
+
 
 @dataclass(frozen=True)
 class SingleRule:
@@ -156,6 +166,11 @@ class SingleRule:
     old: str | None
     new: str | None
     name: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it looks."""
+        return tuple(path for path in (self.field, self.old, self.new) if path is not None)
 
 
 ChangesRule = StatesRule | ListRule | SingleRule
@@ -179,6 +194,8 @@ class Part:
     time: tuple[TimeRule, ...] | None
     default: bool | None
     node: Node
+    #: Whether the text stays in the details that it was about; None: as far as it is not all told.
+    keep: bool | None = None
 
 
 @dataclass(frozen=True)

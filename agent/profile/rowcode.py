@@ -14,6 +14,7 @@ from agent.profile.casts import VERB
 from agent.profile.conditions import Condition, Loaded, expression_of
 from agent.profile.definition import DETAILS, MEASURES, Rule, Source
 from agent.profile.meaning import Meaning, local_name
+from agent.profile.origins import origin_of
 from agent.profile.values import Value
 from watchbook.event import FLAG_NO_RESOURCE, FLAG_TIME_ASSUMED
 
@@ -58,6 +59,8 @@ class RowCode(ABC):
         self._sure: set[str] = set()
         #: Objects that the code uses besides those of its meaning.
         self.objects: dict[str, Any] = {}
+        #: Whether the code notes in ``origins`` where the value of each field comes from.
+        self._traces = False
 
     @abstractmethod
     def _places(self, path: str) -> list[Value]:
@@ -150,7 +153,8 @@ class RowCode(ABC):
 
     def _is_mere_copy(self, rule: Rule, branches: Sequence[Branch]) -> bool:
         """Return whether every line has a field's value at one place; then the row takes it from there."""
-        if not branches or branches[0].condition or branches[0].takes_if or len(branches[0].statements) != 1:
+        is_sure = branches and not branches[0].condition and not branches[0].takes_if
+        if not is_sure or len(branches[0].statements) != 1 or self._traces:
             return False
         name, _, expression = branches[0].statements[0].partition(" = ")
         in_row = rule.field not in _OWN_VARIABLE and not rule.field.startswith((MEASURES, DETAILS))
@@ -341,10 +345,12 @@ class RowCode(ABC):
             conditions.append("(verb_outcome is None or verb_outcome == outcome)")
         return (value,), conditions
 
-    def _chain(self, field: str, branches: list[Branch], otherwise: list[str]) -> Iterator[str]:  # noqa: ARG002
+    def _chain(self, field: str, branches: list[Branch], otherwise: list[str]) -> Iterator[str]:
         for index, branch in enumerate(branches):
             always = not index and not branch.condition
             statements = [*branch.statements, *self._take_statements(branch, always=always)]
+            if self._traces:
+                statements.append(f"origins[{field!r}] = {origin_of(branch.source, branch.value)!r}")
             if always:
                 yield from statements
                 return

@@ -44,21 +44,21 @@ def take_redacted_changes(
     return shown
 
 
-def check_depth(value: Any) -> None:
-    """Raise ValueError when containers nest deeper than DEPTH_MAX."""
+def check_depth(value: Any, depth_max: int = DEPTH_MAX) -> None:
+    """Raise ValueError when containers nest deeper than that."""
     for member in value.values() if value.__class__ is dict else value:
         if member.__class__ is dict or member.__class__ is list:
             break
     else:
         return
     layer = [value]
-    for _ in range(DEPTH_MAX):
+    for _ in range(depth_max):
         members = chain.from_iterable(inner.values() if inner.__class__ is dict else inner for inner in layer)
         deeper = [member for member in members if member.__class__ is dict or member.__class__ is list]
         if not deeper:
             return
         layer = deeper
-    raise ValueError(f"nests deeper than {DEPTH_MAX} levels")
+    raise ValueError(f"nests deeper than {depth_max} levels")
 
 
 def lift_details(line: dict[str, Any]) -> None:
