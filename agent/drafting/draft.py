@@ -183,7 +183,7 @@ def _case(name: str, sentence: Sentence) -> DraftedCase:
     changes = _changes_of(sentence)
     free = [each for each in columns if changes is None or each.path not in changes]
     fields = [each for each in propose(free) if each.field not in ("action", "message", "outcome")]
-    fields += _thing(free, fields)
+    fields += _thing(columns, fields)
     constants, remark = _deed(sentence)
     resource = next((each for each in fields if each.field == "resource.id"), None)
     if resource is not None and resource.path not in ("id", "path", "target", "object"):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from agent.drafting.roles import is_known_verb
-from agent.drafting.shapes import TIME_LOOKS, is_address, is_duration, is_email, outcome_of
+from agent.drafting.shapes import TIME_LOOKS, is_address, is_duration, is_email, is_number, outcome_of
 
 _ENOUGH: Final = 0.8
 #: Sentences that are drafted as cases; the others are events of the profile itself.
@@ -217,7 +217,8 @@ def _sentence(group: list[list[str]], space: str) -> Sentence:
             name = _free("reason", taken)
             piece, variable = f"(?P<{name}>.+)", Variable(name, ".+", tokens)
         else:
-            piece, variable = _piece(tokens, before, taken)
+            after = _plain(group[0][place + 1]) if place + 1 < len(columns) else ""
+            piece, variable = _piece(tokens, before, after, taken)
         parts.append(piece)
         if variable is None:
             words.append(_plain(tokens[0]))
@@ -227,10 +228,10 @@ def _sentence(group: list[list[str]], space: str) -> Sentence:
 
 
 def _plain(token: str) -> str:
-    return token.strip("(:,.'\"")
+    return token.strip("():,.'\"")
 
 
-def _piece(tokens: Sequence[str], before: str, taken: Sequence[str]) -> tuple[str, Variable | None]:
+def _piece(tokens: Sequence[str], before: str, after: str, taken: Sequence[str]) -> tuple[str, Variable | None]:
     """Return the regular expression of one token of a sentence, and the variable in it if it varies."""
     edges = [match.groups() for token in tokens if (match := _EDGES.match(token))]
     same_edges = len({(begin, end) for begin, _, end in edges}) == 1
@@ -244,7 +245,10 @@ def _piece(tokens: Sequence[str], before: str, taken: Sequence[str]) -> tuple[st
         return re.escape(tokens[0]).replace(r"\ ", " "), None
     quote = cores[0][0] if cores[0][:1] in "\"'" and all(core[:1] == core[-1:] == cores[0][0] for core in cores) else ""
     values = tuple(core.strip(quote) if quote else core for core in cores)
-    name = _free(_name(values, key.rstrip("=:") or before), taken)
+    name = _name(values, key.rstrip("=:") or before)
+    if name == "value" and all(map(is_number, values)) and after.isalpha() and after.lower() not in _ARTICLES:
+        name = after.lower()
+    name = _free(name, taken)
     look = f"[^{quote}]*" if quote else r"\S+?" if end else r"\S+"
     piece = f"{re.escape(begin)}{re.escape(key)}{quote}(?P<{name}>{look}){quote}{re.escape(end)}"
     return piece, Variable(name, look, values)

@@ -160,7 +160,7 @@ def look(verdict: Verdict, candidates: Sequence[Candidate], read_us: int) -> Tri
     decided: list[tuple[str, bool] | None] = [None] * len(made.rows)
     if candidate.select is not None:
         decided = candidate.select.decisions(made.rows, line, verdict.offset)
-    explained = candidate.explain(line, read_us)
+    explained = [each for each in candidate.explain(line, read_us) if each.reason is None]
     events = []
     for number, (row, rule) in enumerate(zip(made.rows, decided, strict=True)):
         how = explained[number] if number < len(explained) else _UNEXPLAINED

@@ -16,7 +16,7 @@ from agent.profile.explaining import Explained
 from agent.records import Normaliser, Redactor
 from agent.redact import RedactSettings, make_redactor
 from agent.routes import compile_input, is_specific, make_normaliser, make_selection
-from agent.routing import choosing
+from agent.routing import Router, choosing
 from agent.tail import normal_name
 from agent.tail.listing import expand
 from agent.tryout.deciding import Candidate, Explain, decide
@@ -181,10 +181,9 @@ def _candidate(settings: AgentSettings | None, source: InputSettings, profiles: 
     )
 
 
-def _explainer(profile: Any, source: InputSettings) -> Explain:
+def _explainer(profile: CompiledProfile | Router, source: InputSettings) -> Explain:
     """Return what explains a line of an input: in a wrapper, of the line in it."""
-    if not hasattr(profile, "explain"):
-        return lambda line, read_us: []
+    assert isinstance(profile, CompiledProfile)  # a candidate is one profile
     if source.unwrap is None:
         return profile.explain
     peel = WRAPPERS[source.unwrap].peel
