@@ -12,14 +12,15 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from agent.profile.conditions import paths_of
 from agent.profile.definition import DETAILS
 from agent.profile.meaning import Meaning, local_name
 from agent.profile.paths import Step, finder, finder_of_all
-from agent.profile.rowcode import Known, RowCode
+from agent.profile.rowcode import RowCode
+from agent.profile.sourcecode import Known
 from agent.profile.values import Value
 
 
@@ -48,9 +49,6 @@ class DictCode(RowCode):
         loads = [*(["holed = []"] if self._listed else []), *self._loads, *changes]
         lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
-
-    def _top_keys(self) -> Sequence[str]:
-        return self._keys
 
     def _places(self, path: str) -> list[Value]:
         return self._meaning.keys.values(path, self._keys)
