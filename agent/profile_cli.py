@@ -70,7 +70,12 @@ def show_profile(name: str, folder: Path | None, path: Path) -> None:
 @click.option(
     "--lines", default=2000, show_default=True, type=click.IntRange(1, 100_000), help="Most lines to look at."
 )
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write there, to a new file.")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write there, to a new file; folders are made.",
+)
 def new_profile(name: str, file: BinaryIO, lines: int, target: Path | None) -> None:
     """Print a first draft of a profile NAME, made from the lines of FILE (- for standard input).
 
@@ -93,6 +98,7 @@ def new_profile(name: str, file: BinaryIO, lines: int, target: Path | None) -> N
         click.echo(text, nl=False)
         return
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as made:
             made.write(text)
     except FileExistsError as error:

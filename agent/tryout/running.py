@@ -54,6 +54,8 @@ def run(file: str | None, asked: Asked, *, watch: bool, only: Only | None, limit
             note = _show(pieces, asked, shower, limit)
     except KeyboardInterrupt:
         note = None if watch else "interrupted: there may be more lines"
+    except BrokenPipeError:
+        raise  # whoever read it has enough
     except OSError as error:
         raise click.ClickException(f"{error.filename or file}: {error.strerror or error}") from error
     finally:
