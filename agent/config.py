@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -19,7 +20,7 @@ from agent.listen import (
     SyslogSettings,
 )
 from agent.metrics import MetricsSettings, is_loopback
-from agent.profile import Definition, load_profiles, zone_named
+from agent.profile import Definition, ProfileFolder, load_profiles, zone_named
 from agent.redact import RedactSettings
 from agent.routing import AutoSettings
 from agent.select import DropSettings, SampleSettings, name_nodes, repeated_names
@@ -148,18 +149,33 @@ class AgentSettings:
         ]
 
 
-def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
-    """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong."""
+def load_settings(path: Path) -> tuple[AgentSettings, ProfileFolder]:
+    """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong.
+
+    Profiles that come with the agent are read when they are asked for.
+    """
     node = load(path)
     problems: list[Problem] = []
     settings = _collecting(problems, lambda: bind(node, AgentSettings))
-    profiles = _collecting(problems, lambda: load_profiles(shipped_folder("config") / "profiles"))
     own = _collecting(problems, lambda: _own_profiles(node))
-    known = None if profiles is None or own is None else {**profiles, **own}
+    known = None if own is None else shipped_profiles(own)
+    if settings is not None and known is not None and not _can_be_read(settings, known, problems):
+        known = None
     problems.extend(_problems(node, known))
     if settings is None or known is None or problems:
         raise ConfigError(problems)
     return with_records(settings, known), known
+
+
+def _can_be_read(settings: AgentSettings, known: ProfileFolder, problems: list[Problem]) -> bool:
+    """Return whether the profiles that inputs name are right, as far as there are such."""
+    names = dict.fromkeys(name for each in settings.inputs for name in each.profile_names if name in known)
+    return all([_collecting(problems, partial(known.__getitem__, name)) is not None for name in names])
+
+
+def shipped_profiles(own: Mapping[str, Definition]) -> ProfileFolder:
+    """Return the profiles that come with the agent, and a user's own before them."""
+    return ProfileFolder(shipped_folder("config") / "profiles", own)
 
 
 def with_records(settings: AgentSettings, profiles: Mapping[str, Definition]) -> AgentSettings:
@@ -324,7 +340,7 @@ def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Def
     options = where.mapping()
     if profiles is not None:
         yield from _profile_problems(each, options["profile"], profiles)
-        known = each.profile_names or tuple(profiles)
+        known = each.profile_names or (tuple(profiles) if each.include or each.exclude else ())
         yield from _kind_problems(each, options, [profiles[name] for name in known if name in profiles])
     yield from _source_problems(each, where)
     if each.multiline is not None and (problem := each.multiline.problem()):

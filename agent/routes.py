@@ -71,6 +71,7 @@ def _make_route(
                 make_normaliser(settings, replace(source, profile=name, keep_raw=False), profiles, redactor),
             )
             for name, each in profiles.items()
+            if is_specific(each) or each.format.name != "text"  # plain text takes any line of any log
         ]  # fmt: skip
 
     return route_of(())._replace(choose=AutoRoutes(source.name, settings.auto.lines, candidates, route_of, clock))

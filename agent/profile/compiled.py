@@ -92,13 +92,17 @@ class CompiledProfile:
 
     @property
     def is_of(self) -> Callable[[dict[str, Any]], bool] | None:
-        """Tell whether a decoded line is of the profile; None when every line is."""
-        return self._choice.is_of
+        """Tell whether a decoded line is of the profile; None when every line is, or only its parts can tell."""
+        return None if self._each else self._choice.is_of
 
     def row_of(self, values: dict[str, Any], read_us: int) -> Row:
-        """Return the row of a decoded line that holds no secret; raises whatever a strange line provokes."""
-        if self._keep_raw:
-            raise ValueError("the line itself is wanted too")
+        """Return the row of a decoded line that holds no secret.
+
+        Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
+        else when it takes more than its values to make its rows.
+        """
+        if self._keep_raw or self._each:
+            raise NotImplementedError
         changers, make_row = self._choice.choose(values)[tuple(values)]
         return make_row(values, None if changers is None else changers.take(values), read_us, None)
 

@@ -38,7 +38,11 @@ class Routable(Normaliser, Protocol):
         ...
 
     def row_of(self, values: Values, read_us: int) -> Row:
-        """Return the row of a decoded line that holds no secret; raises whatever a strange line provokes."""
+        """Return the row of a decoded line that holds no secret.
+
+        Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
+        else when it takes more than its values to make its rows.
+        """
         ...
 
 

@@ -29,7 +29,7 @@ def host(tmp_path: Path) -> Path:
     root = tmp_path / "host"
     put(root, "/var/log/nginx/access.log", NGINX)
     put(root, "/var/log/nginx/access.log.1", NGINX)
-    put(root, "/var/log/nginx/error.log", "2026/11/21 14:00:00 [error] 7#7: upstream timed out\n" * 3)
+    put(root, "/var/log/nginx/error.log", "words of no known shape\n" * 3)
     (root / "var/log/nginx/access.log.2.gz").write_bytes(gzip.compress(NGINX.encode()))
     put(root, "/var/log/auth.log", SSHD)
     put(root, "/var/log/shop/cart.log", JSONL)

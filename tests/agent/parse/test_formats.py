@@ -129,6 +129,15 @@ def test_the_common_format_has_no_referer_and_no_user_agent() -> None:
     }
 
 
+@pytest.mark.parametrize("user", ["-", "al ice"])
+def test_apache_may_write_the_virtual_host_before_it_all(user: str) -> None:
+    expected = {"vhost": "www.example.com:443", "remote_addr": "2001:db8::7", "status": 200, "body_bytes_sent": 5}
+    found = combined(f'www.example.com:443 2001:db8::7 - {user} [t] "GET / HTTP/1.1" 200 5 "-" "ua"')
+    assert expected.items() <= found.items()
+    assert found.get("remote_user") == (None if user == "-" else user)
+    assert "vhost" not in combined('web.example.com:80 - - [t] "GET / HTTP/1.1" 200 5 "-" "ua"')
+
+
 @pytest.mark.parametrize(
     "line",
     [

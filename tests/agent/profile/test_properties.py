@@ -205,7 +205,7 @@ def test_a_clean_line_beside_one_with_a_secret_is_the_same(name: str) -> None:
         "nginx": b'::1 - - [21/Nov/2026:14:05:09 +0100] "GET /a HTTP/1.1" 200 5 "-" "-"',
         "sshd": b"Nov 21 14:05:09 h sshd[1]: Invalid user x from ::1 port 2",
         "syslog": b'<34>1 2026-11-21T14:05:09Z h a 1 - [i@1 x="1"] words',
-    }[name]
+    }.get(name, next((each.line.encode() for each in DEFINITIONS[name].samples if each.events), b""))
     (alone,) = profile([clean], READ_US).rows
     beside = profile([clean, b'{"password": "x"}', clean], READ_US)
     assert beside.rows[0] == beside.rows[-1] == alone
