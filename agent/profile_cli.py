@@ -114,7 +114,7 @@ def _known(folder: Path | None, path: Path) -> dict[str, Any]:
     from agent.profile import load_profiles
 
     if folder is None and path.exists():
-        return load_settings(path)[1]
+        folder = load_settings(path)[0].profiles
     return load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
 
 

@@ -23,7 +23,8 @@ class Candidate:
     ``explain`` tells where the fields of a line's events come from, given the line and when it was read.
 
     ``redact`` is what redacts a text that is shown.  ``counts`` are those of the redactor of ``plain``, by rule.
-    ``is_specific``: it says itself which lines are its own, so it comes before profiles that take any.
+    ``is_specific``: it says itself which lines are its own, so it comes before profiles that take any.  ``is_named``:
+    the name of the file is like its own.
     """
 
     plain: Normaliser
@@ -32,6 +33,7 @@ class Candidate:
     redact: Callable[[str], str]
     counts: Counter[str] = field(default_factory=Counter)
     is_specific: bool = False
+    is_named: bool = False
     select: Selection | None = None
 
     @property
@@ -98,7 +100,8 @@ def decide(
     """Return how lines fare that are numbered from ``first`` on; the profile that says most of a line wins.
 
     Profiles that say which lines are theirs come before others; then it is the number of fields that counts; then the
-    order of the candidates.  ``in_order``: the first that understands a line wins, as in an input with several.
+    name of the file; then the order of the candidates.  ``in_order``: the first that understands a line wins, as in an
+    input with several.
     """
     fared = [_fared(candidate, lines, read_us) for candidate in candidates]
     verdicts = []
@@ -106,15 +109,16 @@ def decide(
         filled: dict[str, int] = {}
         reasons: dict[str, str] = {}
         winner: Candidate | None = None
-        best = (False, -1)
+        best = (False, -1, False)
         for candidate, of_lines in zip(candidates, fared, strict=True):
             found = of_lines[place]
             if isinstance(found, str):
                 reasons[candidate.name] = found
             elif found:
                 filled[candidate.name] = found
-                if winner is None if in_order else (candidate.is_specific, found) > best:
-                    winner, best = candidate, (candidate.is_specific, found)
+                rank = (candidate.is_specific, found, candidate.is_named)
+                if winner is None if in_order else rank > best:
+                    winner, best = candidate, rank
         verdicts.append(Verdict(first + place, line, offsets[place], winner, filled, reasons))
     return verdicts
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from agent.config import AgentSettings, InputSettings, load_settings, record_settings
+from agent.config import AgentSettings, InputSettings, load_settings, record_settings, shipped_profiles
 from agent.profile import CompiledProfile, Definition, load_profiles
 from agent.profile.explaining import Explained
 from agent.records import Normaliser, Redactor
@@ -24,7 +24,6 @@ from agent.tryout.showing import Only, Shower
 from agent.tryout.sources import Framing, Piece, of_file, of_following, of_stream
 from agent.unwrap import WRAPPERS
 from watchbook.clock import now_us
-from watchbook.shipped import shipped_folder
 
 #: Lines that are tried together.
 _TOGETHER: Final = 256
@@ -100,17 +99,18 @@ def _progress(text: str) -> None:
         sys.stderr.flush()
 
 
-def known_profiles(folder: Path | None) -> dict[str, Definition]:
-    """Return the shipped profiles and those of a folder, which come before them; raises ConfigError."""
-    return load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
-
-
-def asked_of_profiles(folder: Path | None, name: str | None) -> Asked:
-    """Return the profiles to try: one, or all; raises ConfigError and UsageError."""
-    profiles = known_profiles(folder)
+def asked_of_profiles(folder: Path | None, name: str | None, file: str | None) -> Asked:
+    """Return the profiles to try on a file: one, or all; raises ConfigError and UsageError."""
+    profiles = shipped_profiles(load_profiles(folder) if folder else {})
     _check_name(name, profiles)
     named = [profiles[name]] if name is not None else list(profiles.values())
-    candidates = [_candidate(None, InputSettings(each.name, each.name), profiles) for each in named]
+    candidates = [
+        replace(
+            _candidate(None, InputSettings(each.name, each.name), profiles),
+            is_named=each.name.partition("-")[0] in (file or "").lower(),
+        )
+        for each in named
+    ]
     record = named[0].record_node if name is not None else None
     return Asked(candidates, Framing(multiline=None if record is None else record_settings(record)), ())
 
