@@ -44,6 +44,7 @@ from collector.store import (
 )
 from collector.watch import Watch
 from collector.web import ServerTls, add_routes, make_application, runner_options
+from watchbook.catalogue import Catalogues
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.event import parse_event_id
@@ -76,7 +77,9 @@ class _Rooms:
     rules: int
 
 
-async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop, clock: Clock = now_us) -> None:
+async def run_collector(
+    settings: CollectorSettings, rules: RuleSet, catalogues: Catalogues, stop: Stop, clock: Clock = now_us
+) -> None:
     """Run until the stop; then drain: no more requests, store what waits, evaluate it, send what is due."""
     raise_file_limit()
     registry = CollectorRegistry()
@@ -84,7 +87,8 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
         rooms = await _build(stack, settings, rules, registry, clock)
         tls = ServerTls(settings.web.tls, registry)
         await tls.load()
-        runner = web.AppRunner(_face(settings, rooms, registry, clock), **runner_options(settings.web))
+        app = _face(settings, rooms, catalogues, registry, clock)
+        runner = web.AppRunner(app, **runner_options(settings.web))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await _run(stack, settings, rooms, runner, tls, stop)
@@ -182,7 +186,13 @@ async def _room(rooms: _Rooms) -> None:
     await rooms.index.room(lambda: rooms.store.last_number)
 
 
-def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistry, clock: Clock) -> web.Application:
+def _face(
+    settings: CollectorSettings,
+    rooms: _Rooms,
+    catalogues: Catalogues,
+    registry: CollectorRegistry,
+    clock: Clock,
+) -> web.Application:
     """Return the application with the routes of all rooms."""
     app = make_application(
         registry,
@@ -228,6 +238,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
             "query": rooms.pool.not_ready,
             "index": rooms.index.not_ready,
         },
+        catalogues=catalogues,
     )
     return app
 

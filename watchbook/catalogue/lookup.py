@@ -62,9 +62,10 @@ class Catalogues:
         yield from dict.fromkeys(names)
 
     def _note(self, field: str, catalogue: str, meant: Entry | Group) -> None:
-        for name in (meant.name, *meant.aliases):
-            match = Match(catalogue, meant, name is not meant.name)
-            if name.endswith("*"):
-                self._beginnings.setdefault(field, []).append((name_key(name).rstrip("*"), match))
+        proper = name_key(meant.name)
+        for key in dict.fromkeys(map(name_key, (meant.name, *meant.aliases))):
+            match = Match(catalogue, meant, key != proper)
+            if key.endswith("*"):
+                self._beginnings.setdefault(field, []).append((key.rstrip("*"), match))
             else:
-                self._exact.setdefault((field, name_key(name)), []).append(match)
+                self._exact.setdefault((field, key), []).append(match)

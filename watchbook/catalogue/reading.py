@@ -22,6 +22,8 @@ _MEANING: Final = ("action", "category", "outcome", "reason", "hidden")
 _GROUP: Final = ("name", "description", "aliases", "applies_to", "entries", *_MEANING)
 _ENTRY: Final = ("name", "description", "aliases", *_MEANING)
 _NAME_CHARS_MAX: Final = 200
+_NO_TEXTS: Final[tuple[str, ...]] = ()
+_NO_NODES: Final[list[Node]] = []
 
 
 def load_catalogue(path: Path) -> Catalogue:
@@ -74,7 +76,7 @@ class _Reader:
             name=name,
             title=self._part(parts, "title", Node.text, name),
             description=self._part(parts, "description", Node.text, ""),
-            profiles=self._part(parts, "profiles", _texts, ()),
+            profiles=self._part(parts, "profiles", _texts, _NO_TEXTS),
             lists=self._part(parts, "lists", self._lists, ()),
             path=root.path,
         )
@@ -122,14 +124,14 @@ class _Reader:
         if kind is None:
             return None
         groups: dict[str, Group] = {}
-        for item in self._part(parts, "groups", Node.sequence, []):
+        for item in self._part(parts, "groups", Node.sequence, _NO_NODES):
             group = self._try(lambda inner: self._group(kind, inner), item, None)
             if group is None:
                 continue
             if group.name in groups:
                 self._problems.append(item.problem(f"the group '{group.name}' is there already; join them"))
             groups[group.name] = group
-        groups_in = self._part(parts, "groups_in", lambda inner: tuple(map(_field, _items(inner))), ())
+        groups_in = self._part(parts, "groups_in", lambda inner: tuple(map(_field, _items(inner))), _NO_TEXTS)
         return Listing(kind, tuple(groups.values()), groups_in)
 
     def _group(self, kind: Kind, node: Node) -> Group:
@@ -139,15 +141,15 @@ class _Reader:
                 raise node.error(f"the option '{name}' is missing; a group has a name and entries")
         name = self._part(parts, "name", _entry_name, "")
         meaning = self._meaning(parts)
-        applies_to = self._part(parts, "applies_to", _texts, ())
+        applies_to = self._part(parts, "applies_to", _texts, _NO_TEXTS)
         seen: dict[str, Node] = {}
         entries = []
-        for item in self._part(parts, "entries", Node.sequence, []):
+        for item in self._part(parts, "entries", Node.sequence, _NO_NODES):
             entry = self._try(lambda inner: self._entry(kind, name, meaning, applies_to, inner), item, None)
             if entry is not None:
                 entries.append(entry)
                 self._note_names(entry, item, seen)
-        aliases = self._part(parts, "aliases", _names, ())
+        aliases = self._part(parts, "aliases", _names, _NO_TEXTS)
         return Group(kind, name, self._part(parts, "description", Node.text, None), aliases, tuple(entries))
 
     def _entry(
@@ -163,7 +165,7 @@ class _Reader:
             group,
             _entry_name(parts["name"]),
             description=self._part(parts, "description", Node.text, None),
-            aliases=self._part(parts, "aliases", _names, ()),
+            aliases=self._part(parts, "aliases", _names, _NO_TEXTS),
             applies_to=applies_to,
             **{**of_group, **self._meaning(parts)},  # type: ignore[arg-type]
         )

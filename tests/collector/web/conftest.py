@@ -19,6 +19,7 @@ from collector.news import News
 from collector.problem import ApiProblem
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
+from tests.collector.web.catalogued import CATALOGUES
 from tests.collector.web.listed_alerts import ListedAlerts
 from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
 from tests.collector.web.registered import enrolments_of, registry_of
@@ -60,6 +61,7 @@ class Face:
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},
+            catalogues=CATALOGUES,
         )
         self.app.router.add_post("/v1/batches", post)
         self.app.router.add_post("/v1/events", post)
