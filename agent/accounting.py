@@ -8,11 +8,11 @@ def account_of(chunk: Chunk, normalised: Normalised) -> Account:
     """Return what became of a chunk's bytes once its lines are normalised."""
     size = chunk.size or sum(map(len, chunk.lines))
     unparsed = dropped = 0
-    if normalised.unparsed or normalised.blank:
+    if normalised.unparsed or normalised.blank or normalised.dropped:
         unparsed_lines = {line.line for line in normalised.unparsed}
-        blank = set(range(len(chunk.lines))) - unparsed_lines - set(_rows(chunk, normalised))
+        left_out = set(range(len(chunk.lines))) - unparsed_lines - set(_rows(chunk, normalised))
         unparsed = sum(_extent(chunk, line) for line in unparsed_lines)
-        dropped = sum(_extent(chunk, line) for line in blank)
+        dropped = sum(_extent(chunk, line) for line in left_out)
     dropped += chunk.passed
     return Account(
         read=size,

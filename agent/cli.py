@@ -13,6 +13,7 @@ import click
 from agent.config import DEFAULT_PATH, DEFAULT_STATE, find_state, load_settings
 from agent.finding import Finding
 from agent.pipe_cli import pipe
+from agent.sample_cli import test_profiles
 from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
 from watchbook.clock import now_us
@@ -216,4 +217,5 @@ def status(path: Path, as_json: bool) -> None:
 
 
 agent.add_command(pipe)
+agent.add_command(test_profiles)
 agent.add_command(spool_group(_config_option))

@@ -1,7 +1,30 @@
 """What the agent's rooms hand to each other: lines on their way to becoming events."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
+
+_NOTHING_DROPPED: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+class NotAnEventError(ValueError):
+    """A line that is well understood and tells of nothing that happened, such as the heading of a CSV file.
+
+    ``kind`` is what it is, in one word.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"is no event: {kind}")
+        self.kind = kind
+
+
+class OptionError(ValueError):
+    """An option of a format that cannot be used; ``reason`` reads on after the option's name."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"the option '{option}' {reason}")
+        self.option = option
+        self.reason = reason
 
 
 class Unparsed(NamedTuple):
@@ -16,9 +39,11 @@ class Normalised(NamedTuple):
     """What a profile made of some lines.
 
     ``rows`` are tuples in the order of the profile's ``fields``.  ``row_lines`` gives, for each row, the place of its
-    line among the lines given; None when every line became the row at its own place.  ``blank`` counts the lines of
-    nothing but whitespace: they are no events, and neither rows nor unparsed.  ``replaced`` counts the lines that held
-    bytes which are no UTF-8.
+    line among the lines given, in order; None when every line became the row at its own place.  A line that holds
+    several events has several rows: its place comes several times.  ``blank`` counts the lines of nothing but
+    whitespace: they are no events, and neither rows nor unparsed.  ``replaced`` counts the lines that held bytes which
+    are no UTF-8.  ``dropped`` counts the events left out on purpose, by the name of the kind or rule that did it; a
+    line whose every event was dropped has neither a row nor an Unparsed.
     """
 
     rows: list[tuple[Any, ...]]
@@ -26,6 +51,7 @@ class Normalised(NamedTuple):
     unparsed: list[Unparsed]
     blank: int = 0
     replaced: int = 0
+    dropped: Mapping[str, int] = _NOTHING_DROPPED
 
 
 class Normaliser(Protocol):

@@ -113,7 +113,7 @@ def _make_names_unique(proposals: Iterable[Proposal]) -> None:
 
 def _has_no_zone(definition: Definition) -> bool:
     """Return whether the times of a profile do not name their zone, so that the host's own must be given."""
-    return definition.time is not None and definition.time.format == "syslog"
+    return any(rule.format == "syslog" for rule in definition.time)
 
 
 def _zone_of(root: str) -> str | None:

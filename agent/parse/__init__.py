@@ -12,7 +12,8 @@ from agent.parse.combined import COMBINED
 from agent.parse.format import Format
 from agent.parse.json_lines import JSON
 from agent.parse.syslog import SYSLOG
+from agent.parse.text import TEXT
 
-FORMATS: Final[Mapping[str, Format]] = {found.name: found for found in (JSON, COMBINED, SYSLOG)}
+FORMATS: Final[Mapping[str, Format]] = {found.name: found for found in (JSON, COMBINED, SYSLOG, TEXT)}
 
 __all__ = ["FORMATS", "Format"]

@@ -266,4 +266,4 @@ def _add_parameter(element: dict[str, Any], name: str, value: str) -> None:
         element[name] = [given, value]
 
 
-SYSLOG: Final = text_format("syslog", KEYS, read)
+SYSLOG: Final = text_format("syslog", KEYS, read, frozenset({"structured_data"}))

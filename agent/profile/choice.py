@@ -1,59 +1,205 @@
-"""Which lines are of a profile, and which of its patterns fits a line."""
+"""Which lines are of a profile, which of its patterns fits a line, and which of its cases it is."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
+from agent.profile.conditions import Condition, Loaded, expression_of, missed
+from agent.profile.paths import finder_of_all, getter, parse_path, scalar_text
 from agent.profile.plan import Plans
+from agent.profile.values import Keys
+from agent.records import NotAnEventError
+
+Line = dict[str, Any]
+Test = Callable[[Line], bool]
+Redact = Callable[[Any], Any]
+#: Stands for no pattern, or no case.
+NONE: Final = -1
 
 
 class Variant(NamedTuple):
-    """A pattern at work: the value it looks at, its regular expression, its groups, and the plans of its lines."""
+    """A pattern or a case at work: its condition, the value it looks at, its regular expression and its groups."""
 
-    of: str
-    regex: re.Pattern[str]
+    name: str
+    when: Test | None
+    get: Callable[[Line], Any]
+    regex: re.Pattern[str] | None
     groups: tuple[str, ...]
-    plans: Plans
+
+    def fits(self, line: Line) -> bool:
+        """Return whether a line is of it, and add the groups of its regular expression to the line."""
+        if self.when is not None and not self.when(line):
+            return False
+        if self.regex is None:
+            return True
+        text = self.get(line)
+        found = self.regex.fullmatch(text) if text.__class__ is str else None
+        if found is None:
+            return False
+        values = found.groups()
+        if not line.keys().isdisjoint(self.groups):
+            _make_way(line, self.groups)
+        if None in values:
+            line.update({name: value for name, value in zip(self.groups, values, strict=True) if value is not None})
+        else:
+            line.update(zip(self.groups, values, strict=True))
+        return True
+
+
+class Decoding(NamedTuple):
+    """A value that may be a text in some format; then what the text says takes its place."""
+
+    find: Callable[[Line], Any]
+    decode: Callable[[str], Line]
+
+
+class Steps(NamedTuple):
+    """What happens to a line until it is known what it is."""
+
+    match: tuple[Condition, Test] | None = None
+    patterns: tuple[Variant, ...] = ()
+    looked_at: str = ""
+    keeps_unmatched: bool = False
+    decodings: tuple[Decoding, ...] = ()
+    #: Optional kinds that are switched off.
+    dropped: tuple[tuple[str, Test], ...] = ()
+    cases: tuple[Variant, ...] = ()
+    #: Places of the cases that are switched off.
+    dropped_cases: frozenset[int] = frozenset()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to be found out."""
+        return any((self.match, self.patterns, self.decodings, self.dropped, self.cases))
 
 
 class Choice:
     """Chooses the plans for a line.  ``only`` are the plans of every line when there is nothing to choose."""
 
-    def __init__(
-        self, profile: str, match: Mapping[str, frozenset[str]], plans: Plans, variants: Sequence[Variant]
-    ) -> None:
+    def __init__(self, profile: str, steps: Steps, keys: Keys, make_plans: Callable[[int, int], Plans]) -> None:
         self._profile = profile
-        self._match = tuple(match.items())
-        self._plans = plans
-        self._variants = tuple(variants)
-        self.only = None if match or variants else plans
+        self._steps = steps
+        self._keys = keys
+        self._make_plans = make_plans
+        self._plans: dict[tuple[int, int], Plans] = {}
+        self.only = None if steps.is_needed else make_plans(NONE, NONE)
 
-    def choose(self, line: dict[str, Any]) -> Plans:
-        """Return the plans for a line and add the groups of its pattern to it; raises ValueError with the reason."""
-        for path, allowed in self._match:
-            value = _value_at(line, path)
-            if value.__class__ is not str or value not in allowed:
-                expected = " or ".join(map(repr, sorted(allowed)))
-                given = "is missing" if value is None else f"is {value!r}"
-                raise ValueError(f"is not of the profile '{self._profile}': '{path}' {given}, expected {expected}")
-        if not self._variants:
-            return self._plans
-        for of, regex, groups, plans in self._variants:
-            text = line.get(of)
-            found = regex.fullmatch(text) if text.__class__ is str else None
-            if found is not None:
-                values = found.groups()
-                if None in values:
-                    line.update({name: value for name, value in zip(groups, values, strict=True) if value is not None})
-                else:
-                    line.update(zip(groups, values, strict=True))
-                return plans
-        looked_at = " or ".join(dict.fromkeys(f"'{variant.of}'" for variant in self._variants))
-        raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {looked_at}")
+    def choose(self, line: Line, redact: Redact | None = None) -> Plans:
+        """Return the plans for a line, and add to it what its pattern and its case find in it.
+
+        ``redact`` is applied to what is decoded.  Raises ValueError with the reason when the line is not of the profile
+        or fits no pattern, NotAnEventError when it is of an optional kind that is switched off.
+        """
+        return self.only or self.plans(*self.variants(line, redact))
+
+    def plans(self, pattern: int, case: int) -> Plans:
+        """Return the plans of the lines of a pattern and a case."""
+        found = self._plans.get((pattern, case))
+        if found is None:
+            found = self._plans[pattern, case] = self._make_plans(pattern, case)
+        return found
+
+    def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
+        """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
+        steps = self._steps
+        if steps.match is not None and not steps.match[1](line):
+            raise ValueError(f"is not of the profile '{self._profile}': {self._missed(steps.match[0], line)}")
+        pattern = NONE
+        for place, variant in enumerate(steps.patterns):
+            if variant.fits(line):
+                pattern = place
+                break
+        for find, decode in steps.decodings:
+            for text, chain in find(line):
+                _decode(text, chain[-1], decode, redact)
+        for name, test in steps.dropped:
+            if test(line):
+                raise NotAnEventError(name)
+        if pattern == NONE and steps.patterns and not steps.keeps_unmatched:
+            raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {steps.looked_at}")
+        for place, variant in enumerate(steps.cases):
+            if variant.fits(line):
+                if place in steps.dropped_cases:
+                    raise NotAnEventError(variant.name)
+                return pattern, place
+        return pattern, NONE
+
+    def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
+        """Return the names of a pattern and a case."""
+        return (
+            None if pattern == NONE else self._steps.patterns[pattern].name,
+            None if case == NONE else self._steps.cases[case].name,
+        )
+
+    def _missed(self, condition: Condition, line: Line) -> str:
+        return missed(condition, lambda path: line_getter(path, self._keys)(line))
 
 
-def _value_at(line: Mapping[str, Any], path: str) -> Any:
-    value: Any = line
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return line.get(path) if value is None else value
+def line_getter(path: str, keys: Keys) -> Callable[[Line], Any]:
+    """Return what gets the first value at a path of a line."""
+    return getter(path, keys.find_key if keys.is_loose else None)
+
+
+def line_finder(path: str, keys: Keys) -> Callable[[Line], Any]:
+    """Return what finds all values at a path of a line, with their chains."""
+
+    def find(line: Line) -> list[Any]:
+        return [found for value in keys.values(path, line) for found in finder_of_all(*value)(line)]
+
+    if keys.is_loose:
+        return find
+    steps, joined = parse_path(path)
+    return finder_of_all(str(steps[0]), steps[1:]) if joined == 1 else find
+
+
+def make_test(condition: Condition, keys: Keys) -> Test:
+    """Return the function that says whether a condition holds for a line.
+
+    Raises ValueError when it holds for every line, or for none.
+    """
+    objects: dict[str, Any] = {"scalar_text": scalar_text}
+    loads: dict[str, tuple[str, str]] = {}
+
+    def load(path: str) -> Loaded:
+        if path not in loads:
+            name = f"v{len(loads)}"
+            parsed = parse_path(path)
+            if len(parsed.steps) == 1 and not keys.is_loose:
+                loads[path] = (name, f"d.get({parsed.steps[0]!r})")
+            else:
+                made = line_finder(path, keys) if parsed.has_every else line_getter(path, keys)
+                objects[f"get_{name}"] = made
+                loads[path] = (name, f"get_{name}(d)")
+        name = loads[path][0]
+        return Loaded(name, False, f"{name} is not None")
+
+    expression = expression_of(condition, load, objects)
+    # A value that is asked for once is loaded where it is asked for.
+    body = [f"    {name} = {loaded}" for name, loaded in loads.values()]
+    source = "\n".join(["def test(d):", *body, f"    return {expression}", ""])
+    exec(compile(source, "<a condition of a profile>", "exec"), objects)  # noqa: S102 - values only by repr()
+    test: Test = objects["test"]
+    return test
+
+
+def _decode(text: Any, place: tuple[Any, Any], decode: Callable[[str], Line], redact: Redact | None) -> None:
+    if text.__class__ is not str or not text:
+        return
+    try:
+        value = decode(text)
+    except (ValueError, RecursionError):
+        return
+    if value:
+        container, key = place
+        container[key] = value if redact is None else redact(value)
+
+
+def _make_way(line: Mapping[str, Any] | Line, groups: Sequence[str]) -> None:
+    """Give what a line has under the name of a group another name, so that it is not lost."""
+    assert isinstance(line, dict)
+    for name in groups:
+        if name in line:
+            other = f"{name} (line)"
+            while other in line:
+                other += " (line)"
+            line[other] = line.pop(name)

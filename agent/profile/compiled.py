@@ -5,13 +5,15 @@ alone: repaired text, then either a row, or unparsed with the reason, or blank. 
 redacted before its fields are made; only what changed is worked out from the line as it was.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
 
+from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
 from agent.profile.learning import Learner
-from agent.profile.states import take_changes, take_redacted_changes
-from agent.records import Normalised, Redactor, Unparsed
+from agent.records import Normalised, NotAnEventError, Redactor, Unparsed
 from watchbook.event import FLAG_REPLACED
 
 #: Lines that are scanned for secrets together, once their chunk is suspected.
@@ -20,30 +22,6 @@ _SCANNED_TOGETHER: Final = 16
 _REASON_CHARACTERS_MAX: Final = 300
 
 Row = tuple[Any, ...]
-
-
-class LineFormat(Protocol):
-    """A way to take a line apart; see :class:`agent.parse.Format`."""
-
-    @property
-    def keys(self) -> frozenset[str] | None:
-        """All the keys a line can have; None when it brings its own."""
-        ...
-
-    @property
-    def decode(self) -> Callable[[bytes], dict[str, Any]]:
-        """Decode a line in order; raises for any other."""
-        ...
-
-    @property
-    def decode_leniently(self) -> Callable[[bytes], tuple[dict[str, Any], bool]]:
-        """Repair and decode; returns the values and whether characters were replaced; raises ValueError."""
-        ...
-
-    @property
-    def decoder_of(self) -> Callable[[Any], Any] | None:
-        """Make a decoder for lines of a msgspec type; None when the format is no JSON."""
-        ...
 
 
 class CompiledProfile:
@@ -122,9 +100,11 @@ class CompiledProfile:
                 values = decode(line)
                 if learn is not None:
                     learn(values)
-                find_states, make_row = (choose(values) if plans is None else plans)[tuple(values)]
-                changes = None if find_states is None else take_changes(*find_states(values))
+                changers, make_row = (choose(values) if plans is None else plans)[tuple(values)]
+                changes = None if changers is None else changers.take(values)
                 append(make_row(values, changes, read_us, None))
+            except NotAnEventError as error:
+                done.drop(error.kind)
             except Exception:  # noqa: BLE001 - whatever a strange line provokes: it goes the lenient way, alone
                 self._leniently(line, read_us, done)
 
@@ -144,6 +124,8 @@ class CompiledProfile:
         """Normalise a line that may hold a secret."""
         try:
             done.rows.append(self._redacted_row(self._format.decode(line), None, read_us))
+        except NotAnEventError as error:
+            done.drop(error.kind)
         except Exception:  # noqa: BLE001 - as in _plainly
             self._leniently(line, read_us, done)
 
@@ -156,6 +138,8 @@ class CompiledProfile:
             values, replaced = self._format.decode_leniently(line)
             done.rows.append(self._redacted_row(values, [FLAG_REPLACED] if replaced else None, read_us))
             done.replaced += replaced
+        except NotAnEventError as error:
+            done.drop(error.kind)
         except Exception as error:  # noqa: BLE001 - a line may provoke anything; the event of it says what
             strange = not isinstance(error, ValueError)
             reason = f"the profile failed: {type(error).__name__}: {error}" if strange else str(error)
@@ -164,13 +148,14 @@ class CompiledProfile:
 
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
         redacted = self._redactor.value(values)
-        plans = self._choice.choose(redacted)
-        find_given = plans[tuple(values)].find_states
-        given = (None, None) if find_given is None else find_given(values)
-        find_states, make_row = plans[tuple(redacted)]
+        changers, make_row = self._choice.choose(redacted, self._redactor.value)[tuple(redacted)]
         changes = None
-        if find_states is not None:
-            changes = take_redacted_changes(given, find_states(redacted), self._redactor)
+        if changers is not None:
+            given = None
+            with suppress(ValueError):  # it may be that only the redacted line can be understood
+                self._choice.choose(values)
+                given = values
+            changes = changers.take_redacted(given, redacted, self._redactor)
         return make_row(redacted, changes, read_us, flags)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
@@ -192,6 +177,7 @@ class _Done:
         self._unparsed: list[Unparsed] = []
         self._without_row: list[int] = []
         self._blank = 0
+        self._dropped: Counter[str] = Counter()
         self.replaced = 0
 
     def unparsed(self, raw: str, reason: str) -> None:
@@ -202,6 +188,10 @@ class _Done:
         self._blank += 1
         self._without_row.append(self._place())
 
+    def drop(self, kind: str) -> None:
+        self._dropped[kind] += 1
+        self._without_row.append(self._place())
+
     def _place(self) -> int:
         return len(self.rows) + len(self._without_row)
 
@@ -210,7 +200,7 @@ class _Done:
         if self._without_row:
             gaps = set(self._without_row)
             row_lines = [place for place in range(self._place()) if place not in gaps]
-        return Normalised(self.rows, row_lines, self._unparsed, self._blank, self.replaced)
+        return Normalised(self.rows, row_lines, self._unparsed, self._blank, self.replaced, self._dropped)
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -40,8 +40,9 @@ Filled in by themselves: ``actor.type`` (``user`` when there is an actor, else `
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
+from agent.profile.conditions import Condition
 from watchbook.configfile import Node
 from watchbook.event import FIELD_BY_NAME, Kind
 
@@ -63,17 +64,36 @@ NOT_FROM_FIELDS: Final = frozenset(
 )
 
 
+class TemplatePath(NamedTuple):
+    """A path in a template."""
+
+    path: str
+
+
 @dataclass(frozen=True)
 class Source:
-    """One way to a value: paths, of which the first that holds a usable value is taken, and what is done with it."""
+    """One way to a value, and what is done with it.
+
+    The value is the first usable one at some paths, or a fixed ``value``, or a ``template``: texts, and paths whose
+    values stand between them.
+    """
 
     paths: tuple[str, ...]
     node: Node
     cast: str | None = None
     values: Mapping[str, str] | None = None
     absent: frozenset[str] = frozenset()
-    needs: str | None = None
+    when: Condition | None = None
     keep: Keep = "no"
+    value: str | None = None
+    template: tuple[str | TemplatePath, ...] = ()
+    extract: str | None = None
+    join: str | None = None
+
+    @property
+    def all_paths(self) -> tuple[str, ...]:
+        """The paths of values that may end up in the field."""
+        return (*self.paths, *(piece.path for piece in self.template if isinstance(piece, TemplatePath)))
 
 
 @dataclass(frozen=True)
@@ -103,7 +123,7 @@ class TimeRule:
 
 
 @dataclass(frozen=True)
-class ChangesRule:
+class StatesRule:
     """Where the states before and after stand."""
 
     before: Source
@@ -111,15 +131,88 @@ class ChangesRule:
 
 
 @dataclass(frozen=True)
-class Pattern:
-    """A shape of a text: what its groups mean, on top of what the profile says."""
+class ListRule:
+    """Where a list of changes stands, and what its members are called: paths within each of its objects."""
+
+    each: str
+    field: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class SingleRule:
+    """Where a single change stands."""
+
+    field: str
+    old: str | None
+    new: str | None
+
+
+ChangesRule = StatesRule | ListRule | SingleRule
+
+
+@dataclass(frozen=True)
+class Part:
+    """A pattern or a case: what some lines mean, on top of what the profile says.
+
+    It is for the lines in which ``when`` holds and whose text at the path ``of`` fits ``regex``, as far as these are
+    given.  ``default``: when it is an optional kind, whether it is on.  None for what stays as the profile says.
+    """
 
     name: str
+    when: Condition | None
     of: str
-    regex: str
+    regex: str | None
     rules: Mapping[str, Rule]
     constants: Mapping[str, str]
+    changes: tuple[ChangesRule, ...] | None
+    time: tuple[TimeRule, ...] | None
+    default: bool | None
     node: Node
+
+
+@dataclass(frozen=True)
+class Optional:
+    """A kind of lines that can be left out; ``default``: whether it is in unless an input says otherwise."""
+
+    name: str
+    description: str
+    default: bool
+    when: Condition
+
+
+@dataclass(frozen=True)
+class FormatChoice:
+    """A format and the options that it was given, as plain values; ``node`` and ``options`` stand in the file."""
+
+    name: str
+    options: Mapping[str, Any]
+    node: Node
+    nodes: Mapping[str, Node]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A line, and what must become of it: ``events``, or a part of the reason why it is ``unparsed``, or ``dropped``.
+
+    All three are None in a draft, whose outcome is still to be written.  ``read_us`` is when it was read, ``include``
+    the optional kinds that are switched on for it.
+    """
+
+    line: str
+    note: str
+    events: tuple[Mapping[str, Any], ...] | None
+    unparsed: str | None
+    dropped: str | None
+    read_us: int
+    include: tuple[str, ...]
+    node: Node
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it does not say yet what becomes of it."""
+        return self.events is None and self.unparsed is None and self.dropped is None
 
 
 @dataclass(frozen=True)
@@ -128,16 +221,35 @@ class Definition:
 
     name: str
     description: str
-    format: str
+    format: FormatChoice
     loose_keys: bool
-    match: Mapping[str, frozenset[str]]
-    time: TimeRule | None
+    each: tuple[str, ...]
+    match: Condition | None
+    optional: tuple[Optional, ...]
+    time: tuple[TimeRule, ...]
     rules: Mapping[str, Rule]
     constants: Mapping[str, str]
-    changes: ChangesRule | None
+    changes: tuple[ChangesRule, ...]
     keeps_rest: bool
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[Part, ...]
+    keeps_unmatched: bool
+    decode: Mapping[str, FormatChoice]
+    cases: tuple[Part, ...]
+    samples: tuple[Sample, ...]
+    #: How Sigma rules call the source: product, category, service.
+    logsource: Mapping[str, str]
+    #: How lines make records, for inputs that do not say so: the options of an input's ``multiline``.
+    record: Mapping[str, Any]
+    record_node: Node | None
+    #: Redaction rules that do not apply to the source, and key names under which no secrets stand.
+    redact_without: tuple[str, ...]
+    redact_keep: tuple[str, ...]
     node: Node
-    #: Where the format and every path stand in the file, for what only the compiler can check.
-    format_node: Node
+    #: Where every path stands in the file, for what only the compiler can check.
     path_nodes: tuple[tuple[str, Node], ...]
+
+    @property
+    def kinds(self) -> Mapping[str, bool]:
+        """The optional kinds of lines by name: whether they are in by default."""
+        named = {each.name: each.default for each in self.optional}
+        return named | {part.name: part.default for part in self.cases if part.default is not None}

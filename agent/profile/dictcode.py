@@ -12,10 +12,13 @@
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
-from agent.profile.definition import DETAILS, Source
+from agent.profile.conditions import paths_of
+from agent.profile.definition import DETAILS
 from agent.profile.meaning import Meaning, local_name
+from agent.profile.paths import Step, finder, finder_of_all
 from agent.profile.rowcode import Known, RowCode
 from agent.profile.values import Value
 
@@ -27,24 +30,25 @@ class DictCode(RowCode):
         super().__init__(meaning)
         self._keys = sorted(keys)
         self._loads: list[str] = []
-        self._names: dict[tuple[str, ...], str] = {}
+        self._names: dict[tuple[Step, ...], str] = {}
         self._containers: list[tuple[str, str, str]] = []
+        #: Top-level keys below which lists are looked into.
+        self._listed: set[str] = set()
+        self._finders = 0
         self._takers = self._count_takers()
 
     def source(self) -> str:
         """Return the source of ``row(d, changes, read_us, flags)``."""
         statements = [*self._statements(), f"return {self._row()}"]
-        lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*self._loads, *statements))]
+        loads = ["holed = []", *self._loads] if self._listed else self._loads
+        lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
 
     def _top_keys(self) -> Sequence[str]:
         return self._keys
 
-    def _values(self, source: Source) -> list[Value]:
-        if source.needs is not None and not self._meaning.keys.values(source.needs, self._keys):
-            return []
-        found = [value for path in source.paths for value in self._meaning.keys.values(path, self._keys)]
-        return list(dict.fromkeys(found))
+    def _places(self, path: str) -> list[Value]:
+        return self._meaning.keys.values(path, self._keys)
 
     def _known(self, value: Value) -> Known | None:  # noqa: ARG002
         return None
@@ -58,16 +62,35 @@ class DictCode(RowCode):
     def _load(self, value: Value) -> str:
         place = (value.key, *value.below)
         if place not in self._names:
+            if not value.is_plain:
+                found = self._find(finder(value.key, value.below))
+                self._names[(*place, "", "")] = found
+                self._names[place] = name = f"v{len(self._names)}"
+                self._loads.append(f"{name} = {found}[0]")
+                return name
             container, key = self._place(value)
             self._names[place] = name = f"v{len(self._names)}"
             self._loads.append(f"{name} = {container}.get({key!r})")
         return self._names[place]
 
+    def _load_many(self, value: Value) -> str:
+        place = (value.key, *value.below)
+        if place not in self._names:
+            self._names[place] = self._find(finder_of_all(value.key, value.below))
+        return self._names[place]
+
+    def _find(self, find: Callable[[dict[str, Any]], Any]) -> str:
+        """Return the variable of what a finder finds."""
+        number, self._finders = self._finders, self._finders + 1
+        self.objects[f"find_{number}"] = find
+        self._loads.append(f"f{number} = find_{number}(d)")
+        return f"f{number}"
+
     def _place(self, value: Value) -> tuple[str, str]:
         """Return the variable of the object that a value stands in, and its key there."""
         if not value.below:
             return "d", value.key
-        return self._container(Value(value.key, value.below[:-1])), value.below[-1]
+        return self._container(Value(value.key, value.below[:-1])), str(value.below[-1])
 
     def _container(self, value: Value) -> str:
         """Return the variable of an object within the line: EMPTY when it is none, or has nothing in it."""
@@ -80,20 +103,30 @@ class DictCode(RowCode):
         return self._names[place]
 
     def _count_takers(self) -> Counter[Value]:
-        takers = Counter(value for source in self._meaning.time for value in self._values(source))
-        for rule in self._meaning.rules.values():
-            takers.update({value for source in rule.sources if source.keep != "yes" for value in self._values(source)})
+        takers: Counter[Value] = Counter()
+        for source in self._meaning.all_sources:
+            found = {value for path in source.all_paths for value in self._places(path)}
+            self._listed.update(value.key for value in found if not value.is_plain)
+            takers.update(found if source.keep != "yes" else ())
+        for source in self._meaning.all_sources:
+            paths = paths_of(source.when) if source.when is not None else ()
+            self._listed.update(value.key for path in paths for value in self._places(path) if not value.is_plain)
         return takers
 
     def _taking(self, value: Value, *, always: bool) -> list[str]:  # noqa: ARG002
+        if not value.is_plain:
+            return [f"take({self._names[(value.key, *value.below, '', '')]}[1], holed)"]
         container, key = self._place(value)
-        shared = self._takers[value] > 1
+        shared = self._takers[value] > 1 or value.key in self._listed
         return [f"{container}.pop({key!r}, None)" if shared else f"del {container}[{key!r}]"]
 
     def _rest(self) -> Iterator[str]:
         if not self._meaning.keeps_rest:
             yield "d.clear()"
         else:
+            if self._listed:
+                yield "if holed:"
+                yield "    close_holes(holed)"
             for name, parent, key in reversed(self._containers):
                 yield f"if {name} is not EMPTY and not {name}:"
                 yield f"    {parent}.pop({key!r}, None)"

@@ -9,10 +9,9 @@ import linecache
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from agent.profile.definition import ChangesRule, Source
+from agent.profile.changing import Changers, make_changers
 from agent.profile.dictcode import DictCode
 from agent.profile.meaning import Meaning
-from agent.profile.states import Place
 
 #: Sets of keys with code of their own.
 PLANS_MAX: Final = 64
@@ -23,25 +22,23 @@ KEYS_REMEMBERED_MAX: Final = 128
 #: Keys that the one function for all others covers before it starts afresh.
 SHARED_KEYS_MAX: Final = 512
 
-FindStates = Callable[[dict[str, Any]], tuple[Place, Place]]
 MakeRow = Callable[[dict[str, Any], list[dict[str, Any]] | None, int, list[str] | None], tuple[Any, ...]]
 
 
 class Plan(NamedTuple):
-    """What to do with a line: find its states before and after (None when it cannot have any), then make its row."""
+    """What to do with a line: take its changes out (None when it cannot have any), then make its row."""
 
-    find_states: FindStates | None
+    changers: Changers | None
     make_row: MakeRow
 
 
 class Plans(dict[tuple[str, ...], Plan]):
     """The plans of a variant by the keys of a line, in the line's order; compiles what it does not have yet."""
 
-    def __init__(self, title: str, meaning: Meaning, changes: ChangesRule | None) -> None:
+    def __init__(self, title: str, meaning: Meaning) -> None:
         super().__init__()
         self._title = title
         self._meaning = meaning
-        self._changes = changes
         self._by_keys: dict[frozenset[str], Plan] = {}
         self._shared_keys: frozenset[str] = frozenset()
         self._shared: Plan | None = None
@@ -72,32 +69,11 @@ class Plans(dict[tuple[str, ...], Plan]):
         return self._shared
 
     def _compile(self, keys: frozenset[str]) -> Plan:
-        source = DictCode(self._meaning, keys).source()
+        code = DictCode(self._meaning, keys)
+        source = code.source()
         file = f"<profile {self._title}: {', '.join(sorted(keys))[:200]}>"
         # Tracebacks and debuggers show the generated lines.
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        names: dict[str, Any] = dict(self._meaning.namespace)
+        names: dict[str, Any] = {**self._meaning.namespace, **code.objects}
         exec(compile(source, file, "exec"), names)  # noqa: S102 - written by DictCode; values come in only by repr()
-        return Plan(self._finder(keys), names["row"])
-
-    def _finder(self, keys: frozenset[str]) -> FindStates | None:
-        if self._changes is None:
-            return None
-        before, after = self._places(self._changes.before, keys), self._places(self._changes.after, keys)
-        if not before and not after:
-            return None
-        return lambda line: (_first(line, before), _first(line, after))
-
-    def _places(self, source: Source, keys: frozenset[str]) -> list[tuple[str, ...]]:
-        return [(value.key, *value.below) for path in source.paths for value in self._meaning.keys.values(path, keys)]
-
-
-def _first(line: dict[str, Any], paths: list[tuple[str, ...]]) -> Place:
-    """Return the first place that holds a state."""
-    for *containers, key in paths:
-        inner: Any = line
-        for name in containers:
-            inner = inner.get(name) if inner.__class__ is dict else None
-        if inner.__class__ is dict and inner.get(key) is not None:
-            return inner, key
-    return None
+        return Plan(make_changers(self._meaning.changes, self._meaning.keys, keys), names["row"])

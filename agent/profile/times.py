@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from agent.profile.strptime import pattern_reader
 from watchbook.clock import EPOCH, SECOND_US, TIME_MAX_US, TIME_MIN_US
 
 TimeReader = Callable[[Any, int], int | None]
@@ -61,6 +62,16 @@ def epoch(unit_us: int) -> TimeReader:
 
     def read(value: Any, _read_us: int) -> int | None:
         return _in_range(value * unit_us) if _is_number(value) else _number_text(value, unit_us)
+
+    return read
+
+
+def epoch_ns(_zone: tzinfo | None) -> TimeReader:
+    """Return a reader of nanoseconds since the epoch."""
+
+    def read(value: Any, _read_us: int) -> int | None:
+        number = value if _is_number(value) else _exact(value)
+        return None if number is None else _in_range(number // 1000)
 
     return read
 
@@ -184,6 +195,12 @@ TIME_FORMATS: Final[Mapping[str, Callable[[tzinfo | None], TimeReader]]] = {
     "epoch_s": lambda _zone: epoch(SECOND_US),
     "epoch_ms": lambda _zone: epoch(1000),
     "epoch_us": lambda _zone: epoch(1),
+    "epoch_ns": epoch_ns,
     "clf": clf,
     "syslog": syslog,
 }
+
+
+def time_reader(name: str, zone: tzinfo | None) -> TimeReader:
+    """Return the reader of a format: one of TIME_FORMATS, or a pattern as of strptime."""
+    return pattern_reader(name, zone) if "%" in name else TIME_FORMATS[name](zone)

@@ -18,7 +18,7 @@ from agent.profile.verbs import Verb, verb_of
         ("ip", "10.0.0.1", "10.0.0.1"),
         ("ip", "010.0.0.1", None),
         ("ip", "10.0.0.256", None),
-        ("ip", "10.0.0.1:80", None),
+        ("ip", "10.0.0.1:80", None),  # the compiler reads it in part: the port stays in the details
         ("ip", "::FFFF:10.0.0.1", "10.0.0.1"),
         ("ip", "fe80::1%eth0", "fe80::1%eth0"),
         ("ip", "", None),

@@ -1,0 +1,193 @@
+"""Where the changes of a line stand, by the rules of a profile: what finds them and takes them out of the line.
+
+What is taken are the states that differ, or the members of a list that tell what changed; what is beside them stays.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
+
+from agent.profile.definition import ChangesRule, ListRule, StatesRule
+from agent.profile.paths import Chain, Found, Step, close_holes, finder, parse_path, scalar_text, steps_from, take
+from agent.profile.states import Place, check_depth, take_changes, take_redacted_changes
+from agent.profile.values import Keys
+from agent.records import Redactor
+
+Changed = list[dict[str, Any]] | None
+Find = Callable[[dict[str, Any]], Found]
+
+
+class Changer(Protocol):
+    """Finds changes in one way."""
+
+    def take(self, line: dict[str, Any]) -> Changed:
+        """Return the changes and take them out of a line; None when it has none."""
+        ...
+
+    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:
+        """Return the changes of a redacted line; ``given`` is the line as it was, if that is known."""
+        ...
+
+
+class Changers:
+    """Finds changes in the first way that gives any."""
+
+    def __init__(self, changers: Sequence[Changer]) -> None:
+        self._changers = tuple(changers)
+
+    def take(self, line: dict[str, Any]) -> Changed:
+        """Return the changes and take them out of a line; None when it has none."""
+        for each in self._changers:
+            changes = each.take(line)
+            if changes:
+                return changes
+        return None
+
+    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:
+        """Return the changes of a redacted line; ``given`` is the line as it was, if that is known."""
+        for each in self._changers:
+            changes = each.take_redacted(given, line, redactor)
+            if changes:
+                return changes
+        return None
+
+
+def make_changers(rules: Sequence[ChangesRule], keys: Keys, line_keys: Collection[str]) -> Changers | None:
+    """Return what finds the changes of lines with some keys; None when they cannot have any."""
+    made = [_made(rule, keys, line_keys) for rule in rules]
+    changers = [each for each in made if each is not None]
+    return Changers(changers) if changers else None
+
+
+def _made(rule: ChangesRule, keys: Keys, line_keys: Collection[str]) -> Changer | None:
+    def find(path: str | None) -> list[Find]:
+        return [] if path is None else [finder(*value) for value in keys.values(path, line_keys)]
+
+    if isinstance(rule, StatesRule):
+        before = [each for path in rule.before.paths for each in find(path)]
+        after = [each for path in rule.after.paths for each in find(path)]
+        return _States(before, after) if before or after else None
+    if isinstance(rule, ListRule):
+        lists = find(rule.each)
+        return _Listed(lists, rule) if lists else None
+    return _Single(find(rule.field), find(rule.old), find(rule.new)) if find(rule.field) else None
+
+
+class _States:
+    """Changes between two states."""
+
+    def __init__(self, before: Sequence[Find], after: Sequence[Find]) -> None:
+        self._before = before
+        self._after = after
+
+    def take(self, line: dict[str, Any]) -> Changed:
+        before, after = self._chains(line)
+        changes = take_changes(_place(before), _place(after))
+        if changes:
+            _prune(before, after)
+        return changes
+
+    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:
+        before, after = self._chains(line)
+        places = (_place(before), _place(after))
+        as_given = places if given is None else tuple(map(_place, self._chains(given)))
+        changes = take_redacted_changes((as_given[0], as_given[1]), places, redactor)
+        if changes:
+            _prune(before, after)
+        return changes
+
+    def _chains(self, line: dict[str, Any]) -> tuple[Chain, Chain]:
+        return _first(self._before, line)[1], _first(self._after, line)[1]
+
+
+class _Listed:
+    """Changes that stand in a list of objects, one each."""
+
+    def __init__(self, lists: Sequence[Find], rule: ListRule) -> None:
+        self._lists = lists
+        self._field, self._old, self._new = (
+            () if path is None else parse_path(path).steps for path in (rule.field, rule.old, rule.new)
+        )
+
+    def take(self, line: dict[str, Any]) -> Changed:
+        return self._taken(line, None)
+
+    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:  # noqa: ARG002
+        return self._taken(line, redactor)
+
+    def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
+        items, chain = _first(self._lists, line)
+        holed: list[list[Any]] = []
+        changes = []
+        for place, item in enumerate(items if items.__class__ is list else ()):
+            inside = (*chain, (items, place))
+            found = [_within(item, inside, steps) for steps in (self._field, self._old, self._new)]
+            change = _change(*(value for value, _ in found), redactor)
+            if change is not None:
+                changes.append(change)
+                for _, taken in found:
+                    take(taken, holed)
+        close_holes(holed)
+        return changes or None
+
+
+class _Single:
+    """One change whose field, old and new state stand beside each other."""
+
+    def __init__(self, field: Sequence[Find], old: Sequence[Find], new: Sequence[Find]) -> None:
+        self._finds = (field, old, new)
+
+    def take(self, line: dict[str, Any]) -> Changed:
+        return self._taken(line, None)
+
+    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:  # noqa: ARG002
+        return self._taken(line, redactor)
+
+    def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
+        found = [_first(finds, line) for finds in self._finds]
+        change = _change(*(value for value, _ in found), redactor)
+        if change is None:
+            return None
+        holed: list[list[Any]] = []
+        for _, chain in found:
+            take(chain, holed)
+        close_holes(holed)
+        return [change]
+
+
+def _change(field: Any, old: Any, new: Any, redactor: Redactor | None) -> dict[str, Any] | None:
+    """Return a change; None when no field is named or nothing changed."""
+    name = scalar_text(field)
+    sides = {side: state for side, state in (("old", old), ("new", new)) if state not in (None, "", {})}
+    if name is None or not sides or ("old" in sides and "new" in sides and old == new and type(old) is type(new)):
+        return None
+    if redactor is not None:
+        sides = {side: next(iter(redactor.value({name: state}).values())) for side, state in sides.items()}
+    change = {"field": name, **sides}
+    check_depth(change)
+    return change
+
+
+def _within(item: Any, chain: Chain, steps: tuple[Step, ...]) -> Found:
+    return next(steps_from(item, chain, steps), (None, ())) if steps else (None, ())
+
+
+def _first(finds: Sequence[Find], line: dict[str, Any]) -> Found:
+    """Return the first value found that is not null."""
+    for find in finds:
+        value, chain = find(line)
+        if value is not None:
+            return value, chain
+    return None, ()
+
+
+def _place(chain: Chain) -> Place:
+    return chain[-1] if chain else None
+
+
+def _prune(*chains: Chain) -> None:
+    """Take out the objects that are empty now that the states are gone from them."""
+    for chain in chains:
+        for (container, key), (inner, _) in zip(reversed(chain[:-1]), reversed(chain[1:]), strict=True):
+            if inner or container.__class__ is not dict:
+                break
+            container.pop(key, None)
