@@ -135,6 +135,8 @@ class RowCode(ABC):
         if self._is_mere_copy(rule, list(branches.values())):
             return
         assigned = [f"{local_name(rule.field)} = {otherwise}", *([_NO_VERB] if is_verb else [])]
+        if is_verb and any(branch.source is not None and branch.source.cast != VERB for branch in branches.values()):
+            yield _NO_VERB  # for the ways that tell of no verb
         yield from self._chain(rule.field, list(branches.values()), assigned)
 
     def _is_mere_copy(self, rule: Rule, branches: Sequence[Branch]) -> bool:

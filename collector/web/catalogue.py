@@ -174,6 +174,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         **_said(
             {
                 "description": entry.description,
+                "canonical": entry.canonical,
                 "action": entry.action,
                 "category": entry.category,
                 "outcome": entry.outcome,

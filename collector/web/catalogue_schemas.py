@@ -88,6 +88,7 @@ _ENTRY: Final = _object(
     group=_TEXT,
     name=_NAME,
     description=_TEXT,
+    canonical={**_TEXT, "description": "What events have in its place, where the shipped profile makes it another."},
     action={**_TEXT, "description": "The canonical verb of such events."},
     category={"type": "string", "enum": sorted(CATEGORIES)},
     outcome={"type": "string", "enum": sorted(OUTCOMES)},

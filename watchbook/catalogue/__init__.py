@@ -23,6 +23,7 @@ other.  It is a YAML file::
                 outcome: failure
                 hidden: true              # stored and found like all, but not for a page's first view
                 aliases: [subscription.remove.failed]
+                canonical: subscription_removal   # what the shipped profile makes of it, where it is another name
               - NAME_ALONE
               - IDP_CATALOG_*             # whatever begins with that
 

@@ -62,9 +62,10 @@ class Catalogues:
         yield from dict.fromkeys(names)
 
     def _note(self, field: str, catalogue: str, meant: Entry | Group) -> None:
-        proper = name_key(meant.name)
-        for key in dict.fromkeys(map(name_key, (meant.name, *meant.aliases))):
-            match = Match(catalogue, meant, key != proper)
+        canonical = meant.canonical if isinstance(meant, Entry) else None
+        proper = {name_key(name) for name in (meant.name, canonical) if name is not None}
+        for key in [*proper, *(key for key in dict.fromkeys(map(name_key, meant.aliases)) if key not in proper)]:
+            match = Match(catalogue, meant, key not in proper)
             if key.endswith("*"):
                 self._beginnings.setdefault(field, []).append((key.rstrip("*"), match))
             else:

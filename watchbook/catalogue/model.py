@@ -21,7 +21,7 @@ class Entry:
     """One name of a list, and what it says of an event as far as it says it.
 
     ``name`` may end in ``*``: it then stands for every name that begins so.  ``applies_to`` are the resource types that
-    an action is for, empty for any.
+    an action is for, empty for any.  ``canonical`` is what the shipped profile makes of a name that it does not leave as it is.
     """
 
     kind: Kind
@@ -32,6 +32,7 @@ class Entry:
     category: str | None = None
     outcome: str | None = None
     reason: str | None = None
+    canonical: str | None = None
     hidden: bool = False
     aliases: tuple[str, ...] = ()
     applies_to: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ _LIST: Final = ("kind", "groups_in", "groups")
 #: What an entry may say, and a group for all entries that do not.
 _MEANING: Final = ("action", "category", "outcome", "reason", "hidden")
 _GROUP: Final = ("name", "description", "aliases", "applies_to", "entries", *_MEANING)
-_ENTRY: Final = ("name", "description", "aliases", *_MEANING)
+_ENTRY: Final = ("name", "description", "canonical", "aliases", *_MEANING)
 _NAME_CHARS_MAX: Final = 200
 _NO_TEXTS: Final[tuple[str, ...]] = ()
 _NO_NODES: Final[list[Node]] = []
@@ -165,6 +165,7 @@ class _Reader:
             group,
             _entry_name(parts["name"]),
             description=self._part(parts, "description", Node.text, None),
+            canonical=self._part(parts, "canonical", Node.text, None),
             aliases=self._part(parts, "aliases", _names, _NO_TEXTS),
             applies_to=applies_to,
             **{**of_group, **self._meaning(parts)},  # type: ignore[arg-type]
