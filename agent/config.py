@@ -24,6 +24,7 @@ from agent.redact import RedactSettings
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
+from agent.unwrap import WRAPPERS
 from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
 from watchbook.event import FIELD_BY_NAME
 from watchbook.shipped import shipped_folder
@@ -57,6 +58,11 @@ class InputSettings:
         check=lambda name: None if normal_name(name) else "a text encoding in which lines end with a newline",
     )
     multiline: MultilineSettings | None = setting("Which lines make one record, for instance of a stack trace.", None)
+    unwrap: Literal["docker", "cri"] | None = setting(
+        "What its lines are wrapped in, before they are of its profile: docker (json-file logs) or cri (Kubernetes, "
+        "Podman).",
+        None,
+    )
     constants: Mapping[str, str] = setting(
         "Event fields that every event of this input has, for instance org: acme.", default_factory=dict
     )
@@ -108,7 +114,14 @@ class AgentSettings:
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
         return [
-            InputFiles(each.name, each.files, each.read_from, normal_name(each.encoding) or "auto", each.multiline)
+            InputFiles(
+                each.name,
+                each.files,
+                each.read_from,
+                normal_name(each.encoding) or "auto",
+                each.multiline,
+                WRAPPERS[each.unwrap].peel if each.unwrap else None,
+            )
             for each in self.inputs
             if each.files
         ]
@@ -227,6 +240,8 @@ def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Def
     yield from _source_problems(each, where)
     if each.multiline is not None and (problem := each.multiline.problem()):
         yield options["multiline"].problem(f"expected {problem}")
+    if each.unwrap is not None and not each.files:
+        yield options["unwrap"].problem("only lines of 'files' can be wrapped; take this out")
     if each.zone is not None:
         try:
             zone_named(each.zone)

@@ -1,6 +1,6 @@
 """What the agent's rooms hand to each other: lines on their way to becoming events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -52,6 +52,18 @@ class Normalised(NamedTuple):
     blank: int = 0
     replaced: int = 0
     dropped: Mapping[str, int] = _NOTHING_DROPPED
+
+
+class Piece(NamedTuple):
+    """What a line of a container's log holds: text of one of its streams, all of a line or (not ``whole``) a part."""
+
+    stream: str
+    text: bytes
+    whole: bool
+
+
+#: Takes the wrapper off a line; None for a line that is not wrapped.
+Peel = Callable[[bytes], Piece | None]
 
 
 class Normaliser(Protocol):

@@ -1,15 +1,18 @@
 """What becomes of each input's lines, made from a configuration: the last of what can be found wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from agent.batch import Origin
-from agent.config import AgentSettings, load_settings
+from agent.config import AgentSettings, InputSettings, load_settings
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Route
+from agent.records import Normaliser
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
+from agent.tail import Records
+from agent.unwrap import WRAPPERS, Unwrapping
 from watchbook.configfile import ConfigError, Problem
 
 
@@ -28,7 +31,7 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
     problems: dict[Problem, None] = {}
     for each in settings.inputs:
         try:
-            normalise = compile_profile(
+            normalise: Normaliser = compile_profile(
                 profiles[each.profile],
                 FORMATS,
                 redactor,
@@ -39,10 +42,20 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
+        if each.unwrap is not None:
+            normalise = Unwrapping(normalise, WRAPPERS[each.unwrap], redactor, _begins(each, settings))
         routes[each.name] = Route(normalise, Origin(settings.host, settings.name, each.name, each.profile))
     if problems:
         raise ConfigError(list(problems))
     return Plan(settings, routes, redactor)
+
+
+def _begins(each: InputSettings, settings: AgentSettings) -> Callable[[list[bytes]], list[int]] | None:
+    """Return what tells which of a program's lines make one record, once they are out of their wrapper."""
+    if each.multiline is None:
+        return None
+    records = Records(each.multiline, int(settings.tail.max_line_bytes))
+    return lambda lines: records.begins(lines)[0]
 
 
 def load_plan(path: Path) -> Plan:

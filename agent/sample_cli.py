@@ -123,7 +123,8 @@ def junit_of(results: Sequence[Result]) -> bytes:
                 failure = ElementTree.SubElement(case, "failure", message=_xml(result.differences[0]))
                 failure.text = _xml("\n".join(result.differences))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    made: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return made
 
 
 def _xml(text: str) -> str:

@@ -115,7 +115,7 @@ class Builder:
     ) -> None:
         if chunk.truncated:
             rows, fields = _with_truncated_flag(rows, places, fields, chunk)
-        if len(rows) == len(chunk.lines):
+        if places == range(len(chunk.lines)):
             offsets, sizes = list(chunk.offsets), list(map(len, chunk.lines))
         else:
             offsets = [chunk.offsets[place] for place in places]

@@ -121,7 +121,7 @@ class _Listed:
         for place, item in enumerate(items if items.__class__ is list else ()):
             inside = (*chain, (items, place))
             found = [_within(item, inside, steps) for steps in (self._field, self._old, self._new)]
-            change = _change(*(value for value, _ in found), redactor)
+            change = _change([value for value, _ in found], redactor)
             if change is not None:
                 changes.append(change)
                 for _, taken in found:
@@ -144,7 +144,7 @@ class _Single:
 
     def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
         found = [_first(finds, line) for finds in self._finds]
-        change = _change(*(value for value, _ in found), redactor)
+        change = _change([value for value, _ in found], redactor)
         if change is None:
             return None
         holed: list[list[Any]] = []
@@ -154,8 +154,9 @@ class _Single:
         return [change]
 
 
-def _change(field: Any, old: Any, new: Any, redactor: Redactor | None) -> dict[str, Any] | None:
-    """Return a change; None when no field is named or nothing changed."""
+def _change(found: Sequence[Any], redactor: Redactor | None) -> dict[str, Any] | None:
+    """Return the change of a field, an old and a new state; None when no field is named or nothing changed."""
+    field, old, new = found
     name = scalar_text(field)
     sides = {side: state for side, state in (("old", old), ("new", new)) if state not in (None, "", {})}
     if name is None or not sides or ("old" in sides and "new" in sides and old == new and type(old) is type(new)):

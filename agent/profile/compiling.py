@@ -70,7 +70,7 @@ class _Compiler:
         self._given = {**definition.constants, **constants}
         self._zone = zone
         parts = (*definition.patterns, *definition.cases)
-        varying = {field for part in (definition, *parts) for field in part.rules}
+        varying = {*definition.rules, *(field for part in parts for field in part.rules)}
         varying.update(field for part in parts for field in part.constants)
         self.columns = _columns(definition, parts, varying)
         shared = {field: value for field, value in self._given.items() if field not in self.columns}
@@ -152,9 +152,9 @@ def _columns(definition: Definition, parts: Collection[Part], varying: set[str])
     names = {*_ALWAYS}
     for field in varying:
         names.add("measures" if field.startswith(MEASURES) else "details" if field.startswith(DETAILS) else field)
-    if any(_has_verb(part.rules) for part in (definition, *parts)):
+    if _has_verb(definition.rules) or any(_has_verb(part.rules) for part in parts):
         names.update(VERB_FIELDS)
-    if any(part.changes for part in (definition, *parts)):
+    if definition.changes or any(part.changes for part in parts):
         names.add("changes")
     if definition.keeps_rest:
         names.add("details")

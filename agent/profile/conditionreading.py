@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agent.profile.collecting import Collector
-from agent.profile.conditions import OPERATORS, Clause, Condition, Test, present
+from agent.profile.conditions import OPERATORS, Check, Clause, Condition, present
 from agent.profile.options import regex, texts
 from watchbook.configfile import ConfigError, Node
 
@@ -36,13 +36,13 @@ def _alternative(collector: Collector, node: Node) -> tuple[Clause, ...]:
     return tuple(clauses)
 
 
-def _tests(collector: Collector, node: Node) -> tuple[Test, ...]:
+def _tests(collector: Collector, node: Node) -> tuple[Check, ...]:
     if not node.is_mapping:
-        return (Test("is", _words(node)),)
+        return (Check("is", _words(node)),)
     parts = collector.mapping(node, OPERATORS)
     if not parts and not collector.problems:
         raise node.error(f"expected one of {', '.join(OPERATORS)}, found nothing")
-    return tuple(Test(name, _ARGUMENTS[name](value)) for name, value in parts.items())
+    return tuple(Check(name, _ARGUMENTS[name](value)) for name, value in parts.items())
 
 
 def _words(node: Node) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """Conditions: what a profile asks of a line, and the Python expressions that ask it.
 
-A condition is a list of alternatives, each of them clauses that must all hold.  A clause names a path and what its value
-must be like; texts, numbers, true and false are compared as text.  A value that is missing (or null) is like nothing:
-only ``{present: false}`` and ``{not: …}`` hold for it.
+A condition is a list of alternatives, each of them clauses that must all hold.  A clause names a path and what its
+value must be like; texts, numbers, true and false are compared as text.  A value that is missing (or null) is like
+nothing: only ``{present: false}`` and ``{not: …}`` hold for it.
 """
 
 import re
@@ -15,10 +15,8 @@ from agent.profile.paths import parse_path, scalar_text
 OPERATORS: Final = ("present", "not", "starts", "ends", "contains", "match", "below", "above")
 
 
-class Test(NamedTuple):
+class Check(NamedTuple):
     """One thing asked of a value: an operator (``is`` or one of OPERATORS) and its argument."""
-
-    __test__ = False
 
     operator: str
     argument: Any
@@ -28,7 +26,7 @@ class Clause(NamedTuple):
     """What is asked of the value at a path."""
 
     path: str
-    tests: tuple[Test, ...]
+    tests: tuple[Check, ...]
 
 
 Condition = tuple[tuple[Clause, ...], ...]
@@ -51,7 +49,7 @@ Load = Callable[[str], Loaded | None]
 
 def present(path: str) -> Condition:
     """Return the condition that there is a value at a path."""
-    return ((Clause(path, (Test("present", True),)),),)
+    return ((Clause(path, (Check("present", True),)),),)
 
 
 def paths_of(condition: Condition) -> list[str]:
@@ -73,7 +71,7 @@ def expression_of(condition: Condition, load: Load, objects: dict[str, Any]) -> 
     return left[0] if len(left) == 1 else f"({' or '.join(left)})"
 
 
-def holds(tests: tuple[Test, ...], value: Any) -> bool:
+def holds(tests: tuple[Check, ...], value: Any) -> bool:
     """Return whether a value is as asked."""
     return all(_CHECKS[test.operator](value, _prepared(test)) for test in tests)
 
@@ -113,7 +111,7 @@ def _clause(clause: Clause, load: Load, objects: dict[str, Any]) -> str:
     return _all_of([_test(test, loaded, objects) for test in clause.tests])
 
 
-def _test(test: Test, loaded: Loaded, objects: dict[str, Any]) -> str:
+def _test(test: Check, loaded: Loaded, objects: dict[str, Any]) -> str:
     name = loaded.name
     if test.operator == "present":
         if not loaded.present:
@@ -141,16 +139,16 @@ def _object(objects: dict[str, Any], value: Any) -> str:
     return name
 
 
-def _check(test: Test) -> Callable[[Any], bool]:
+def _check(test: Check) -> Callable[[Any], bool]:
     check, prepared = _CHECKS[test.operator], _prepared(test)
     return lambda value: check(value, prepared)
 
 
-def _any_check(tests: tuple[Test, ...]) -> Callable[[list[tuple[Any, Any]]], bool]:
+def _any_check(tests: tuple[Check, ...]) -> Callable[[list[tuple[Any, Any]]], bool]:
     """Return the check of a path with ``[]``: some element is as asked; none is, for ``not`` and ``present: false``."""
-    against = [Test("is", test.argument) if test.operator == "not" else Test("present", True) for test in tests]
+    against = [Check("is", test.argument) if test.operator == "not" else Check("present", True) for test in tests]
     checks = [
-        (_check(plain), True) if test.operator == "not" or test == Test("present", False) else (_check(test), False)
+        (_check(plain), True) if test.operator == "not" or test == Check("present", False) else (_check(test), False)
         for test, plain in zip(tests, against, strict=True)
     ]
 
@@ -160,7 +158,7 @@ def _any_check(tests: tuple[Test, ...]) -> Callable[[list[tuple[Any, Any]]], boo
     return check
 
 
-def _prepared(test: Test) -> Any:
+def _prepared(test: Check) -> Any:
     return re.compile(test.argument) if test.operator == "match" else test.argument
 
 
@@ -228,7 +226,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def _described(test: Test) -> str:
+def _described(test: Check) -> str:
     argument = test.argument
     if test.operator == "present":
         return "a value" if argument else "no value"

@@ -76,8 +76,7 @@ class Meaning:
         convert: Callable[[str], Any] | None = None
         if source.cast == VERB:
             absent = source.absent
-            convert = Memo(lambda text: None if text.lower() in absent else verb_of(text)).__getitem__
-            self.namespace[f"convert_{name}"] = convert.__self__  # type: ignore[attr-defined]
+            self.namespace[f"convert_{name}"] = Memo(lambda text: None if text.lower() in absent else verb_of(text))
         elif source.cast is not None or source.values is not None or allowed is not None:
             memo = self.namespace[f"convert_{name}"] = Memo(_conversion(source, allowed))
             convert = memo.__getitem__
@@ -107,15 +106,16 @@ def _conversion(source: Source, allowed: frozenset[str] | None) -> Callable[[str
     cast = CASTS[source.cast or "lower"][0]
     if not absent and values is None and allowed is None:
         return cast
-    other = None if values is None else values.get(_ANY_OTHER)
+    words = values or {}
+    other = words.get(_ANY_OTHER)
+
+    def mapped(text: str) -> str | None:
+        return words.get(text.lower(), other) if text else None
 
     def converted(text: str) -> Any:
         if text.lower() in absent:
             return None
-        if values is None:
-            value = cast(text)
-        else:
-            value = values.get(text.lower(), other) if text else None
+        value = cast(text) if values is None else mapped(text)
         return value if allowed is None or value in allowed else None
 
     return converted

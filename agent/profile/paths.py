@@ -95,8 +95,8 @@ def finder(key: str, below: tuple[Step, ...]) -> Callable[[dict[str, Any]], Foun
     """Return what finds the one value that a key and steps without EVERY lead to."""
 
     def find(line: dict[str, Any]) -> Found:
-        value = line.get(key)
-        chain = [(line, key)]
+        value: Any = line.get(key)
+        chain: list[tuple[Any, Any]] = [(line, key)]
         for step in below:
             place = _place_of(value, step)
             if place is None:

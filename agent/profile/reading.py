@@ -19,7 +19,7 @@ _TOP: Final = (
 )  # fmt: skip
 _SOURCE: Final = SOURCE
 _LOGSOURCE: Final = ("product", "category", "service")
-_RECORD: Final = ("start", "continuation", "indented", "join")
+_RECORD: Final = ("start", "continuation", "indented", "join", "end")
 _PATTERN: Final = ("name", "when", "of", "match", "fields", "constants", "changes", "time")
 _CASE: Final = (*_PATTERN, "optional")
 _OPTIONAL: Final = ("name", "description", "default", "when")
@@ -69,7 +69,7 @@ class _Reader:
             if name not in parts:
                 collector.problems.append(root.problem(f"the option '{name}' is missing; add it"))
         part = partial(collector.part, parts)
-        redact = part("redact", partial(collector.mapping, known=("without", "keep")), {})
+        redact: dict[str, Node] = part("redact", lambda node: collector.mapping(node, ("without", "keep")), {})
         definition = Definition(
             name=part("profile", name_of, ""),
             description=part("description", Node.text, ""),
@@ -171,11 +171,9 @@ def _format(node: Node) -> FormatChoice:
     parts = node.mapping()
     if "name" not in parts:
         raise node.error("the option 'name' is missing; add the name of the format")
-    name, nodes = (
-        parts["name"].text("the name of a format"),
-        {key: part for key, part in parts.items() if key != "name"},
-    )
-    return FormatChoice(name, {key: part.plain() for key, part in nodes.items()}, parts["name"], nodes)
+    name = parts.pop("name")
+    options = {key: part.plain() for key, part in parts.items()}
+    return FormatChoice(name.text("the name of a format"), options, name, parts)
 
 
 def _without_action(definition: Definition) -> Iterable[Problem]:

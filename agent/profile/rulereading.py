@@ -155,16 +155,10 @@ class RuleReader:
         part = self._collector.part
         values = part(parts, "map", partial(self._map, rule.field), None)
         cast_name = part(parts, "as", partial(_cast, rule), None)
-        if (
-            cast_name is None
-            and values is None
-            and rule.kind == "number"
-            and ("extract" in parts or "template" in parts)
-        ):
+        made_of_text = "extract" in parts or "template" in parts
+        if cast_name is None and values is None and rule.kind == "number" and made_of_text:
             cast_name = "number"
-        keep = part(
-            parts, "keep", lambda inner: choice(inner, ("no", "changed", "yes")), _kept(parts, values, cast_name)
-        )
+        keep: Keep = part(parts, "keep", _keep, _kept(parts, values, cast_name))
         source = Source(
             paths=part(parts, "from", self._collector.path_list, ()),
             node=node,
@@ -172,7 +166,7 @@ class RuleReader:
             values=values,
             absent=frozenset(text.lower() for text in part(parts, "absent", texts, _NOTHING)),
             when=self._when(parts),
-            keep=cast(Keep, keep),
+            keep=keep,
             value=part(parts, "value", partial(_allowed, rule.field), None),
             template=part(parts, "template", self._template, ()),
             extract=part(parts, "extract", _extract, None),
@@ -227,6 +221,10 @@ def _check_source(node: Node, parts: Mapping[str, Node]) -> None:
     for name in useless.get(ways[0], ()):
         if name in parts:
             raise parts[name].error(f"goes with 'from', not with '{ways[0]}'; remove it")
+
+
+def _keep(node: Node) -> Keep:
+    return cast(Keep, choice(node, ("no", "changed", "yes")))
 
 
 def _kept(parts: Mapping[str, Node], values: Mapping[str, str] | None, cast_name: str | None) -> Keep:

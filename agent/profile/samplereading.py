@@ -22,7 +22,7 @@ def read_sample(collector: Collector, node: Node) -> Sample:
     given = [name for name in _OUTCOMES if name in parts]
     if len(given) > 1:
         raise parts[given[1]].error(f"give one of {', '.join(_OUTCOMES)}; there is '{given[0]}' already")
-    events = None
+    events: tuple[Mapping[str, Any], ...] | None = None
     if "event" in parts:
         events = (_event(parts["event"]),)
     elif "events" in parts:

@@ -31,6 +31,7 @@ from msgspec import UNSET, UnsetType
 from agent.profile.conditions import paths_of
 from agent.profile.definition import DETAILS, ChangesRule, StatesRule
 from agent.profile.meaning import Meaning
+from agent.profile.paths import Step
 from agent.profile.rowcode import Known, RowCode
 from agent.profile.shape import INTEGER_MAX, Kind, Member, Shape
 from agent.profile.states import take_changes
@@ -45,7 +46,7 @@ _TYPES: Final[dict[Kind, Any]] = {
 _NO_OBJECT: Final = str | int | float | bool | None | list[Any]
 _KNOWN: Final[dict[Kind | None, Known]] = {"text": "text", "integer": "integer", "object": "other"}
 
-Place = tuple[str, ...]
+Place = tuple[Step, ...]
 
 
 class UnsuitableError(Exception):
@@ -171,7 +172,7 @@ class StructCode(RowCode):
                 if member.object.members or member.object.too_varied:
                     raise UnsuitableError(f"{value.key!r} is an object in some lines only")
                 return None
-            inner = member.object.members.get(key)
+            inner = member.object.members.get(str(key))
             if inner is None:
                 return None
             member = inner
@@ -214,7 +215,7 @@ class StructCode(RowCode):
                 above = Value(value.key, value.below[:-1])
                 container, members = self._open(above)
                 loads = loads if self._known(above) is not None else self._within[container]
-            attribute = _attributes(members)[place[-1]]
+            attribute = _attributes(members)[str(place[-1])]
             self._names[place] = name = f"v{len(self._names)}"
             loads.append(f"{name} = {container}.{attribute}")
         return self._names[place]

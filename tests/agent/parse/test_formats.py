@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.parse import FORMATS
+from agent.records import NotAnEventError
 
 JSON, COMBINED = FORMATS["json"], FORMATS["combined"]
 
@@ -24,6 +25,7 @@ JSON, COMBINED = FORMATS["json"], FORMATS["combined"]
         (b'{"a": "tab\there"}', {"a": "tab\there"}, False),
         (b'{"a": NaN, "b": -Infinity, "c": 1e999}', {"a": "NaN", "b": "-Infinity", "c": "1e999"}, False),
         (b"{}", {}, False),
+        (b'{"a": 1},\r', {"a": 1}, False),
     ],
 )
 def test_json_is_read_also_when_its_writer_was_sloppy(line: bytes, values: dict[str, Any], replaced: bool) -> None:
@@ -46,6 +48,13 @@ def test_what_is_no_json_object_is_refused_with_the_reason(line: bytes, reason: 
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
         JSON.decode_leniently(line)
     assert str(caught.value).startswith(reason)
+
+
+def test_an_array_may_be_written_an_element_a_line() -> None:
+    assert JSON.decode(b'{"a": 1},') == {"a": 1}
+    for bracket in (b"[", b"]", b" ] \r", b"],"):
+        with pytest.raises(NotAnEventError):
+            JSON.decode_leniently(bracket)
 
 
 def combined(line: str) -> dict[str, Any]:

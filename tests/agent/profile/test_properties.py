@@ -92,7 +92,7 @@ def check_places(name: str, lines: list[bytes]) -> None:
     places = list(range(len(lines))) if made.row_lines is None else made.row_lines
     unparsed = [line.line for line in made.unparsed]
     assert len(places) == len(made.rows)
-    assert len(places) + len(unparsed) + made.blank == len(lines)
+    assert len(places) + len(unparsed) + made.blank + sum(made.dropped.values()) == len(lines)
     assert not set(places) & set(unparsed)
     assert made.blank == sum(not line.strip() for line in lines)
     assert all(line.reason for line in made.unparsed)

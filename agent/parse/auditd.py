@@ -1,0 +1,190 @@
+r"""The Linux audit log: a record, or all records of one event (lines of one serial number).
+
+``type=SYSCALL msg=audit(1795269909.003:24287): arch=c000003e success=no exe="/usr/bin/cat" key=(null)``, with ``node=``
+before it where the daemon writes that, and behind a ``\x1d`` what the daemon resolved (``UID="root" SYSCALL=openat``).
+The kernel's own form, ``type=1400 audit(1795269909.003:24287): …``, is read too.
+
+Values stay texts.  ``type``, ``timestamp`` (seconds, with a fraction), ``serial`` and ``node`` are the record's head.
+What is inside ``msg='…'`` stands beside the rest; where a name is taken there, as ``msg_NAME``.  Words that are no
+assignment are gathered in ``text``; of an SELinux decision they are ``seresult`` and ``seperms``.  ``?``, ``(null)``
+and ``(none)`` are no values.  What people may have typed is decoded where it is in hexadecimal.  ``command`` is the
+command line that the arguments of an EXECVE record make.
+
+Of several records the one that says what happened is the main one; the others are listed in ``records``.  EOE says only
+that the event is at its end; it is left out, and by itself no event.
+"""
+
+import re
+from typing import Any, Final
+
+from agent.parse.assignments import add_value, split_assignments
+from agent.parse.format import text_format
+from agent.parse.hexadecimal import decode_encoded, decode_hexadecimal
+from agent.records import NotAnEventError
+
+_HEAD: Final = re.compile(r"\s*(?:node=(\S+) )?type=(\S+) (?:msg=)?audit\(([^)]+):([0-9]+)\) ?:\s*")
+#: Records that go with one that says what happened.
+_COMPANIONS: Final = frozenset(
+    {
+        "CWD", "PATH", "PROCTITLE", "EXECVE", "SOCKADDR", "SOCKETCALL", "FD_PAIR", "IPC", "IPC_SET_PERM", "MMAP",
+        "BPRM_FCAPS", "CAPSET", "MQ_OPEN", "MQ_SENDRECV", "MQ_NOTIFY", "MQ_GETSETATTR", "OBJ_PID", "KERN_MODULE",
+        "OPENAT2", "TIME_INJOFFSET", "TIME_ADJNTPVAL", "URINGOP", "UNKNOWN",
+    }
+)  # fmt: skip
+_ABSENT: Final = frozenset({"?", "(null)", "(none)"})
+_ENRICHED: Final = re.compile(
+    r"(?<=[a-z0-9)\"'}])(?=(?:ARCH|SYSCALL|SADDR|(?:[A-Z]+-)?[A-Z]{0,4}UID|[A-Z]{0,4}GID|ID)=)"
+)
+_DECISION: Final = re.compile(r"avc: +(denied|granted) +\{([^}]*)\} +for +")
+_WORD: Final = re.compile(r"""([^\s="']++)=(?:"([^"]*+)"|'([^']*+)'|(\{[^}]*+\})|([^\s"']*+))|(\S+)""")
+
+
+def read(text: str) -> dict[str, Any]:
+    """Return the values of a record or of several; raises ValueError with the reason."""
+    if "\n" in text:
+        return _together([_record(line) for line in text.split("\n") if line and not line.isspace()])
+    values = _record(text)
+    if values["type"] == "EOE":
+        raise NotAnEventError("end")
+    return values
+
+
+def _together(records: list[dict[str, Any]]) -> dict[str, Any]:
+    records = [record for record in records if record["type"] != "EOE"] or records[:1]
+    if not records:
+        raise ValueError("is no audit record: it is empty")
+    if records[0]["type"] == "EOE":
+        raise NotAnEventError("end")
+    main = next((record for record in records if record["type"] == "SYSCALL"), None)
+    if main is None:
+        main = next((record for record in records if record["type"] not in _COMPANIONS), records[0])
+    others = [record for record in records if record is not main]
+    if not others:
+        return main
+    for record in others:
+        for name in ("timestamp", "serial", "node"):
+            if record.get(name) == main.get(name):
+                record.pop(name, None)
+        command = record.pop("command", None)
+        if command is not None:
+            main.setdefault("command", command)
+    main["records"] = others
+    return main
+
+
+def _record(line: str) -> dict[str, Any]:
+    head = _HEAD.match(line)
+    if head is None:
+        raise ValueError("is no audit record: expected 'type=… msg=audit(TIME:SERIAL):' at its start")
+    node, kind, timestamp, serial = head.groups()
+    values: dict[str, Any] = {"type": kind, "timestamp": timestamp, "serial": serial}
+    if node is not None:
+        values["node"] = node
+    body = line[head.end() :].rstrip()
+    rest = _quick(body, kind) if body else {}
+    if rest is None or not values.keys().isdisjoint(rest):
+        rest = _parts(body, kind, values)
+    values.update(rest)
+    if kind == "EXECVE":
+        command = _command(values)
+        if command:
+            values["command"] = command
+    return values
+
+
+def _quick(body: str, kind: str) -> dict[str, Any] | None:
+    """Return the values of a body in order; None for any other."""
+    if "\x1d" in body:
+        body = body.replace("\x1d", " ", 1)
+    elif "UID=" in body:  # its mark is lost where people copy it
+        return None
+    if " msg='" in body:
+        before, _, behind = body.partition(" msg='")
+        inner, end, after = behind.rpartition("'")
+        if not end or "'" in inner:
+            return None
+        body = f"{before} {inner}{after}" if after[:1] == " " or not after else f"{before} {inner} {after}"
+    elif "{" in body or "'" in body:
+        return None
+    values = split_assignments(body, decode_encoded if kind != "EXECVE" else _decode_arguments)
+    if values is not None and ("=?" in body or "=(n" in body or '"?"' in body):
+        return {name: value for name, value in values.items() if value not in _ABSENT}
+    return values
+
+
+def _decode_arguments(values: dict[str, str]) -> None:
+    for name, value in values.items():
+        if name[0] == "a" and value != '"' and name != "argc" and name[-4:] != "_len":
+            values[name] = decode_hexadecimal(value)
+
+
+def _command(values: dict[str, Any]) -> str:
+    """Return the arguments of an EXECVE record as one line; a long one comes in pieces: ``a1[0]``, ``a1[1]``."""
+    words: list[str] = []
+    for name, value in values.items():
+        place = name[1:].partition("[")
+        if name[0] != "a" or not place[0].isdecimal() or not isinstance(value, str):
+            continue
+        if place[1] and place[2] != "0]" and words:
+            words[-1] += value
+        else:
+            words.append(value)
+    return " ".join(words)
+
+
+def _parts(body: str, kind: str, head: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of any body, word by word."""
+    values: dict[str, Any] = {}
+    if decision := _DECISION.match(body):
+        values["seresult"] = decision[1]
+        values["seperms"] = decision[2].split()
+        body = body[decision.end() :]
+    if "\x1d" not in body:
+        body = _ENRICHED.sub(" ", body)
+    _add_words(values, body.replace("\x1d", " "), kind, dict(head))
+    return {name: value for name, value in values.items() if not isinstance(value, str) or value not in _ABSENT}
+
+
+def _add_words(values: dict[str, Any], text: str, kind: str, taken: dict[str, Any], prefix: str = "") -> None:
+    last = ""
+    for found in _WORD.finditer(text):
+        name, quoted, inner, braced, plain, word = found.groups()
+        if word is not None:
+            if last == "op" and isinstance(values.get(f"{prefix}op"), str):  # op=adding user acct="bob"
+                values[f"{prefix}op"] += f" {word}"
+            else:
+                values["text"] = f"{values['text']} {word}" if "text" in values else word
+            continue
+        last = name if plain is not None else ""
+        if inner is not None and name == "msg":
+            within: dict[str, Any] = {}
+            _add_words(within, inner, kind, {})
+            for each, value in within.items():
+                if values.get(each) != value:
+                    is_free = each not in values and each not in taken
+                    add_value(values, each if is_free else f"msg_{each}", value)
+            continue
+        if braced is not None:
+            members: dict[str, Any] = {}
+            _add_words(members, braced[1:-1], kind, {})
+            found_value: Any = members
+        elif plain is not None:
+            found_value = _decoded(name, plain, kind)
+        else:
+            found_value = quoted if quoted is not None else inner
+        if name in taken:
+            name = f"msg_{name}"
+        if values.get(name) != found_value:
+            add_value(values, name, found_value)
+
+
+def _decoded(name: str, value: str, kind: str) -> str:
+    values = {name: value}
+    if kind == "EXECVE":
+        _decode_arguments(values)
+    else:
+        decode_encoded(values)
+    return values[name]
+
+
+AUDITD: Final = text_format("auditd", None, read)

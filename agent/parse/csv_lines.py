@@ -1,0 +1,94 @@
+"""CSV (RFC 4180 and its relatives): the columns are named by the profile.
+
+Options: ``columns`` (their names, in order), ``delimiter`` (``,``) and ``quote`` (``"``; empty for none).  A cell may
+hold delimiters, doubled quotes and, when lines are joined to records, line ends.  An empty cell is left out.  A line
+that holds just the names of the columns is the heading: no event.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from agent.parse.format import Format, character_option, check_known, text_format
+from agent.records import NotAnEventError, OptionError
+
+# The module's own limit is 128 KiB a cell; how long a line may be is for the tail to say.
+csv.field_size_limit(1 << 30)
+
+OPTIONS: Final = ("columns", "delimiter", "quote")
+
+
+def make(options: Mapping[str, Any]) -> Format:
+    """Return the format of lines with some columns; raises OptionError."""
+    check_known(options, OPTIONS)
+    columns = _columns(options)
+    delimiter = character_option(options, "delimiter", ",")
+    quote = character_option(options, "quote", '"', may_be_empty=True)
+    if quote == delimiter:
+        raise OptionError("quote", f"must not be the delimiter, found {quote!r} for both")
+    return text_format("csv", frozenset(columns), _reader(columns, delimiter, quote))._replace(
+        options=OPTIONS, make=make
+    )
+
+
+def _columns(options: Mapping[str, Any]) -> tuple[str, ...]:
+    names = options.get("columns")
+    if names is None:
+        raise OptionError("columns", "is missing; add the list of the columns' names, in order")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise OptionError("columns", f"expects a list of column names, found {names!r}")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise OptionError("columns", f"names {twice!r} twice; give each column a name of its own")
+    return tuple(names)
+
+
+def _reader(columns: tuple[str, ...], delimiter: str, quote: str) -> Callable[[str], dict[str, Any]]:
+    heading = [_plain_name(column) for column in columns]
+    width = len(columns)
+
+    def read(text: str) -> dict[str, Any]:
+        if quote and quote in text:
+            cells = _quoted_cells(text, delimiter, quote)
+        else:
+            cells = text.rstrip("\r\n").split(delimiter)
+        if len(cells) != width:
+            raise ValueError(f"has {len(cells)} columns, expected {width}: {', '.join(columns)}"[:_REASON_MAX])
+        if cells[0].strip().lower() == heading[0] and [_plain_name(cell) for cell in cells] == heading:
+            raise NotAnEventError("header")
+        if "" in cells:
+            return {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
+        return dict(zip(columns, cells, strict=True))
+
+    return read
+
+
+#: Longest reason: a line of a file with hundreds of columns need not name them all.
+_REASON_MAX: Final = 240
+
+
+def _plain_name(name: str) -> str:
+    return name.strip().lower()
+
+
+def _quoted_cells(text: str, delimiter: str, quote: str) -> list[str]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            text = "ends inside a quoted value; if records go over several lines, give the input 'multiline'"
+            raise ValueError(text) from error
+        raise ValueError(f"is not CSV with the delimiter {delimiter!r}: {error}") from error
+    if len(rows) != 1:
+        raise ValueError(f"holds {len(rows)} records of CSV, expected one")
+    return rows[0]
+
+
+def _without_columns(_: Any) -> Any:
+    raise ValueError("is not read: the format 'csv' needs its option 'columns'")
+
+
+#: As it stands in the registry: only ``make`` gives a format that reads lines.
+CSV: Final = Format("csv", None, _without_columns, _without_columns, options=OPTIONS, make=make)

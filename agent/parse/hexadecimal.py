@@ -1,0 +1,42 @@
+"""Texts that the audit system writes in hexadecimal, because they hold spaces, quotes or bytes beyond ASCII.
+
+Without quotes such a text and a word of hexadecimal digits look alike.  So only names that hold such texts are looked
+at, and what is no UTF-8, or holds control characters that nobody types, is kept as it is.
+"""
+
+import re
+from typing import Final
+
+#: Names whose values the kernel or a program encodes.
+ENCODED: Final = frozenset(
+    {
+        "acct", "cmd", "comm", "cwd", "data", "dir", "exe", "file", "grp", "key", "name", "new", "new_group", "ocomm",
+        "old", "path", "proctitle", "root_dir", "sw", "vm", "watch", "img-ctx", "invalid_context", "device",
+    }
+)  # fmt: skip
+_CONTROL: Final = re.compile(r"[\x02-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-F]{2})+")
+
+
+def decode_encoded(values: dict[str, str]) -> None:
+    """Decode the values that may be encoded, in place; a value ``"`` stands for a quoted text."""
+    for name in ENCODED.intersection(values):
+        value = values[name]
+        if value != '"':
+            values[name] = decode_hexadecimal(value, typed=name == "data")
+
+
+def decode_hexadecimal(value: str, *, typed: bool = False) -> str:
+    """Return the text of a value in hexadecimal, NUL (between arguments) as a space; any other value as it is.
+
+    ``typed``: keystrokes, which may be control characters.
+    """
+    if len(value) < 2 or _HEXADECIMAL.fullmatch(value) is None:
+        return value
+    try:
+        text = bytes.fromhex(value).rstrip(b"\0").replace(b"\0", b" ").decode()
+    except UnicodeDecodeError:
+        return value
+    if not text or (not typed and _CONTROL.search(text)):
+        return value
+    return text.replace("\x01", ", ")  # between the keys of one record
