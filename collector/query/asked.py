@@ -81,7 +81,10 @@ class Asked:
         """Return what is left when a class of events is; which are hidden the question itself says."""
         if name != HIDDEN:
             return Not(_excluded(name))
-        return all_of([Not(Term(("event_type",), Equals(each))) for each in self.texts("hidden_types")] or [EVERYTHING])
+        target = target_of("event_type")
+        return all_of(
+            [Not(value_term(target, starred(each), self.now)) for each in self.texts("hidden_types")] or [EVERYTHING]
+        )
 
     def _read(self, name: str, kind: type[_KindT]) -> _KindT | None:
         given = self._parameters.get(name)

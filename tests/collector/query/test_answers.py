@@ -104,7 +104,7 @@ def test_exclude_leaves_out_the_event_types_that_the_question_calls_hidden() -> 
             an_event(NOW, message="untyped"),
         ]
     )
-    assert set(at.messages(exclude=["hidden"], hidden_types=["process instance queued"])) == {"created", "untyped"}
+    assert set(at.messages(exclude=["hidden"], hidden_types=["Process instance queued"])) == {"created", "untyped"}
     assert set(at.messages(exclude=["hidden"])) == {"queued", "created", "untyped"}
 
 
