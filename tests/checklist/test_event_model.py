@@ -154,7 +154,8 @@ def test_queue_events_are_the_systems_doing_and_go_with_exclude_system(world: Wo
         assert event_of("harbr", line)["actor.type"] == "system"
     before = world.facet("event_type", q="origin.profile:harbr", exclude="system")
     assert not {name for name in QUEUE if name in before} - {
-        event["event_type"] for event in world.events(q="origin.profile:harbr", event_type=list(QUEUE), actor_type="user")
+        event["event_type"]
+        for event in world.events(q="origin.profile:harbr", event_type=list(QUEUE), actor_type="user")
     }
 
 
