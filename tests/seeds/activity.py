@@ -79,7 +79,7 @@ def harness_audit() -> Iterator[Activity]:
         line = _harness_line(number, "UPDATE", name)
         line["yamlDiffRecord"] = {"oldYaml": f"timeout: {number}m", "newYaml": f"timeout: {number + 1}m"}
         change = {"field": "value", "old": f"timeout: {number}m", "new": f"timeout: {number + 1}m"}
-        expected = {"action": "update", "event_type": "UPDATE", "category": entry.category, "outcome": "success"}
+        expected: dict[str, Any] = {"action": "update", "event_type": "UPDATE", "category": entry.category, "outcome": "success"}
         expected |= {**_harness_expected(number, name), "changes": [change]}
         yield Activity("harness-audit", name, json.dumps(line), expected)
     for entry in catalogue.listing("action").entries:
@@ -113,7 +113,7 @@ def harness_sei() -> Iterator[Activity]:
                 "created_at": _time(number), "email": who, "type": kind.name, "action": action.name,
                 "target_item": f"t-{number}", "count": number, "ip_address": ADDRESSES[number % 4],
             }  # fmt: skip
-            expected = {
+            expected: dict[str, Any] = {
                 "action": action.action, "event_type": action.name, "category": action.category or kind.category,
                 "outcome": action.outcome, "actor.type": "user", "actor.id": who, "actor.email": who,
                 "resource.type": kind.canonical or kind.name.lower(), "resource.id": f"t-{number}",
@@ -131,9 +131,9 @@ def workspace_platform() -> Iterator[Activity]:
     types = {entry.name: entry for entry in catalogue.listing("resource_type").entries}
     number = 0
     for entry in catalogue.listing("action").entries:
-        for kind in entry.applies_to:
+        for name in entry.applies_to:
             number += 1
-            yield _workspace(number, types[kind], entry.name, {**_meaning(entry), "event_type": entry.name})
+            yield _workspace(number, types[name], entry.name, {**_meaning(entry), "event_type": entry.name})
     for kind in types.values():
         if kind.name.startswith("Admin"):
             number += 1
@@ -157,7 +157,7 @@ def notebook_platform() -> Iterator[Activity]:
                 "user_agent": "Mozilla/5.0", "session_id": f"s-{number % 5}", "request_id": f"r-{number}",
                 "reason": f"ticket {number}",
             }  # fmt: skip
-            expected = {
+            expected: dict[str, Any] = {
                 "action": action.action, "event_type": action.name, "category": action.category or kind.category,
                 "outcome": status.outcome, "actor.type": "user", "actor.id": who, "resource.type": kind.canonical,
                 "resource.name": f"The {kind.name} {number}", "duration_ms": number * 1000 if number % 2 else number,
