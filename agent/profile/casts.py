@@ -29,6 +29,7 @@ _BYTES: Final = {
     )
 }
 _WITH_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^\W_A-Z]+|[^\W_]+")
 _TRUE: Final = frozenset({"true", "yes", "on", "1", "t", "y"})
 _FALSE: Final = frozenset({"false", "no", "off", "0", "f", "n"})
 _DURATION: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-zµμ]{1,12})")
@@ -80,6 +81,11 @@ def path_name(value: str) -> str | None:
     """Return the last part of a path, URL or ARN: what stands behind the last ``/``, or else ``:``."""
     plain = value.rstrip("/")
     return (plain.rpartition("/")[2] if "/" in plain else plain.rpartition(":")[2]) or None
+
+
+def snake(value: str) -> str | None:
+    """Return the words of a name in small letters: db_instance for ``DBInstance``, aws_s3 for ``AWS::S3``."""
+    return "_".join(word.lower() for word in _WORD.findall(value)) or None
 
 
 def flag(value: str) -> bool | None:
@@ -153,6 +159,7 @@ CASTS: Final[Mapping[str, tuple[Cast, Kind | Literal["flag"]]]] = {
     "lower": (lower, "text"),
     "ip": (ip, "text"),
     "path_name": (path_name, "text"),
+    "snake": (snake, "text"),
     "http_outcome": (http_outcome, "text"),
     "number": (number, "number"),
     "duration": (duration, "number"),
@@ -164,7 +171,7 @@ CASTS: Final[Mapping[str, tuple[Cast, Kind | Literal["flag"]]]] = {
     "bool": (flag, "flag"),
 }
 #: Casts whose value does not say all that the text said: the text stays in the details, unless it is the same.
-LOSSY: Final = frozenset({"path_name"})
+LOSSY: Final = frozenset({"path_name", "snake"})
 #: What reads what a cast refuses, without saying all of it: the text stays in the details.
 IN_PART: Final[Mapping[str | None, Cast]] = {"ip": ip_with_port}
 #: Name of a cast -> what quickly tells of most values that the cast leaves as they are: a log has more addresses than a

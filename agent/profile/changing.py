@@ -69,7 +69,8 @@ def _made(rule: ChangesRule, keys: Keys, line_keys: Collection[str]) -> Changer 
     if isinstance(rule, ListRule):
         lists = find(rule.each)
         return _Listed(lists, rule) if lists else None
-    return _Single(find(rule.field), find(rule.old), find(rule.new)) if find(rule.field) else None
+    field, sides = find(rule.field), (find(rule.old), find(rule.new))
+    return _Single(field, *sides, rule.name) if (field or rule.name) and any(sides) else None
 
 
 class _States:
@@ -104,6 +105,7 @@ class _Listed:
 
     def __init__(self, lists: Sequence[Find], rule: ListRule) -> None:
         self._lists = lists
+        self._name = rule.name
         self._field, self._old, self._new = (
             () if path is None else parse_path(path).steps for path in (rule.field, rule.old, rule.new)
         )
@@ -119,9 +121,9 @@ class _Listed:
         holed: list[list[Any]] = []
         changes = []
         for place, item in enumerate(items if items.__class__ is list else ()):
-            inside = (*chain, (items, place))
+            inside = (*chain, (items, place, None))
             found = [_within(item, inside, steps) for steps in (self._field, self._old, self._new)]
-            change = _change([value for value, _ in found], redactor)
+            change = _change([value for value, _ in found], self._name, redactor)
             if change is not None:
                 changes.append(change)
                 for _, taken in found:
@@ -133,8 +135,9 @@ class _Listed:
 class _Single:
     """One change whose field, old and new state stand beside each other."""
 
-    def __init__(self, field: Sequence[Find], old: Sequence[Find], new: Sequence[Find]) -> None:
+    def __init__(self, field: Sequence[Find], old: Sequence[Find], new: Sequence[Find], name: str | None) -> None:
         self._finds = (field, old, new)
+        self._name = name
 
     def take(self, line: dict[str, Any]) -> Changed:
         return self._taken(line, None)
@@ -144,7 +147,7 @@ class _Single:
 
     def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
         found = [_first(finds, line) for finds in self._finds]
-        change = _change([value for value, _ in found], redactor)
+        change = _change([value for value, _ in found], self._name, redactor)
         if change is None:
             return None
         holed: list[list[Any]] = []
@@ -154,10 +157,13 @@ class _Single:
         return [change]
 
 
-def _change(found: Sequence[Any], redactor: Redactor | None) -> dict[str, Any] | None:
-    """Return the change of a field, an old and a new state; None when no field is named or nothing changed."""
+def _change(found: Sequence[Any], name: str | None, redactor: Redactor | None) -> dict[str, Any] | None:
+    """Return the change of a field, an old and a new state; None when no field is named or nothing changed.
+
+    ``name`` is the field's name where the line does not tell it.
+    """
     field, old, new = found
-    name = scalar_text(field)
+    name = name or scalar_text(field)
     sides = {side: state for side, state in (("old", old), ("new", new)) if state not in (None, "", {})}
     if name is None or not sides or ("old" in sides and "new" in sides and old == new and type(old) is type(new)):
         return None
@@ -182,13 +188,13 @@ def _first(finds: Sequence[Find], line: dict[str, Any]) -> Found:
 
 
 def _place(chain: Chain) -> Place:
-    return chain[-1] if chain else None
+    return chain[-1][:2] if chain else None
 
 
 def _prune(*chains: Chain) -> None:
     """Take out the objects that are empty now that the states are gone from them."""
     for chain in chains:
-        for (container, key), (inner, _) in zip(reversed(chain[:-1]), reversed(chain[1:]), strict=True):
+        for (container, key, _), (inner, _, _) in zip(reversed(chain[:-1]), reversed(chain[1:]), strict=True):
             if inner or container.__class__ is not dict:
                 break
             container.pop(key, None)

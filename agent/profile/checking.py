@@ -81,7 +81,7 @@ def groups_of(part: Part | None) -> tuple[str, ...]:
 
 def _wrong_paths(definition: Definition, line_format: LineFormat) -> Iterator[Problem]:
     """Yield the paths that lines of a format with fixed keys can never have."""
-    if line_format.keys is None or definition.each:
+    if line_format.keys is None or definition.each or definition.lift:
         return
     groups = {group for part in (*definition.patterns, *definition.cases) for group in groups_of(part)}
     known = {*line_format.keys, *groups}

@@ -1,49 +1,18 @@
 """Which lines are of a profile, which of its patterns fits a line, and which of its cases it is."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from agent.profile.conditions import Condition, Loaded, expression_of, missed
-from agent.profile.paths import finder_of_all, getter, parse_path, scalar_text
+from agent.profile.dispatch import NONE, Dispatch, Test
+from agent.profile.paths import Link, finder_of_all, getter, parse_path, scalar_text
 from agent.profile.plan import Plans
+from agent.profile.splitting import lift
 from agent.profile.values import Keys
 from agent.records import NotAnEventError
 
 Line = dict[str, Any]
-Test = Callable[[Line], bool]
 Redact = Callable[[Any], Any]
-#: Stands for no pattern, or no case.
-NONE: Final = -1
-
-
-class Variant(NamedTuple):
-    """A pattern or a case at work: its condition, the value it looks at, its regular expression and its groups."""
-
-    name: str
-    when: Test | None
-    get: Callable[[Line], Any]
-    regex: re.Pattern[str] | None
-    groups: tuple[str, ...]
-
-    def fits(self, line: Line) -> bool:
-        """Return whether a line is of it, and add the groups of its regular expression to the line."""
-        if self.when is not None and not self.when(line):
-            return False
-        if self.regex is None:
-            return True
-        text = self.get(line)
-        found = self.regex.fullmatch(text) if text.__class__ is str else None
-        if found is None:
-            return False
-        values = found.groups()
-        if not line.keys().isdisjoint(self.groups):
-            _make_way(line, self.groups)
-        if None in values:
-            line.update({name: value for name, value in zip(self.groups, values, strict=True) if value is not None})
-        else:
-            line.update(zip(self.groups, values, strict=True))
-        return True
 
 
 class Decoding(NamedTuple):
@@ -56,21 +25,24 @@ class Decoding(NamedTuple):
 class Steps(NamedTuple):
     """What happens to a line until it is known what it is."""
 
+    lifts: tuple[Decoding, ...] = ()
     match: tuple[Condition, Test] | None = None
-    patterns: tuple[Variant, ...] = ()
+    patterns: Dispatch | None = None
     looked_at: str = ""
     keeps_unmatched: bool = False
     decodings: tuple[Decoding, ...] = ()
     #: Optional kinds that are switched off.
     dropped: tuple[tuple[str, Test], ...] = ()
-    cases: tuple[Variant, ...] = ()
+    cases: Dispatch | None = None
     #: Places of the cases that are switched off.
     dropped_cases: frozenset[int] = frozenset()
+    pattern_names: tuple[str, ...] = ()
+    case_names: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
         """Whether there is anything to be found out."""
-        return any((self.match, self.patterns, self.decodings, self.dropped, self.cases))
+        return any((self.lifts, self.match, self.patterns, self.decodings, self.dropped, self.cases))
 
 
 class Choice:
@@ -82,6 +54,7 @@ class Choice:
         self._keys = keys
         self._make_plans = make_plans
         self._plans: dict[tuple[int, int], Plans] = {}
+        self._has_more = bool(steps.decodings or steps.dropped or steps.cases)
         self.only = None if steps.is_needed else make_plans(NONE, NONE)
 
     def choose(self, line: Line, redact: Redact | None = None) -> Plans:
@@ -90,7 +63,10 @@ class Choice:
         ``redact`` is applied to what is decoded.  Raises ValueError with the reason when the line is not of the profile
         or fits no pattern, NotAnEventError when it is of an optional kind that is switched off.
         """
-        return self.only or self.plans(*self.variants(line, redact))
+        if self.only is not None:
+            return self.only
+        found = self.variants(line, redact)
+        return self._plans.get(found) or self.plans(*found)
 
     def plans(self, pattern: int, case: int) -> Plans:
         """Return the plans of the lines of a pattern and a case."""
@@ -101,34 +77,32 @@ class Choice:
 
     def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
         """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
-        steps = self._steps
-        if steps.match is not None and not steps.match[1](line):
-            raise ValueError(f"is not of the profile '{self._profile}': {self._missed(steps.match[0], line)}")
-        pattern = NONE
-        for place, variant in enumerate(steps.patterns):
-            if variant.fits(line):
-                pattern = place
-                break
+        lifts, match, patterns, *_ = steps = self._steps
+        for find, decode in lifts:
+            lift(line, find, decode, redact)
+        if match is not None and not match[1](line):
+            raise ValueError(f"is not of the profile '{self._profile}': {self._missed(match[0], line)}")
+        pattern = NONE if patterns is None else patterns.find(line)
+        if not self._has_more and pattern != NONE:
+            return pattern, NONE
         for find, decode in steps.decodings:
             for text, chain in find(line):
                 _decode(text, chain[-1], decode, redact)
         for name, test in steps.dropped:
             if test(line):
                 raise NotAnEventError(name)
-        if pattern == NONE and steps.patterns and not steps.keeps_unmatched:
+        if pattern == NONE and steps.patterns is not None and not steps.keeps_unmatched:
             raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {steps.looked_at}")
-        for place, variant in enumerate(steps.cases):
-            if variant.fits(line):
-                if place in steps.dropped_cases:
-                    raise NotAnEventError(variant.name)
-                return pattern, place
-        return pattern, NONE
+        case = NONE if steps.cases is None else steps.cases.find(line)
+        if case in steps.dropped_cases:
+            raise NotAnEventError(steps.case_names[case])
+        return pattern, case
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
         """Return the names of a pattern and a case."""
         return (
-            None if pattern == NONE else self._steps.patterns[pattern].name,
-            None if case == NONE else self._steps.cases[case].name,
+            None if pattern == NONE else self._steps.pattern_names[pattern],
+            None if case == NONE else self._steps.case_names[case],
         )
 
     def _missed(self, condition: Condition, line: Line) -> str:
@@ -137,6 +111,10 @@ class Choice:
 
 def line_getter(path: str, keys: Keys) -> Callable[[Line], Any]:
     """Return what gets the first value at a path of a line."""
+    steps, _ = parse_path(path)
+    if len(steps) == 1 and not keys.is_loose:
+        (key,) = steps
+        return lambda line: line.get(key)
     return getter(path, keys.find_key if keys.is_loose else None)
 
 
@@ -182,7 +160,7 @@ def make_test(condition: Condition, keys: Keys) -> Test:
     return test
 
 
-def _decode(text: Any, place: tuple[Any, Any], decode: Callable[[str], Line], redact: Redact | None) -> None:
+def _decode(text: Any, link: Link, decode: Callable[[str], Line], redact: Redact | None) -> None:
     if text.__class__ is not str or not text:
         return
     try:
@@ -190,16 +168,5 @@ def _decode(text: Any, place: tuple[Any, Any], decode: Callable[[str], Line], re
     except (ValueError, RecursionError):
         return
     if value:
-        container, key = place
+        container, key, _ = link
         container[key] = value if redact is None else redact(value)
-
-
-def _make_way(line: Mapping[str, Any] | Line, groups: Sequence[str]) -> None:
-    """Give what a line has under the name of a group another name, so that it is not lost."""
-    assert isinstance(line, dict)
-    for name in groups:
-        if name in line:
-            other = f"{name} (line)"
-            while other in line:
-                other += " (line)"
-            line[other] = line.pop(name)

@@ -5,14 +5,16 @@ alone: repaired text, then either a row, or unparsed with the reason, or blank. 
 redacted before its fields are made; only what changed is worked out from the line as it was.
 """
 
-from collections import Counter
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
+from agent.profile.doing import Done, Row, Several
 from agent.profile.learning import Learner
+from agent.profile.splitting import FindAll, split
 from agent.records import Normalised, NotAnEventError, Redactor, Unparsed
 from watchbook.event import FLAG_REPLACED
 
@@ -20,8 +22,6 @@ from watchbook.event import FLAG_REPLACED
 _SCANNED_TOGETHER: Final = 16
 #: Longest reason.
 _REASON_CHARACTERS_MAX: Final = 300
-
-Row = tuple[Any, ...]
 
 
 class CompiledProfile:
@@ -36,6 +36,7 @@ class CompiledProfile:
         learner: Learner | None,
         fields: tuple[str, ...],
         constants: Mapping[str, str],
+        each: Sequence[FindAll],
         *,
         keep_raw: bool,
     ) -> None:
@@ -46,6 +47,7 @@ class CompiledProfile:
         self._learner = learner
         self._fields = (*fields, "raw") if keep_raw else fields
         self._constants = constants
+        self._each = tuple(each)
         self._keep_raw = keep_raw
 
     @property
@@ -66,7 +68,10 @@ class CompiledProfile:
     def __call__(self, lines: Sequence[bytes], read_us: int) -> Normalised:
         """Normalise lines (without their newline) that were read at ``read_us``.  Never raises for a strange line."""
         suspects = self._suspects(lines)
-        done = _Done()
+        if self._each:
+            made = self._severally(lines, read_us, frozenset(suspects))
+            return self._with_raws(made, lines, frozenset(suspects)) if self._keep_raw else made
+        done = Done()
         start = 0
         for place in suspects:
             self._quickly(lines[start:place], read_us, done)
@@ -82,7 +87,7 @@ class CompiledProfile:
         plans = self._choice.choose(values)
         return plans.source(tuple(values))
 
-    def _quickly(self, lines: Sequence[bytes], read_us: int, done: "_Done") -> None:
+    def _quickly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets."""
         make_rows = None if self._learner is None else self._learner.make_rows
         if make_rows is None:
@@ -90,7 +95,7 @@ class CompiledProfile:
         else:
             make_rows(lines, read_us, done.rows.append, lambda line: self._plainly((line,), read_us, done))
 
-    def _plainly(self, lines: Sequence[bytes], read_us: int, done: "_Done") -> None:
+    def _plainly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets with the code for any keys."""
         decode, choose, plans = self._format.decode, self._choice.choose, self._choice.only
         learn = None if self._learner is None else self._learner.see
@@ -120,7 +125,7 @@ class CompiledProfile:
                 found += [start + index for index, line in enumerate(group) if suspects(line)]
         return found
 
-    def _carefully(self, line: bytes, read_us: int, done: "_Done") -> None:
+    def _carefully(self, line: bytes, read_us: int, done: Done) -> None:
         """Normalise a line that may hold a secret."""
         try:
             done.rows.append(self._redacted_row(self._format.decode(line), None, read_us))
@@ -129,7 +134,56 @@ class CompiledProfile:
         except Exception:  # noqa: BLE001 - as in _plainly
             self._leniently(line, read_us, done)
 
-    def _leniently(self, line: bytes, read_us: int, done: "_Done") -> None:
+    def _severally(self, lines: Sequence[bytes], read_us: int, suspects: frozenset[int]) -> Normalised:
+        """Normalise lines that may hold several events each."""
+        done = Several()
+        for place, line in enumerate(lines):
+            if not line.strip():
+                done.blank += 1
+                continue
+            try:
+                values, replaced = self._decoded(line)
+            except NotAnEventError as error:
+                done.dropped[error.kind] += 1
+                continue
+            except Exception as error:  # noqa: BLE001 - as in _plainly
+                done.replaced += not _is_utf8(line)
+                done.unparsed.append(Unparsed(place, self._raw(line), self._reason(error)))
+                continue
+            done.replaced += replaced
+            parts = split(values, self._each)
+            for index, part in enumerate(parts):
+                try:
+                    row = self._row(part, [FLAG_REPLACED] if replaced else None, read_us, redacts=place in suspects)
+                except NotAnEventError as error:
+                    done.dropped[error.kind] += 1
+                except Exception as error:  # noqa: BLE001 - as in _plainly
+                    raw = self._raw(line) if len(parts) == 1 else self._raw_part(line, index)
+                    done.unparsed.append(Unparsed(place, raw, self._reason(error)))
+                else:
+                    done.add(row, place)
+        return done.normalised(len(lines))
+
+    def _decoded(self, line: bytes) -> tuple[dict[str, Any], bool]:
+        try:
+            return self._format.decode(line), False
+        except NotAnEventError:
+            raise
+        except Exception:  # noqa: BLE001 - as in _plainly
+            return self._format.decode_leniently(line)
+
+    def _row(self, values: dict[str, Any], flags: list[str] | None, read_us: int, *, redacts: bool) -> Row:
+        if redacts:
+            return self._redacted_row(values, flags, read_us)
+        changers, make_row = self._choice.choose(values)[tuple(values)]
+        return make_row(values, None if changers is None else changers.take(values), read_us, flags)
+
+    def _reason(self, error: Exception) -> str:
+        strange = not isinstance(error, ValueError)
+        reason = f"the profile failed: {type(error).__name__}: {error}" if strange else str(error)
+        return self._redactor.text(reason)[:_REASON_CHARACTERS_MAX]
+
+    def _leniently(self, line: bytes, read_us: int, done: Done) -> None:
         """Find out what a line is that could not be decoded, or had no row."""
         if not line.strip():
             done.blank()
@@ -141,10 +195,8 @@ class CompiledProfile:
         except NotAnEventError as error:
             done.drop(error.kind)
         except Exception as error:  # noqa: BLE001 - a line may provoke anything; the event of it says what
-            strange = not isinstance(error, ValueError)
-            reason = f"the profile failed: {type(error).__name__}: {error}" if strange else str(error)
             done.replaced += not _is_utf8(line)
-            done.unparsed(self._raw(line), self._redactor.text(reason)[:_REASON_CHARACTERS_MAX])
+            done.unparsed(self._raw(line), self._reason(error))
 
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
         redacted = self._redactor.value(values)
@@ -165,42 +217,13 @@ class CompiledProfile:
         ]
         return made._replace(rows=[(*row, raw) for row, raw in zip(made.rows, raws, strict=True)])
 
+    def _raw_part(self, line: bytes, index: int) -> str:
+        """Return the text of one event of a line as it was before anything was taken out of it."""
+        part = split(self._decoded(line)[0], self._each)[index]
+        return json.dumps(self._redactor.value(part), ensure_ascii=False)
+
     def _raw(self, line: bytes) -> str:
         return self._redactor.text(line.decode(errors="replace"))
-
-
-class _Done:
-    """What became of the lines of a chunk so far."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self._unparsed: list[Unparsed] = []
-        self._without_row: list[int] = []
-        self._blank = 0
-        self._dropped: Counter[str] = Counter()
-        self.replaced = 0
-
-    def unparsed(self, raw: str, reason: str) -> None:
-        self._unparsed.append(Unparsed(self._place(), raw, reason))
-        self._without_row.append(self._place())
-
-    def blank(self) -> None:
-        self._blank += 1
-        self._without_row.append(self._place())
-
-    def drop(self, kind: str) -> None:
-        self._dropped[kind] += 1
-        self._without_row.append(self._place())
-
-    def _place(self) -> int:
-        return len(self.rows) + len(self._without_row)
-
-    def normalised(self) -> Normalised:
-        row_lines = None
-        if self._without_row:
-            gaps = set(self._without_row)
-            row_lines = [place for place in range(self._place()) if place not in gaps]
-        return Normalised(self.rows, row_lines, self._unparsed, self._blank, self.replaced, self._dropped)
 
 
 def _is_utf8(line: bytes) -> bool:

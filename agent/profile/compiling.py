@@ -1,14 +1,15 @@
 """From a definition to a normaliser: what only the formats at hand can tell is checked here, then plans are set up."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from agent.profile.casts import VERB
 from agent.profile.checking import LineFormat, check_definition, groups_of, made_format
-from agent.profile.choice import NONE, Choice, Decoding, Steps, Variant, line_finder, line_getter, make_test
+from agent.profile.choice import Choice, Decoding, Steps, line_finder, line_getter, make_test
 from agent.profile.compiled import CompiledProfile
 from agent.profile.definition import DETAILS, MEASURES, Definition, Part, Rule
+from agent.profile.dispatch import NONE, Dispatch, Variant
 from agent.profile.learning import Learner
 from agent.profile.meaning import Meaning, TimeSource
 from agent.profile.plan import Plans
@@ -55,6 +56,7 @@ def compile_profile(
         compiler.learner(choice),
         compiler.columns,
         compiler.shared,
+        [line_finder(path, compiler.keys()) for path in definition.each],
         keep_raw=keep_raw,
     )
 
@@ -87,7 +89,7 @@ class _Compiler:
 
     def plans(self, pattern: int, case: int) -> Plans:
         """Return the plans of the lines of a pattern and a case, by their places."""
-        parts = []
+        parts: list[Part] = []
         if pattern != NONE:
             parts.append(self._definition.patterns[pattern])
         if case != NONE:
@@ -105,17 +107,21 @@ class _Compiler:
         """Return what happens to a line until it is known what it is; ``off`` are the kinds that are left out."""
         definition, keys = self._definition, self.keys()
         looked_at = dict.fromkeys(f"'{pattern.of}'" for pattern in definition.patterns)
+        parse_json = None if "json" not in formats else _reader(formats["json"])
         return Steps(
+            lifts=tuple(Decoding(line_finder(path, keys), parse_json or _refuse) for path in definition.lift),
             match=None if definition.match is None else (definition.match, make_test(definition.match, keys)),
-            patterns=tuple(_variant(pattern, keys) for pattern in definition.patterns),
+            patterns=_dispatch(definition.patterns, keys),
             looked_at=" or ".join(looked_at),
             keeps_unmatched=definition.keeps_unmatched,
             decodings=tuple(
-                _decoding(line_finder(path, keys), made_format(wanted, formats))
+                Decoding(line_finder(path, keys), _reader(made_format(wanted, formats)))
                 for path, wanted in definition.decode.items()
             ),
             dropped=tuple((each.name, make_test(each.when, keys)) for each in definition.optional if each.name in off),
-            cases=tuple(_variant(case, keys) for case in definition.cases),
+            cases=_dispatch(definition.cases, keys),
+            case_names=tuple(case.name for case in definition.cases),
+            pattern_names=tuple(pattern.name for pattern in definition.patterns),
             dropped_cases=frozenset(
                 place for place, case in enumerate(definition.cases) if case.default is not None and case.name in off
             ),
@@ -134,7 +140,9 @@ class _Compiler:
         readers = []
         for rule in time:
             zone = self._zone or rule.zone
-            readers.append(TimeSource(rule.sources, time_reader(rule.format, zone_named(zone) if zone else None)))
+            readers.append(
+                TimeSource(rule.sources, time_reader(rule.format, zone_named(zone) if zone else None), rule.nanos)
+            )
         return Meaning(
             rules,
             constants,
@@ -143,7 +151,7 @@ class _Compiler:
             self.keys(*parts),
             self.columns,
             keeps_rest=definition.keeps_rest,
-            nests=self._format.keys is None or bool(definition.decode) or bool(definition.each),
+            nests=self._format.keys is None or bool(definition.decode or definition.each or definition.lift),
         )
 
 
@@ -165,15 +173,25 @@ def _has_verb(rules: Mapping[str, Rule]) -> bool:
     return "action" in rules and any(source.cast == VERB for source in rules["action"].sources)
 
 
-def _variant(part: Part, keys: Keys) -> Variant:
-    regex = None if part.regex is None else re.compile(part.regex)
-    when = None if part.when is None else make_test(part.when, keys)
-    return Variant(part.name, when, line_getter(part.of, keys), regex, groups_of(part))
+def _dispatch(parts: Sequence[Part], keys: Keys) -> Dispatch | None:
+    variants = [
+        Variant(
+            part.name,
+            part.when,
+            None if part.when is None else make_test(part.when, keys),
+            part.of,
+            None if part.regex is None else re.compile(part.regex),
+            groups_of(part),
+        )
+        for part in parts
+    ]
+    return Dispatch(variants, lambda path: line_getter(path, keys)) if variants else None
 
 
-def _decoding(find: Any, line_format: LineFormat) -> Decoding:
+def _reader(line_format: LineFormat) -> Callable[[str], dict[str, Any]]:
+    """Return what takes the text of a value apart; it raises ValueError."""
     if line_format.read is not None:
-        return Decoding(find, line_format.read)
+        return line_format.read
     decode = line_format.decode
 
     def read(text: str) -> dict[str, Any]:
@@ -181,4 +199,8 @@ def _decoding(find: Any, line_format: LineFormat) -> Decoding:
             raise ValueError("is no object")
         return decode(text.encode())
 
-    return Decoding(find, read)
+    return read
+
+
+def _refuse(text: str) -> dict[str, Any]:
+    raise ValueError(f"there is no format 'json' to read {text[:20]!r}")

@@ -115,11 +115,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class TimeRule:
-    """Where the time stands and how it is written; ``zone`` is for times that do not name theirs."""
+    """Where the time stands and how it is written; ``zone`` is for times that do not name theirs.
+
+    ``nanos`` is where the nanoseconds stand that a time in two numbers has beside its seconds.
+    """
 
     sources: tuple[Source, ...]
     format: str
     zone: str | None
+    nanos: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -132,21 +136,26 @@ class StatesRule:
 
 @dataclass(frozen=True)
 class ListRule:
-    """Where a list of changes stands, and what its members are called: paths within each of its objects."""
+    """Where a list of changes stands, and what its members are called: paths within each of its objects.
+
+    ``name`` is the name of the changed field where the line does not tell it.
+    """
 
     each: str
-    field: str
+    field: str | None
     old: str | None
     new: str | None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class SingleRule:
-    """Where a single change stands."""
+    """Where a single change stands; ``name``: the changed field, where the line does not tell it."""
 
-    field: str
+    field: str | None
     old: str | None
     new: str | None
+    name: str | None = None
 
 
 ChangesRule = StatesRule | ListRule | SingleRule
@@ -224,6 +233,7 @@ class Definition:
     format: FormatChoice
     loose_keys: bool
     each: tuple[str, ...]
+    lift: tuple[str, ...]
     match: Condition | None
     optional: tuple[Optional, ...]
     time: tuple[TimeRule, ...]

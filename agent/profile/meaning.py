@@ -24,6 +24,7 @@ class TimeSource:
 
     sources: tuple[Source, ...]
     read: TimeReader
+    nanos: Source | None
 
 
 class Meaning:
@@ -66,7 +67,7 @@ class Meaning:
     def all_sources(self) -> list[Source]:
         """All the sources of its time and its rules."""
         return [
-            *(source for each in self.time for source in each.sources),
+            *(source for each in self.time for source in (*each.sources, each.nanos) if source is not None),
             *(source for rule in self.rules.values() for source in rule.sources),
         ]
 

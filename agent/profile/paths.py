@@ -3,8 +3,10 @@
 ``a.b`` is a key in an object, ``a[0]`` and ``a[-1]`` an element, ``a[type=User]`` the first element whose member
 ``type`` has that text, ``a[]`` every element; ``a."b.c"`` has a key with a dot in it.
 
-A value in a list is known by its chain: the (container, key or index) pairs that lead to it.  Taking it out leaves a
-hole where an element was, so that the indices of the others hold; :func:`close_holes` does away with them at the end.
+A value in a list is known by its chain: the links (container, key or index, name) that lead to it, where the name is
+that of the member by which the container was selected.  Taking a value out leaves a hole where an element was, so that
+the indices of the others hold; :func:`close_holes` does away with them at the end.  An element of which nothing is left
+but the member that selected it goes too: the path says that one.
 """
 
 import re
@@ -26,7 +28,8 @@ class Every(NamedTuple):
 
 EVERY: Final = Every()
 Step = str | int | Select | Every
-Chain = tuple[tuple[Any, Any], ...]
+Link = tuple[Any, Any, str | None]
+Chain = tuple[Link, ...]
 #: A value and its chain; an empty chain when there is nothing.
 Found = tuple[Any, Chain]
 NOTHING: Final[Found] = (None, ())
@@ -96,13 +99,15 @@ def finder(key: str, below: tuple[Step, ...]) -> Callable[[dict[str, Any]], Foun
 
     def find(line: dict[str, Any]) -> Found:
         value: Any = line.get(key)
-        chain: list[tuple[Any, Any]] = [(line, key)]
+        chain: list[Link] = [(line, key, None)]
+        selected = None
         for step in below:
             place = _place_of(value, step)
             if place is None:
                 return NOTHING
-            chain.append((value, place))
+            chain.append((value, place, selected))
             value = value[place]
+            selected = step.key if step.__class__ is Select else None
         return value, tuple(chain)
 
     return find
@@ -112,25 +117,27 @@ def finder_of_all(key: str, below: tuple[Step, ...]) -> Callable[[dict[str, Any]
     """Return what finds all values that a key and steps lead to, in order."""
 
     def find(line: dict[str, Any]) -> list[Found]:
-        return list(steps_from(line.get(key), ((line, key),), below)) if key in line else []
+        return list(steps_from(line.get(key), ((line, key, None),), below)) if key in line else []
 
     return find
 
 
 def steps_from(value: Any, chain: Chain, below: tuple[Step, ...]) -> Iterator[Found]:
     """Yield all that steps lead to from a value that stands at the end of a chain."""
+    selected = None
     for index, step in enumerate(below):
         if step is EVERY:
             if value.__class__ is list:
                 for place, item in enumerate(value):
                     if item is not HOLE:
-                        yield from steps_from(item, (*chain, (value, place)), below[index + 1 :])
+                        yield from steps_from(item, (*chain, (value, place, None)), below[index + 1 :])
             return
         place = _place_of(value, step)
         if place is None:
             return
-        chain = (*chain, (value, place))
+        chain = (*chain, (value, place, selected))
         value = value[place]
+        selected = step.key if isinstance(step, Select) else None
     yield value, chain
 
 
@@ -180,10 +187,10 @@ def take(chain: Chain, holed: list[list[Any]]) -> None:
 
     Taking what is gone already changes nothing.
     """
-    for container, key in reversed(chain):
+    for container, key, selected in reversed(chain):
         if container.__class__ is dict:
             container.pop(key, None)
-            if container:
+            if container and (selected is None or container.keys() != {selected}):
                 return
         else:
             container[key] = HOLE

@@ -14,8 +14,8 @@ from agent.profile.samplereading import read_sample
 from watchbook.configfile import ConfigError, Node, Problem, load
 
 _TOP: Final = (
-    "profile", "description", "logsource", "format", "record", "keys", "each", "match", "redact", "optional", "decode",
-    "time", "fields", "constants", "changes", "details", "patterns", "unmatched", "cases", "samples",
+    "profile", "description", "logsource", "format", "record", "keys", "each", "lift", "match", "redact", "optional",
+    "decode", "time", "fields", "constants", "changes", "details", "patterns", "unmatched", "cases", "samples",
 )  # fmt: skip
 _SOURCE: Final = SOURCE
 _LOGSOURCE: Final = ("product", "category", "service")
@@ -76,6 +76,7 @@ class _Reader:
             format=part("format", _format, FormatChoice("", {}, root, {})),
             loose_keys=part("keys", lambda node: choice(node, ("exact", "loose")), "exact") == "loose",
             each=part("each", collector.path_list, _NOTHING),
+            lift=part("lift", collector.path_list, _NOTHING),
             match=part("match", self._condition, None),
             optional=part("optional", partial(collector.each, self._optional), ()),
             time=part("time", self._rules.time, ()),

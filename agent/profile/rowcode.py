@@ -115,9 +115,18 @@ class RowCode(ABC):
             for source in each.sources:
                 for value in self._values(source):
                     condition = f"(time := read_time_{index}({self._load(value)}, read_us)) is not None"
-                    branches.append(Branch(condition, [], (value,), source=source, value=value))
+                    nanos = () if each.nanos is None else self._values(each.nanos)
+                    added = [statement for found in nanos[:1] for statement in self._nanos(found)]
+                    branches.append(Branch(condition, added, (value,), source=source, value=value))
         assumed = ["time = read_us", f"flags = [*(flags or ()), {FLAG_TIME_ASSUMED!r}]"]
         yield from self._chain("time", branches, assumed)
+
+    def _nanos(self, value: Value) -> Iterator[str]:
+        """Yield the statements that add the nanoseconds of a time that has them apart."""
+        loaded = self._load(value)
+        yield f"if {loaded}.__class__ is int and 0 <= {loaded} < 1000000000:"
+        yield f"    time += {loaded} // 1000"
+        yield from (f"    {statement}" for statement in self._taking(value, always=False))
 
     def _field(self, rule: Rule) -> Iterator[str]:
         is_verb = rule.field == "action" and self._meaning.has_verb
@@ -384,6 +393,9 @@ class RowCode(ABC):
             yield "    actor_email = actor_id"
 
     def _flags(self) -> Iterator[str]:
+        given = self._meaning.constants.get("flags", "").split()
+        if given:
+            yield f"flags = [*(flags or ()), {', '.join(map(repr, given))}]"
         columns = [self._column(name) for name in _RESOURCE]
         if not self._sure.isdisjoint(_RESOURCE) or any(column.startswith(("'", '"')) for column in columns):
             return

@@ -35,6 +35,8 @@ SOURCE: Final = (
 )  # fmt: skip
 #: The key of a map that stands for every other word.
 ANY_OTHER: Final = "*"
+#: Flags that constants may set.
+FLAGS: Final = ("system",)
 _WAYS: Final = ("from", "value", "template")
 _NOTHING: Final[tuple[str, ...]] = ()
 _FIELDS: Final = tuple(name for name in FIELD_BY_NAME if name not in NOT_FROM_FIELDS)
@@ -60,7 +62,9 @@ class RuleReader:
         """Return the fields that a mapping fixes; raises ConfigError."""
         constants: dict[str, str] = {}
         for name, key, value in node.items():
-            if name not in _FIELDS or FIELD_BY_NAME[name].kind != "text":
+            if name == "flags":
+                constants[name] = " ".join(self._collector.attempt(_flags, value, _NOTHING))
+            elif name not in _FIELDS or FIELD_BY_NAME[name].kind != "text":
                 known = [field for field in _FIELDS if FIELD_BY_NAME[field].kind == "text"]
                 text = f"there is no such event field of text{suggestion(name, known)}"
                 self._collector.problems.append(key.problem(text))
@@ -77,12 +81,15 @@ class RuleReader:
         return self._collector.each(self._changes, node) if node.is_sequence else (self._changes(node),)
 
     def _time(self, node: Node) -> TimeRule:
-        parts = self._collector.mapping(node, ("from", "format", "zone"))
+        parts = self._collector.mapping(node, ("from", "format", "zone", "nanos"))
         name = self._collector.part(parts, "format", _time_format, "auto")
         zone = self._collector.part(parts, "zone", _zone, None)
         if "from" not in parts:
             raise node.error("the option 'from' is missing; add the path of the time")
-        return TimeRule(self._collector.part(parts, "from", self._single_source, ()), name, zone)
+        none: tuple[Source, ...] = ()
+        nanos = self._collector.part(parts, "nanos", self._single_source, none)
+        sources = self._collector.part(parts, "from", self._single_source, none)
+        return TimeRule(sources, name, zone, nanos[0] if nanos else None)
 
     def _single_source(self, node: Node) -> tuple[Source, ...]:
         return (Source(self._single_paths(node), node),)
@@ -98,16 +105,8 @@ class RuleReader:
     def _changes(self, node: Node) -> ChangesRule:
         if node.is_mapping and "each" in node.mapping():
             return self._listed_changes(node)
-        if node.is_mapping and "field" in node.mapping():
-            parts = self._collector.mapping(node, ("field", "old", "new"))
-            self._needs_a_side(parts, node)
-            paths = {name: self._single_paths(part) for name, part in parts.items()}
-            for name, found in paths.items():
-                if len(found) > 1:
-                    raise parts[name].error("expected one path, found a list")
-            return SingleRule(
-                paths["field"][0], *(paths[name][0] if name in paths else None for name in ("old", "new"))
-            )
+        if node.is_mapping and not node.mapping().keys().isdisjoint(("field", "name")):
+            return self._single_change(node)
         parts = self._collector.mapping(node, ("before", "after"))
         for name in ("before", "after"):
             if name not in parts:
@@ -115,20 +114,36 @@ class RuleReader:
         (before,), (after,) = (self._single_source(parts[name]) for name in ("before", "after"))
         return StatesRule(before, after)
 
+    def _single_change(self, node: Node) -> SingleRule:
+        parts = self._collector.mapping(node, ("field", "name", "old", "new"))
+        self._check_change(parts, node)
+        paths: dict[str, str] = {}
+        for name in ("field", "old", "new"):
+            if name in parts:
+                found = self._single_paths(parts[name])
+                if len(found) > 1:
+                    raise parts[name].error("expected one path, found a list")
+                paths[name] = found[0]
+        constant = self._collector.part(parts, "name", Node.text, None)
+        return SingleRule(paths.get("field"), paths.get("old"), paths.get("new"), constant)
+
     def _listed_changes(self, node: Node) -> ListRule:
-        parts = self._collector.mapping(node, ("each", "field", "old", "new"))
-        if "field" not in parts:
-            raise node.error("the option 'field' is missing; add the path of the changed field's name in each object")
-        self._needs_a_side(parts, node)
+        parts = self._collector.mapping(node, ("each", "field", "name", "old", "new"))
+        self._check_change(parts, node)
         inner: dict[str, str] = {}
         for name in ("field", "old", "new"):
             if name in parts:
                 inner[name] = parts[name].text("a path")
                 checked_path(inner[name], parts[name])
         (each,) = self._single_paths(parts["each"])[:1]
-        return ListRule(each, inner["field"], inner.get("old"), inner.get("new"))
+        constant = self._collector.part(parts, "name", Node.text, None)
+        return ListRule(each, inner.get("field"), inner.get("old"), inner.get("new"), constant)
 
-    def _needs_a_side(self, parts: Mapping[str, Node], node: Node) -> None:
+    def _check_change(self, parts: Mapping[str, Node], node: Node) -> None:
+        if "field" in parts and "name" in parts:
+            raise parts["name"].error("give 'field' or 'name', not both")
+        if "field" not in parts and "name" not in parts:
+            raise node.error("the option 'field' is missing; add the path of the changed field's name")
         if "old" not in parts and "new" not in parts:
             raise node.error("the options 'old' and 'new' are missing; changes need at least one of them")
 
@@ -232,6 +247,10 @@ def _kept(parts: Mapping[str, Node], values: Mapping[str, str] | None, cast_name
     if "template" in parts or "extract" in parts:
         return "yes"
     return "changed" if cast_name in LOSSY or (values is not None and ANY_OTHER in values) else "no"
+
+
+def _flags(node: Node) -> tuple[str, ...]:
+    return tuple(choice(item, FLAGS) for item in (node.sequence() if node.is_sequence else [node]))
 
 
 def _time_format(node: Node) -> str:

@@ -319,7 +319,7 @@ class StructCode(RowCode):
         lines: list[str] = []
         for key, member in shape.members.items():
             place = (*above, key)
-            value = Value(place[0], place[1:])
+            value = Value(str(place[0]), place[1:])
             if place in self._gone:
                 continue
             if self._is_opened(place, member):

@@ -1,0 +1,448 @@
+"""What the profile language can say, feature by feature: small profiles, lines, and the events that come of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.profile import CompiledProfile
+from agent.records import Normalised
+from tests.agent.profile.shipped import READ_US, compiled, event, events, written
+from watchbook.clock import format_rfc3339
+
+Write = Callable[[str], CompiledProfile]
+HEAD = "profile: x\nformat: json\nconstants: {action: log}\n"
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Write:
+    """Compile the rest of a JSON profile whose action is log."""
+    return lambda text: compiled(written(tmp_path, HEAD + text))
+
+
+def told(made: CompiledProfile, line: str) -> dict[str, Any]:
+    """Return a line's event without what every event of these profiles has."""
+    found = event(made, line)
+    for name in ("time", "flags", "action", "origin.profile"):
+        found.pop(name, None)
+    if found["actor.type"] == "anonymous":
+        del found["actor.type"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "taken"),
+    [
+        ("a[0]", '{"a": ["x", "y"]}', {"org": "x", "details": {"a": ["y"]}}),
+        ("a[-1]", '{"a": ["x", "y"]}', {"org": "y", "details": {"a": ["x"]}}),
+        ("a[2]", '{"a": ["x", "y"]}', {"details": {"a": ["x", "y"]}}),
+        ("a[0]", '{"a": "x"}', {"details": {"a": "x"}}),
+        ("a[0].b", '{"a": [{"b": "x", "c": 1}]}', {"org": "x", "details": {"a": [{"c": 1}]}}),
+        ("a[0].b", '{"a": [{"b": "x"}]}', {"org": "x"}),
+        ("a[t=u].b", '{"a": [{"t": "v"}, {"t": "u", "b": "x", "c": 1}]}',
+         {"org": "x", "details": {"a": [{"t": "v"}, {"t": "u", "c": 1}]}}),
+        ("a[t=u].b", '{"a": [{"t": "v"}, {"t": "u", "b": "x"}]}', {"org": "x", "details": {"a": [{"t": "v"}]}}),
+        ("a[n=5].b", '{"a": [{"n": 5, "b": "x"}]}', {"org": "x"}),
+        ("a[].b", '{"a": [{"c": 1}, {"b": ""}, {"b": "x"}]}', {"org": "x", "details": {"a": [{"c": 1}, {"b": ""}]}}),
+        ("a[].b[].c", '{"a": [{"b": []}, {"b": [{"c": "x"}]}]}', {"org": "x", "details": {"a": [{"b": []}]}}),
+        ('a."b.c/d"', '{"a": {"b.c/d": "x", "e": 1}}', {"org": "x", "details": {"a": {"e": 1}}}),
+        ('"a.b"', '{"a": {"b": "y"}, "a.b": "x"}', {"org": "x", "details": {"a": {"b": "y"}}}),
+        ("a.b[0]", '{"a.b": ["x"]}', {"org": "x"}),
+    ],
+)  # fmt: skip
+def test_a_path_leads_into_lists_and_what_it_takes_leaves_the_details(
+    profile: Write, path: str, line: str, taken: dict[str, Any]
+) -> None:
+    assert told(profile(f"fields: {{org: '{path}'}}\n"), line) == taken
+
+
+def test_values_of_one_list_are_taken_without_moving_each_other(profile: Write) -> None:
+    made = profile("fields: {org: 'a[0]', project: 'a[1]', module: 'a[].m', resource.id: 'a[2].i'}\n")
+    assert told(made, '{"a": ["x", "y", {"m": "z", "i": "w"}, "v"]}') == {
+        "org": "x", "project": "y", "module": "z", "resource.id": "w", "details": {"a": ["v"]},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "fails"),
+    [
+        ("{s: a}", ['{"s": "a"}'], ['{"s": "b"}', "{}", '{"s": ["a"]}', '{"s": null}']),
+        ("{s: [404, true]}", ['{"s": 404}', '{"s": "404"}', '{"s": true}'], ['{"s": 40}', '{"s": false}']),
+        ("{s: 404}", ['{"s": 404}', '{"s": "404"}'], ['{"s": 4040}']),
+        ("{s: {present: true}}", ['{"s": 0}', '{"s": ""}'], ['{"s": null}', "{}"]),
+        ("{s: {present: false}}", ["{}", '{"s": null}'], ['{"s": false}']),
+        ("{s: {not: a}}", ["{}", '{"s": "b"}'], ['{"s": "a"}']),
+        ("{s: {not: [a, 1]}}", ["{}", '{"s": 2}'], ['{"s": "a"}', '{"s": 1}']),
+        ("{s: {starts: [a, b]}}", ['{"s": "ax"}', '{"s": "b"}'], ['{"s": "xa"}', "{}"]),
+        ("{s: {ends: a}}", ['{"s": "xa"}'], ['{"s": "ax"}']),
+        ("{s: {contains: a}}", ['{"s": "xax"}'], ['{"s": "x"}', '{"s": ["a"]}']),
+        ("{s: {match: '^a.c$'}}", ['{"s": "abc"}'], ['{"s": "xabc"}']),
+        ("{s: {below: 5}}", ['{"s": 4}', '{"s": "4.5"}'], ['{"s": 5}', '{"s": "x"}', "{}", '{"s": true}']),
+        ("{s: {above: 5, below: 7}}", ['{"s": 6}'], ['{"s": 5}', '{"s": 7}']),
+        ("{s: a, t: b}", ['{"s": "a", "t": "b"}'], ['{"s": "a"}']),
+        ("[{s: a}, {t: b}]", ['{"s": "a"}', '{"t": "b"}'], ['{"s": "b"}']),
+        ("{s.u: a}", ['{"s": {"u": "a"}}', '{"s.u": "a"}'], ['{"s": "a"}']),
+        ("{'s[].u': a}", ['{"s": [{"u": "b"}, {"u": "a"}]}'], ['{"s": [{"u": "b"}]}', "{}"]),
+        ("{'s[].u': {not: a}}", ['{"s": [{"u": "b"}]}', "{}"], ['{"s": [{"u": "b"}, {"u": "a"}]}']),
+        ("{'s[t=v].u': {present: true}}", ['{"s": [{"t": "v", "u": 1}]}'], ['{"s": [{"t": "w", "u": 1}]}']),
+    ],
+)  # fmt: skip
+def test_a_condition_means_the_same_on_a_source_on_a_case_and_as_match(
+    profile: Write, condition: str, holds: list[str], fails: list[str]
+) -> None:
+    source = profile(f"fields: {{org: {{value: yes-it-does, when: {condition}}}}}\n")
+    case = profile(f"cases: [{{name: c, when: {condition}, constants: {{org: yes-it-does}}}}]\n")
+    match = profile(f"match: {condition}\nconstants: {{action: log}}\n".replace("constants: {action: log}\n", ""))
+    for line in holds:
+        assert event(source, line).get("org") == event(case, line).get("org") == "yes-it-does", line
+        assert len(match([line.encode()], READ_US).rows) == 1, line
+    for line in fails:
+        assert event(source, line).get("org") is event(case, line).get("org") is None, line
+        assert "is not of the profile 'x'" in match([line.encode()], READ_US).unparsed[0].reason, line
+
+
+def test_sources_take_turns_by_their_conditions(profile: Write) -> None:
+    made = profile(
+        "fields:\n  outcome:\n    - {value: failure, when: {errorCode: {present: true}}}\n"
+        "    - {from: result, map: {ok: success, '*': failure}}\n    - {value: in_progress}\n"
+    )
+    assert told(made, '{"errorCode": "E", "result": "ok"}') == {
+        "outcome": "failure", "details": {"errorCode": "E", "result": "ok"},
+    }  # fmt: skip
+    assert told(made, '{"result": "OK"}') == {"outcome": "success", "details": {"result": "OK"}}
+    assert told(made, '{"result": "denied"}') == {"outcome": "failure", "details": {"result": "denied"}}
+    assert told(made, '{"result": [1]}') == {"outcome": "in_progress", "details": {"result": [1]}}
+
+
+def test_a_condition_sees_what_another_field_took(profile: Write) -> None:
+    made = profile(
+        "fields: {org: kind, project: {from: p, when: {kind: k}}, module: {from: 'l[0]', when: {'l[0]': z}}}\n"
+    )
+    assert told(made, '{"kind": "k", "p": "q", "l": ["z"]}') == {"org": "k", "project": "q", "module": "z"}
+    assert told(made, '{"kind": "j", "p": "q", "l": ["y"]}') == {"org": "j", "details": {"p": "q", "l": ["y"]}}
+
+
+def test_a_template_is_made_only_of_values_that_are_all_there(profile: Write) -> None:
+    made = profile("fields: {resource.id: [{template: '{o.ns}/{o.name}{{}}'}, {template: '{o.name}', keep: no}]}\n")
+    assert told(made, '{"o": {"ns": "n", "name": 5}}') == {
+        "resource.id": "n/5{}", "details": {"o": {"ns": "n", "name": 5}},
+    }  # fmt: skip
+    assert told(made, '{"o": {"ns": "", "name": "m"}}') == {"resource.id": "m", "details": {"o": {"ns": ""}}}
+    assert told(made, '{"o": {"ns": "x"}}') == {"details": {"o": {"ns": "x"}}}
+
+
+def test_a_part_of_a_text_is_extracted_and_the_text_kept(profile: Write) -> None:
+    made = profile(
+        "fields:\n  org: {from: u, extract: '^/api/([^/]+)'}\n  measures.rows: {from: m, extract: '([0-9,]+) rows'}\n"
+        "  project: {from: u, extract: '/(p[0-9])$', map: {p1: one}, keep: no}\n"
+    )
+    assert told(made, '{"u": "/api/v1/p1", "m": "got 1,200 rows"}') == {
+        "org": "v1", "project": "one", "measures": {"rows": 1200}, "details": {"m": "got 1,200 rows"},
+    }  # fmt: skip
+    assert told(made, '{"u": "/x/p2", "m": 5}') == {"details": {"u": "/x/p2", "m": 5}}
+
+
+def test_a_list_is_joined(profile: Write) -> None:
+    made = profile("fields: {org: {from: r, join: ', '}, project: {from: 'o[].n', join: '+'}}\n")
+    assert told(made, '{"r": ["a", 2, true], "o": [{"n": "x", "m": 1}, {"m": 2}, {"n": "y"}]}') == {
+        "org": "a, 2, true", "project": "x+y", "details": {"o": [{"m": 1}, {"m": 2}]},
+    }  # fmt: skip
+    assert told(made, '{"r": ["a", {"b": 1}], "o": []}') == {"details": {"r": ["a", {"b": 1}], "o": []}}
+    assert told(made, '{"r": "a"}') == {"org": "a"}
+
+
+@pytest.mark.parametrize(
+    ("cast", "line", "found"),
+    [
+        ("{from: a, as: ip}", '{"a": "192.0.2.1:443"}', {"source.ip": "192.0.2.1", "details": {"a": "192.0.2.1:443"}}),
+        ("{from: a, as: ip}", '{"a": "[2001:db8::1]:443"}',
+         {"source.ip": "2001:db8::1", "details": {"a": "[2001:db8::1]:443"}}),
+        ("{from: a, as: ip}", '{"a": "192.0.2.1"}', {"source.ip": "192.0.2.1"}),
+        ("{from: a, as: ip}", '{"a": "host:443"}', {"details": {"a": "host:443"}}),
+        ("{from: 'a[]', as: ip}", '{"a": ["x", "192.0.2.1:1"]}',
+         {"source.ip": "192.0.2.1", "details": {"a": ["x", "192.0.2.1:1"]}}),
+    ],
+)  # fmt: skip
+def test_an_address_with_a_port_is_an_address_and_the_port_is_not_lost(
+    profile: Write, cast: str, line: str, found: dict[str, Any]
+) -> None:
+    assert told(profile(f"fields: {{source.ip: {cast}}}\n"), line) == found
+
+
+@pytest.mark.parametrize(
+    ("cast", "value", "field", "found", "kept"),
+    [
+        ("milliseconds", "1500", "duration_ms", 1500, False),
+        ("microseconds", "1500", "duration_ms", 1.5, False),
+        ("nanoseconds", '"2000000"', "duration_ms", 2, False),
+        ("size", '"1.5 MB"', "measures.bytes", 1_500_000, False),
+        ("size", '"12kB"', "measures.bytes", 12_000, False),
+        ("size", '"3 KiB"', "measures.bytes", 3072, False),
+        ("size", "77", "measures.bytes", 77, False),
+        ("path_name", '"arn:aws:iam::1:role/Admin"', "resource.name", "Admin", True),
+        ("path_name", '"arn:aws:s3:::bucket"', "resource.name", "bucket", True),
+        ("path_name", '"plain"', "resource.name", "plain", False),
+        ("snake", '"DBInstance"', "resource.type", "db_instance", True),
+        ("snake", '"AWS::S3::Object"', "resource.type", "aws_s3_object", True),
+        ("snake", '"ProtectedBranch"', "resource.type", "protected_branch", True),
+        ("snake", '"user"', "resource.type", "user", False),
+        ("bool", '"yes"', "details.on", True, False),
+        ("bool", '"0"', "details.on", False, False),
+        ("bool", "false", "details.on", False, False),
+    ],
+)
+def test_casts_with_units_and_names(profile: Write, cast: str, value: str, field: str, found: Any, kept: bool) -> None:
+    made = told(profile(f"fields: {{{field}: {{from: a, as: {cast}}}}}\n"), f'{{"a": {value}}}')
+    group, _, member = field.partition(".")
+    got = made[group][member] if group in ("measures", "details") else made[field]
+    assert (got, type(got)) == (found, type(found))
+    assert ("a" in made.get("details", {})) == kept
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "time"),
+    [
+        ("{from: a, format: epoch_ns}", '{"a": 1795300000123456789}', "2026-11-21T22:26:40.123456Z"),
+        ("{from: a, format: epoch_s, nanos: b}", '{"a": 1795300000, "b": 123456789}', "2026-11-21T22:26:40.123456Z"),
+        ("{from: a, format: '%d.%m.%Y %H:%M:%S,%f'}", '{"a": "21.11.2026 10:00:00,123"}',
+         "2026-11-21T10:00:00.123000Z"),
+        ("{from: a, format: '%d.%m.%Y %H:%M', zone: Europe/Berlin}", '{"a": "21.07.2026 10:00"}',
+         "2026-07-21T08:00:00.000000Z"),
+        ("{from: a, format: '%b %d, %Y %I:%M:%S %p'}", '{"a": "Nov 1, 2026 12:05:09 AM"}',
+         "2026-11-01T00:05:09.000000Z"),
+        ("{from: a, format: '%Y/%m/%d %T %z'}", '{"a": "2026/11/21 10:00:00 -0330"}', "2026-11-21T13:30:00.000000Z"),
+        ("{from: a, format: '%a %d %b %H:%M:%S'}", '{"a": "Sat 21 Nov 10:00:00"}', "2026-11-21T10:00:00.000000Z"),
+        ("{from: a, format: '%a %d %b %H:%M:%S'}", '{"a": "Thu 24 Dec 10:00:00"}', "2025-12-24T10:00:00.000000Z"),
+        ("{from: a, format: '%d %b %H:%M'}", '{"a": "29 Feb 10:00"}', "2024-02-29T10:00:00.000000Z"),
+        ("{from: a, format: '%Y-%j %H'}", '{"a": "2026-325 10"}', "2026-11-21T10:00:00.000000Z"),
+        ("[{from: a, format: epoch_s}, {from: a, format: '%Y%m%d %H%M'}]", '{"a": "20261121 1000"}',
+         "2026-11-21T10:00:00.000000Z"),
+        ("[{from: b}, {from: [c, a]}]", '{"a": "2026-11-21T10:00:00Z"}', "2026-11-21T10:00:00.000000Z"),
+    ],
+)  # fmt: skip
+def test_the_first_rule_that_gives_a_time_counts(profile: Write, rule: str, line: str, time: str) -> None:
+    made = event(profile(f"time: {rule}\n"), line)
+    assert format_rfc3339(made["time"]) == time
+    assert "details" not in made
+
+
+@pytest.mark.parametrize(
+    "text", ["31.02.2026 10:00:00,1", "21.11.2026 25:00:00,1", "21.11.2026 10:00:99,1", "x", "", 5]
+)
+def test_what_is_no_such_time_is_left_where_it_is(profile: Write, text: Any) -> None:
+    made = profile("time: {from: a, format: '%d.%m.%Y %H:%M:%S,%f'}\n")
+    found = event(made, '{"a": %s}' % (f'"{text}"' if isinstance(text, str) else text))
+    assert "time_assumed" in found["flags"]
+    assert found["details"] == {"a": text}
+
+
+def test_a_text_that_can_be_taken_apart_is_decoded_and_any_other_stays(tmp_path: Path) -> None:
+    made = compiled(
+        written(
+            tmp_path,
+            HEAD + "decode: {m: json, q: query, 'l[].b': json}\n"
+            "fields: {org: m.org, project: q.p, module: 'l[1].b.x'}\n",
+        )
+    )
+    line = '{"m": "{\\"org\\": \\"o\\", \\"n\\": 1}", "q": "p=1&r=2", "l": [{"b": "no"}, {"b": "{\\"x\\": 3}"}]}'
+    assert told(made, line) == {
+        "org": "o", "project": "1", "module": "3", "details": {"m": {"n": 1}, "q": {"r": "2"}, "l": [{"b": "no"}]},
+    }  # fmt: skip
+    assert told(made, '{"m": "{broken", "q": "words"}') == {"details": {"m": "{broken", "q": "words"}}
+
+
+def test_groups_of_patterns_can_be_decoded_with_options(tmp_path: Path) -> None:
+    text = (
+        "profile: x\nformat: text\nconstants: {action: log}\ndecode: {audit: {name: csv, columns: [kind, what]}}\n"
+        "fields: {org: audit.kind, project: audit.what}\npatterns:\n"
+        "  - {name: a, of: line, match: 'AUDIT: (?P<audit>.*)'}\n  - {name: b, of: line, match: '.*'}\n"
+    )
+    made = compiled(written(tmp_path, text))
+    assert told(made, 'AUDIT: session,"a,b"') == {
+        "org": "session", "project": "a,b", "details": {"line": 'AUDIT: session,"a,b"'},
+    }  # fmt: skip
+    assert told(made, "other") == {"details": {"line": "other"}}
+
+
+def test_patterns_can_have_conditions_and_lines_that_fit_none_can_be_kept(tmp_path: Path) -> None:
+    text = (
+        "profile: x\nformat: syslog\nconstants: {action: log}\nunmatched: keep\npatterns:\n"
+        "  - {name: a, when: {program: su}, match: 'in (?P<who>.*)', fields: {org: who}}\n"
+        "  - {name: b, when: {program: [cron, at]}, match: 'in (?P<who>.*)', fields: {project: who}}\n"
+    )
+    made = compiled(written(tmp_path, text))
+    stamp = "Nov 21 14:05:09 h"
+    assert event(made, f"{stamp} su: in x")["org"] == "x"
+    assert event(made, f"{stamp} at: in x")["project"] == "x"
+    assert {"org", "project"}.isdisjoint(event(made, f"{stamp} ftp: in x"))
+    assert event(made, f"{stamp} su: out")["details"]["message"] == "out"
+
+
+def test_the_first_case_that_holds_overrides(profile: Write) -> None:
+    made = profile(
+        "time: {from: t, format: epoch_s}\nfields: {resource.id: r, outcome: {from: o, map: {'1': success}}}\ncases:\n"
+        "  - name: login\n    when: {e: Login}\n    time: {from: at}\n    changes: {field: f, old: a, new: b}\n"
+        "    fields: {outcome: {from: o, map: {'1': failure}}}\n    constants: {action: login, resource.id: host}\n"
+        "  - {name: worded, of: m, match: 'in (?P<who>\\w+)', fields: {actor.id: who}}\n"
+        "  - {name: never, when: {e: Login}, constants: {action: logout}}\n"
+    )
+    line = '{"e": "Login", "at": "2026-11-21T10:00:00Z", "o": 1, "r": "x", "f": "role", "a": "u", "b": "v"}'
+    assert event(made, line) == {
+        "time": 1795255200000000, "actor.type": "anonymous", "action": "login", "resource.id": "host",
+        "outcome": "failure", "changes": [{"field": "role", "old": "u", "new": "v"}],
+        "details": {"e": "Login", "r": "x"}, "origin.profile": "x",
+    }  # fmt: skip
+    assert told(made, '{"t": 1795255200, "m": "in bob", "o": 1}') == {
+        "actor.type": "user", "actor.id": "bob", "outcome": "success", "details": {"m": "in bob"},
+    }  # fmt: skip
+
+
+def test_a_group_never_hides_what_the_line_says(profile: Write) -> None:
+    made = profile("cases: [{name: c, of: m, match: '(?P<m>a+)(?P<n>b+)', fields: {org: n}}]\n")
+    assert told(made, '{"m": "aab", "n": 7}') == {"org": "b", "details": {"m": "aa", "m (line)": "aab", "n (line)": 7}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "changes", "details"),
+    [
+        ("{each: l, field: n, old: o, new: v}", '{"l": [{"n": "a", "o": 1, "v": 2}, {"n": "b", "v": [3]}, {"n": "c"}]}',
+         [{"field": "a", "old": 1, "new": 2}, {"field": "b", "new": [3]}], {"l": [{"n": "c"}]}),
+        ("{each: 'x[0].l', field: n, new: v.z}", '{"x": [{"l": [{"n": "a", "v": {"z": 1, "y": 2}}]}]}',
+         [{"field": "a", "new": 1}], {"x": [{"l": [{"v": {"y": 2}}]}]}),
+        ("{each: l, field: n, old: o, new: v}", '{"l": [{"n": "a", "o": 1, "v": 1}]}', None,
+         {"l": [{"n": "a", "o": 1, "v": 1}]}),
+        ("{field: f, old: a.x, new: a.y}", '{"f": "role", "a": {"x": "u", "y": "v"}}',
+         [{"field": "role", "old": "u", "new": "v"}], None),
+        ("{name: visibility, old: p, new: v}", '{"p": "private", "v": "public"}',
+         [{"field": "visibility", "old": "private", "new": "public"}], None),
+        ("{name: visibility, old: p, new: v}", '{"q": 1}', None, {"q": 1}),
+        ("[{before: b, after: c}, {name: n, new: v}]", '{"v": 1}', [{"field": "n", "new": 1}], None),
+        ("[{before: b, after: c}, {name: n, new: v}]", '{"b": {"x": 1, "y": 2}, "c": {"x": 3, "y": 2}, "v": 1}',
+         [{"field": "x", "old": 1, "new": 3}], {"b": {"y": 2}, "v": 1}),
+        ("{before: d.b, after: d.c}", '{"d": {"b": 1, "c": 2}}', [{"field": "value", "old": 1, "new": 2}], None),
+    ],
+)  # fmt: skip
+def test_changes_stand_in_states_in_lists_and_beside_each_other(
+    profile: Write, rule: str, line: str, changes: Any, details: Any
+) -> None:
+    made = event(profile(f"changes: {rule}\n"), line)
+    assert (made.get("changes"), made.get("details")) == (changes, details)
+
+
+def test_secrets_in_listed_changes_are_redacted_by_the_name_of_their_field(profile: Write) -> None:
+    made = profile("changes: {each: l, field: name, old: o, new: v}\n")
+    found = event(made, '{"l": [{"name": "password", "o": "hunter2", "v": "hunter3"}], "token": "abcdefgh1234"}')
+    assert "hunter" not in str(found)
+    assert found["changes"] == [{"field": "password", "old": "[REDACTED]", "new": "[REDACTED]"}]
+
+
+def test_constants_can_set_the_flag_system(profile: Write) -> None:
+    made = profile("fields: {resource.id: r}\ncases: [{name: q, when: {e: queue}, constants: {flags: system}}]\n")
+    assert event(made, '{"e": "queue", "r": "x", "f": 1}')["flags"] == ["time_assumed", "system"]
+    assert event(made, '{"e": "other"}')["flags"] == ["time_assumed", "no_resource"]
+
+
+def test_a_map_beside_a_verb_tells_no_verb(tmp_path: Path) -> None:
+    text = (
+        "profile: x\nformat: json\nfields: {action: [{from: a, map: {in: login}}, {from: a, as: verb, default: log}]}\n"
+    )
+    made = compiled(written(tmp_path, text))
+    assert event(made, '{"a": "in"}')["action"] == "login"
+    assert event(made, '{"a": "deleted"}')["event_type"] == "deleted"
+
+
+OPTIONAL = (
+    "optional:\n  - {name: pings, description: P., when: {e: ping}}\n"
+    "  - {name: reads, default: on, when: {e: read}}\n"
+    "cases: [{name: polls, optional: true, when: {e: poll}}, {name: rest, when: {e: x}}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "dropped"),
+    [
+        ({}, 2, {"pings": 1, "polls": 1}),
+        ({"include": ["pings", "polls"]}, 4, {}),
+        ({"include": ["pings"], "exclude": ["reads"]}, 2, {"polls": 1, "reads": 1}),
+    ],
+)
+def test_optional_kinds_are_switched_and_what_is_left_out_is_counted(
+    tmp_path: Path, options: dict[str, Any], kept: int, dropped: dict[str, int]
+) -> None:
+    definition = written(tmp_path, HEAD + OPTIONAL)
+    assert definition.kinds == {"pings": False, "reads": True, "polls": False}
+    made = compiled(definition, **options)([b'{"e": "%s"}' % e for e in (b"ping", b"read", b"poll", b"x")], READ_US)
+    assert (len(made.rows), made.dropped, made.unparsed) == (kept, dropped, [])
+
+
+EACH = "each: [Records, data.items]\nmatch: {e: {present: true}}\nfields: {resource.id: r, org: account}\n"
+
+
+def test_a_line_with_a_list_of_objects_becomes_their_events(profile: Write) -> None:
+    made = profile(EACH)
+    line = '{"account": "a", "n": {"m": 1}, "Records": [{"e": 1, "r": "x"}, {"e": 2, "r": "y", "n": 3}]}'
+    first, second = events_of(made, made([line.encode()], READ_US))
+    assert (first["resource.id"], first["org"], first["details"]) == ("x", "a", {"e": 1, "n": {"m": 1}})
+    assert (second["resource.id"], second["details"]) == ("y", {"e": 2, "n": 3, "envelope": {"n": {"m": 1}}})
+    assert events_of(made, made([b'{"data": {"items": {"e": 1}}}'], READ_US))[0]["details"] == {"e": 1}
+    assert events_of(made, made([b'{"e": 1, "Records": [5]}'], READ_US))[0]["details"] == {"e": 1, "Records": [5]}
+
+
+def events_of(made: CompiledProfile, normalised: Normalised) -> list[dict[str, Any]]:
+    return [dict(zip(made.fields, row, strict=True)) for row in normalised.rows]
+
+
+def test_every_event_of_a_line_has_its_place_and_what_fails_is_kept_alone(profile: Write) -> None:
+    made = profile(EACH + "optional: [{name: pings, when: {e: ping}}]\n")
+    lines = [
+        b'{"e": 1}',
+        b'{"Records": [{"e": 1}, {"f": 2, "password": "hunter2"}, {"e": "ping"}, {"e": 3}]}',
+        b"  ",
+        b"{broken",
+        b'{"Records": [{"e": "ping"}]}',
+        b'{"Records": [{"e": 4}, {"e": 5}]}',
+    ]
+    done = made(lines, READ_US)
+    assert done.row_lines == [0, 1, 1, 5, 5]
+    assert [each.line for each in done.unparsed] == [1, 3]
+    assert done.unparsed[0].raw == '{"f": 2, "password": "[REDACTED]"}'
+    assert (done.blank, done.dropped) == (1, {"pings": 2})
+
+
+def test_the_members_of_an_envelope_come_to_the_top(profile: Write) -> None:
+    made = profile("lift: [data, a.log]\nmatch: {e: 1}\nfields: {org: o}\n")
+    assert told(made, '{"data": {"e": 1, "o": "x", "p": 2}, "q": 3}') == {
+        "org": "x",
+        "details": {"e": 1, "p": 2, "q": 3},
+    }
+    assert told(made, '{"a": {"log": "{\\"e\\": 1, \\"q\\": 2}", "b": 4}, "q": 3}') == {
+        "details": {"e": 1, "q": 3, "a": {"log": {"q": 2}, "b": 4}},
+    }  # fmt: skip
+    assert told(made, '{"e": 1, "data": "words"}') == {"details": {"e": 1, "data": "words"}}
+
+
+def test_structured_data_can_be_looked_into(tmp_path: Path) -> None:
+    text = "profile: x\nformat: syslog\nconstants: {action: log}\nfields: {org: 'structured_data.i@1.org'}\n"
+    made = compiled(written(tmp_path, text))
+    found = event(made, '<34>1 2026-11-21T14:05:09Z h a 1 - [i@1 org="o" x="y"] words')
+    assert (found["org"], found["details"]["structured_data"]) == ("o", {"i@1": {"x": "y"}})
+
+
+def test_a_record_of_several_lines_reaches_a_pattern_whole(tmp_path: Path) -> None:
+    text = (
+        "profile: x\nformat: text\nconstants: {action: log}\n"
+        "patterns:\n"
+        "  - {name: a, of: line, match: '(?s)(?P<what>[A-Z]+)\\n(?P<rest>.*)', fields: {org: what, message: rest}}\n"
+    )
+    found = event(compiled(written(tmp_path, text)), "ERROR\nat a\nat b")
+    assert (found["org"], found["message"]) == ("ERROR", "at a\nat b")
+
+
+def test_loose_keys_are_loose_in_conditions_and_decoding_too(tmp_path: Path) -> None:
+    text = (
+        HEAD
+        + "keys: loose\nmatch: {old_value: {present: true}}\ndecode: {old_value: json}\nfields: {org: old_value.o}\n"
+    )
+    made = compiled(written(tmp_path, text))
+    assert events(made, ['{"Old Value": "{\\"o\\": \\"x\\"}"}'])[0]["org"] == "x"
