@@ -72,7 +72,7 @@ def test_the_module_is_a_facet_and_a_filter(world: World) -> None:
 def test_the_summary_and_the_yaml_before_and_after_are_there_to_be_shown(world: World) -> None:
     found = world.event(resource_id="row20")
     assert found["message"] == "The timeout was raised"
-    assert found["changes"] == [{"field": "value", "old": YAML_OLD, "new": YAML_NEW}]
+    assert found["changes"] == [{"field": "yaml", "old": YAML_OLD, "new": YAML_NEW}]
 
 
 @pytest.mark.row(21)

@@ -57,7 +57,8 @@ def harbr() -> Iterator[Activity]:
         expected = {
             **_meaning(entry), "event_type": entry.name, "resource.type": kind, "resource.id": f"{kind}-{number}",
             "org": "acme", "module": entry.group, "source.request_id": f"c-{number // 3}",
-            "source.ip": ADDRESSES[number % 4], **_harbr_actor(actor, entry),
+            "source.ip": ADDRESSES[number % 4], **_harbr_actor(actor),
+            "flags": ["system"] if entry.group == "Process Instance" else None,
         }  # fmt: skip
         if entry.action == "update" and entry.outcome == "success":
             line |= {"before": {"title": "old", "kept": 1}, "after": {"title": "new", "kept": 1}}
@@ -78,9 +79,9 @@ def harness_audit() -> Iterator[Activity]:
         name = entry.name.replace("*", "RULE")
         line = _harness_line(number, "UPDATE", name)
         line["yamlDiffRecord"] = {"oldYaml": f"timeout: {number}m", "newYaml": f"timeout: {number + 1}m"}
-        change = {"field": "value", "old": f"timeout: {number}m", "new": f"timeout: {number + 1}m"}
-        expected: dict[str, Any] = {"action": "update", "event_type": "UPDATE", "category": entry.category, "outcome": "success"}
-        expected |= {**_harness_expected(number, name), "changes": [change]}
+        change = {"field": "yaml", "old": f"timeout: {number}m", "new": f"timeout: {number + 1}m"}
+        expected: dict[str, Any] = {**_harness_expected(number, name), "changes": [change], "outcome": "success"}
+        expected |= {"action": "update", "event_type": "UPDATE", "category": entry.category}
         yield Activity("harness-audit", name, json.dumps(line), expected)
     for entry in catalogue.listing("action").entries:
         for name in entry.applies_to or ("SERVICE",):
@@ -186,12 +187,11 @@ def notebook_platform_csv() -> Iterator[Activity]:
         yield Activity("notebook-platform-csv", f"CSV {action.name}", line, expected)
 
 
-def _harbr_actor(actor: str, entry: Entry) -> dict[str, Any]:
-    queue = entry.group == "Process Instance"
+def _harbr_actor(actor: str) -> dict[str, Any]:
     if actor == "SERVICE_USER":
-        return {"actor.type": "system" if queue else "service", "actor.id": None, "actor.name": "SERVICE_USER"}
+        return {"actor.type": "service", "actor.id": None, "actor.name": "SERVICE_USER"}
     if actor == "ANONYMOUS":
-        return {"actor.type": "system" if queue else "anonymous", "actor.id": None, "actor.name": None}
+        return {"actor.type": "anonymous", "actor.id": None, "actor.name": None}
     return {"actor.type": "user", "actor.id": actor, "actor.email": actor}
 
 
