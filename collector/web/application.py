@@ -19,6 +19,7 @@ from collector.web.health import HealthHandlers
 from collector.web.hiding import Hiding
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
 from collector.web.ports import AgentKeeper, AlertReader, Authorise, FilterKeeper, News, ReadinessCheck, RunAlone
+from collector.web.reading import NoteRead, noting, remembering
 from collector.web.representation import representing
 from collector.web.settings import WebSettings
 from collector.web.tail import TailHandlers
@@ -31,11 +32,22 @@ def make_application(
     body_bytes_max: int,
     middlewares: Sequence[Middleware] = (),
     settings: WebSettings | None = None,
+    note_read: NoteRead | None = None,
 ) -> web.Application:
-    """Return an application without routes; ``middlewares`` of other rooms run inside the one that makes problems."""
+    """Return an application without routes; ``middlewares`` of other rooms run inside the one that makes problems.
+
+    ``note_read`` is given each read that was answered.
+    """
     represent = representing((settings or WebSettings()).compress_from)
     app = web.Application(
-        middlewares=[counting(registry), problems, *middlewares, finish_changes, represent],
+        middlewares=[
+            counting(registry),
+            problems,
+            *middlewares,
+            finish_changes,
+            represent,
+            *([] if note_read is None else [noting(note_read)]),
+        ],
         client_max_size=body_bytes_max,
     )
     app.on_response_prepare.append(add_security_headers)
@@ -62,6 +74,7 @@ def add_routes(
 
     ``scratch`` is a folder for exports that are built as files; the face makes it, and empties it at the start.
     """
+    authorise = remembering(authorise)
     hidden = list(catalogues.hidden())
     answerer, run_alone = Hiding(answerer.ask, hidden), Hiding(run_alone, hidden).ask
     health = HealthHandlers(registry, readiness, authorise, open_metrics=settings.open_metrics)
