@@ -1,18 +1,23 @@
 """Which lines are of a profile, which of its patterns fits a line, and which of its cases it is."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agent.profile.conditions import Condition, Loaded, expression_of, missed
 from agent.profile.dispatch import NONE, Dispatch, Test
 from agent.profile.paths import Link, finder_of_all, getter, parse_path, scalar_text
 from agent.profile.plan import Plans
 from agent.profile.splitting import lift
+from agent.profile.states import check_depth
 from agent.profile.values import Keys
 from agent.records import NotAnEventError
 
 Line = dict[str, Any]
 Redact = Callable[[Any], Any]
+
+
+#: What a decoded text may nest; a deeper one leaves its line unparsed.
+_DECODED_DEPTH_MAX: Final = 32
 
 
 class Decoding(NamedTuple):
@@ -36,8 +41,6 @@ class Steps(NamedTuple):
     cases: Dispatch | None = None
     #: Places of the cases that are switched off.
     dropped_cases: frozenset[int] = frozenset()
-    pattern_names: tuple[str, ...] = ()
-    case_names: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -94,16 +97,26 @@ class Choice:
         if pattern == NONE and steps.patterns is not None and not steps.keeps_unmatched:
             raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {steps.looked_at}")
         case = NONE if steps.cases is None else steps.cases.find(line)
-        if case in steps.dropped_cases:
-            raise NotAnEventError(steps.case_names[case])
+        if case in steps.dropped_cases and steps.cases is not None:
+            raise NotAnEventError(steps.cases.variants[case].name)
         return pattern, case
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
         """Return the names of a pattern and a case."""
+        steps = self._steps
         return (
-            None if pattern == NONE else self._steps.pattern_names[pattern],
-            None if case == NONE else self._steps.case_names[case],
+            None if pattern == NONE or steps.patterns is None else steps.patterns.variants[pattern].name,
+            None if case == NONE or steps.cases is None else steps.cases.variants[case].name,
         )
+
+    def groups(self, pattern: int, case: int) -> dict[str, str]:
+        """Return whose groups the names are that a pattern and a case add to a line."""
+        steps, found = self._steps, {}
+        for dispatch, place, kind in ((steps.patterns, pattern, "pattern"), (steps.cases, case, "case")):
+            if dispatch is not None and place != NONE:
+                variant = dispatch.variants[place]
+                found.update(dict.fromkeys(variant.groups, f"{kind} {variant.name}"))
+        return found
 
     def _missed(self, condition: Condition, line: Line) -> str:
         return missed(condition, lambda path: line_getter(path, self._keys)(line))
@@ -113,7 +126,7 @@ def line_getter(path: str, keys: Keys) -> Callable[[Line], Any]:
     """Return what gets the first value at a path of a line."""
     steps, _ = parse_path(path)
     if len(steps) == 1 and not keys.is_loose:
-        (key,) = steps
+        key = str(steps[0])
         return lambda line: line.get(key)
     return getter(path, keys.find_key if keys.is_loose else None)
 
@@ -168,5 +181,7 @@ def _decode(text: Any, link: Link, decode: Callable[[str], Line], redact: Redact
     except (ValueError, RecursionError):
         return
     if value:
+        if text.count("{") + text.count("[") > _DECODED_DEPTH_MAX:
+            check_depth(value, _DECODED_DEPTH_MAX)
         container, key, _ = link
         container[key] = value if redact is None else redact(value)

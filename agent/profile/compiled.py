@@ -6,15 +6,19 @@ redacted before its fields are made; only what changed is worked out from the li
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from agent.profile.changing import Changed
 from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
 from agent.profile.doing import Done, Row, Several
+from agent.profile.explaining import Explained
 from agent.profile.learning import Learner
+from agent.profile.origins import origins_of
 from agent.profile.splitting import FindAll, split
+from agent.profile.states import DEPTH_MAX, check_depth
 from agent.records import Normalised, NotAnEventError, Redactor, Unparsed
 from watchbook.event import FLAG_REPLACED
 
@@ -48,6 +52,7 @@ class CompiledProfile:
         self._fields = (*fields, "raw") if keep_raw else fields
         self._constants = constants
         self._each = tuple(each)
+        self._decode = line_format.decode if line_format.keys is not None else _checked(line_format.decode)
         self._keep_raw = keep_raw
 
     @property
@@ -87,6 +92,27 @@ class CompiledProfile:
         plans = self._choice.choose(values)
         return plans.source(tuple(values))
 
+    def explain(self, line: bytes, read_us: int) -> list[Explained]:
+        """Return how each event of a line (read at ``read_us``) comes about; one with a reason when it has none."""
+        try:
+            values, _ = self._format.decode_leniently(line)
+        except ValueError as error:
+            return [Explained(None, None, {}, str(error))]
+        values = self._redactor.value(values)
+        return [self._explained(part, read_us) for part in split(values, self._each)]
+
+    def _explained(self, values: dict[str, Any], read_us: int) -> Explained:
+        try:
+            pattern, case = self._choice.variants(values, self._redactor.value)
+            meaning, traced, row = self._choice.plans(pattern, case).explain(values, read_us)
+        except ValueError as error:
+            return Explained(None, None, {}, str(error))
+        event = [field for field, value in zip(self._fields, row, strict=False) if value is not None]
+        names = self._choice.names(pattern, case)
+        groups = self._choice.groups(pattern, case)
+        origins = origins_of([*event, *self._constants], meaning, traced, groups, self._constants)
+        return Explained(*names, origins)
+
     def _quickly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets."""
         make_rows = None if self._learner is None else self._learner.make_rows
@@ -97,7 +123,7 @@ class CompiledProfile:
 
     def _plainly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets with the code for any keys."""
-        decode, choose, plans = self._format.decode, self._choice.choose, self._choice.only
+        decode, choose, plans = self._decode, self._choice.choose, self._choice.only
         learn = None if self._learner is None else self._learner.see
         append = done.rows.append
         for line in lines:
@@ -105,9 +131,8 @@ class CompiledProfile:
                 values = decode(line)
                 if learn is not None:
                     learn(values)
-                changers, make_row = (choose(values) if plans is None else plans)[tuple(values)]
-                changes = None if changers is None else changers.take(values)
-                append(make_row(values, changes, read_us, None))
+                take, make_row, _ = (choose(values) if plans is None else plans)[tuple(values)]
+                append(make_row(values, take, read_us, None))
             except NotAnEventError as error:
                 done.drop(error.kind)
             except Exception:  # noqa: BLE001 - whatever a strange line provokes: it goes the lenient way, alone
@@ -128,7 +153,7 @@ class CompiledProfile:
     def _carefully(self, line: bytes, read_us: int, done: Done) -> None:
         """Normalise a line that may hold a secret."""
         try:
-            done.rows.append(self._redacted_row(self._format.decode(line), None, read_us))
+            done.rows.append(self._redacted_row(self._decode(line), None, read_us))
         except NotAnEventError as error:
             done.drop(error.kind)
         except Exception:  # noqa: BLE001 - as in _plainly
@@ -166,17 +191,19 @@ class CompiledProfile:
 
     def _decoded(self, line: bytes) -> tuple[dict[str, Any], bool]:
         try:
-            return self._format.decode(line), False
+            return self._decode(line), False
         except NotAnEventError:
             raise
         except Exception:  # noqa: BLE001 - as in _plainly
-            return self._format.decode_leniently(line)
+            values, replaced = self._format.decode_leniently(line)
+            check_depth(values)
+            return values, replaced
 
     def _row(self, values: dict[str, Any], flags: list[str] | None, read_us: int, *, redacts: bool) -> Row:
         if redacts:
             return self._redacted_row(values, flags, read_us)
-        changers, make_row = self._choice.choose(values)[tuple(values)]
-        return make_row(values, None if changers is None else changers.take(values), read_us, flags)
+        take, make_row, _ = self._choice.choose(values)[tuple(values)]
+        return make_row(values, take, read_us, flags)
 
     def _reason(self, error: Exception) -> str:
         strange = not isinstance(error, ValueError)
@@ -190,6 +217,7 @@ class CompiledProfile:
             return
         try:
             values, replaced = self._format.decode_leniently(line)
+            check_depth(values)
             done.rows.append(self._redacted_row(values, [FLAG_REPLACED] if replaced else None, read_us))
             done.replaced += replaced
         except NotAnEventError as error:
@@ -200,15 +228,18 @@ class CompiledProfile:
 
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
         redacted = self._redactor.value(values)
-        changers, make_row = self._choice.choose(redacted, self._redactor.value)[tuple(redacted)]
-        changes = None
-        if changers is not None:
-            given = None
-            with suppress(ValueError):  # it may be that only the redacted line can be understood
-                self._choice.choose(values)
-                given = values
-            changes = changers.take_redacted(given, redacted, self._redactor)
-        return make_row(redacted, changes, read_us, flags)
+        _, make_row, changers = self._choice.choose(redacted, self._redactor.value)[tuple(redacted)]
+        if changers is None:
+            return make_row(redacted, None, read_us, flags)
+        given: dict[str, Any] | None = None
+        with suppress(ValueError):  # it may be that only the redacted line can be understood
+            self._choice.choose(values)
+            given = values
+
+        def take(line: dict[str, Any], holed: list[list[Any]]) -> Changed:
+            return changers.take_redacted(given, line, self._redactor, holed)
+
+        return make_row(redacted, take, read_us, flags)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines
@@ -232,3 +263,16 @@ def _is_utf8(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _checked(decode: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict[str, Any]]:
+    """Return what decodes a line and refuses one that nests too deeply."""
+
+    def decode_checked(line: bytes) -> dict[str, Any]:
+        values = decode(line)
+        # What opens so few containers cannot nest deeper; looking at the values themselves takes ten times as long.
+        if line.count(b"{") + line.count(b"[") > DEPTH_MAX:
+            check_depth(values)
+        return values
+
+    return decode_checked

@@ -13,6 +13,7 @@ from agent.profile.dispatch import NONE, Dispatch, Variant
 from agent.profile.learning import Learner
 from agent.profile.meaning import Meaning, TimeSource
 from agent.profile.plan import Plans
+from agent.profile.regexes import tells_all
 from agent.profile.rowcode import VERB_FIELDS
 from agent.profile.times import time_reader, zone_named
 from agent.profile.values import Keys
@@ -120,12 +121,16 @@ class _Compiler:
             ),
             dropped=tuple((each.name, make_test(each.when, keys)) for each in definition.optional if each.name in off),
             cases=_dispatch(definition.cases, keys),
-            case_names=tuple(case.name for case in definition.cases),
-            pattern_names=tuple(pattern.name for pattern in definition.patterns),
             dropped_cases=frozenset(
                 place for place, case in enumerate(definition.cases) if case.default is not None and case.name in off
             ),
         )
+
+    def _is_told(self, part: Part) -> bool:
+        """Return whether a part tells all of the text that it is about, so that it need not stay in the details."""
+        if part.regex is None or part.keep is not None:
+            return part.keep is False
+        return self._definition.format.name == "text" and part in self._definition.patterns and tells_all(part.regex)
 
     def _meaning(self, parts: Collection[Part]) -> Meaning:
         definition = self._definition
@@ -151,7 +156,7 @@ class _Compiler:
             self.keys(*parts),
             self.columns,
             keeps_rest=definition.keeps_rest,
-            nests=self._format.keys is None or bool(definition.decode or definition.each or definition.lift),
+            told=[part.of for part in parts if self._is_told(part)],
         )
 
 

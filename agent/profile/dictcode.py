@@ -12,22 +12,24 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from agent.profile.conditions import paths_of
 from agent.profile.definition import DETAILS
 from agent.profile.meaning import Meaning, local_name
 from agent.profile.paths import Step, finder, finder_of_all
-from agent.profile.rowcode import Known, RowCode
+from agent.profile.rowcode import RowCode
+from agent.profile.sourcecode import Known
 from agent.profile.values import Value
 
 
 class DictCode(RowCode):
     """The code for lines with some keys."""
 
-    def __init__(self, meaning: Meaning, keys: Collection[str]) -> None:
+    def __init__(self, meaning: Meaning, keys: Collection[str], *, traces: bool = False) -> None:
         super().__init__(meaning)
+        self._traces = traces
         self._keys = sorted(keys)
         self._loads: list[str] = []
         self._names: dict[tuple[Step, ...], str] = {}
@@ -35,17 +37,23 @@ class DictCode(RowCode):
         #: Top-level keys below which lists are looked into.
         self._listed: set[str] = set()
         self._finders = 0
+        #: Top-level keys below which changes are taken out.
+        self._changed = {value.key for rule in meaning.changes for path in rule.paths for value in self._places(path)}
         self._takers = self._count_takers()
 
     def source(self) -> str:
         """Return the source of ``row(d, changes, read_us, flags)``."""
         statements = [*self._statements(), f"return {self._row()}"]
-        loads = ["holed = []", *self._loads] if self._listed else self._loads
+        # Changes are taken out behind the loads: fields see what they take.
+        changes = ["changes = changes and changes(d, holed)"] if self._meaning.changes else []
+        loads = [*(["holed = []"] if self._has_holes else []), *self._loads, *changes]
         lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
 
-    def _top_keys(self) -> Sequence[str]:
-        return self._keys
+    @property
+    def _has_holes(self) -> bool:
+        """Whether something may be taken out of a list."""
+        return bool(self._listed or self._meaning.changes)
 
     def _places(self, path: str) -> list[Value]:
         return self._meaning.keys.values(path, self._keys)
@@ -117,19 +125,21 @@ class DictCode(RowCode):
         if not value.is_plain:
             return [f"take({self._names[(value.key, *value.below, '', '')]}[1], holed)"]
         container, key = self._place(value)
-        shared = self._takers[value] > 1 or value.key in self._listed
+        shared = self._takers[value] > 1 or value.key in self._listed or value.key in self._changed
         return [f"{container}.pop({key!r}, None)" if shared else f"del {container}[{key!r}]"]
 
     def _rest(self) -> Iterator[str]:
         if not self._meaning.keeps_rest:
             yield "d.clear()"
         else:
-            if self._listed:
+            if self._has_holes:
                 yield "if holed:"
                 yield "    close_holes(holed)"
             for name, parent, key in reversed(self._containers):
                 yield f"if {name} is not EMPTY and not {name}:"
                 yield f"    {parent}.pop({key!r}, None)"
+            for key in self._meaning.told:
+                yield f"d.pop({key!r}, None)"
             if "details" in self._keys:
                 yield "lift_details(d)"
         for name in self._meaning.rules:
@@ -137,6 +147,3 @@ class DictCode(RowCode):
                 yield f"if {local_name(name)} is not None:"
                 yield f"    d[{name.removeprefix(DETAILS)!r}] = {local_name(name)}"
         yield "details = d or None"
-        if self._meaning.nests:
-            yield "if d:"
-            yield "    check_depth(d)"

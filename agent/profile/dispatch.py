@@ -8,22 +8,18 @@ such a value is remembered.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from re import _parser  # type: ignore[attr-defined]  # how a regular expression begins is told by no public name
 from typing import Any, Final, NamedTuple
 
 from agent.profile.conditions import Condition
 from agent.profile.paths import parse_path, scalar_text
+from agent.profile.regexes import BEGINNING, prefixes_of
 
 Line = dict[str, Any]
 Test = Callable[[Line], bool]
 #: Stands for no pattern, or no case.
 NONE: Final = -1
-#: Characters of a text that are looked at.
-BEGINNING: Final = 12
 #: Ways to begin that are remembered; the memory starts afresh when it is full.
 REMEMBERED_MAX: Final = 4096
-#: Ways to begin of one regular expression; one with more may begin with anything.
-_PREFIXES_MAX: Final = 16
 
 
 class Variant(NamedTuple):
@@ -49,7 +45,7 @@ class Dispatch:
     """Finds the first variant that a line is of.  ``get`` makes what gets the value at a path of a line."""
 
     def __init__(self, variants: Sequence[Variant], get: Callable[[str], Callable[[Line], Any]]) -> None:
-        self._variants = tuple(variants)
+        self.variants = tuple(variants)
         ofs = list(dict.fromkeys(each.of for each in variants if each.regex is not None))
         self._gets = tuple(get(of) for of in ofs)
         self._places = {of: index for index, of in enumerate(ofs)}
@@ -91,7 +87,7 @@ class Dispatch:
     def _candidates(self, key: tuple[Any, ...]) -> tuple[_Candidate, ...]:
         value, *beginnings = key
         found = []
-        for place, variant in enumerate(self._variants):
+        for place, variant in enumerate(self.variants):
             allowed = None if self._path is None else _asked_for(variant.condition, self._path)
             if allowed is not None and value not in allowed:
                 continue
@@ -161,46 +157,3 @@ def _asks_only(condition: Condition | None) -> bool:
     return condition is not None and all(
         len(alternative) == 1 and len(alternative[0].tests) == 1 for alternative in condition
     )
-
-
-def prefixes_of(regex: re.Pattern[str]) -> tuple[str, ...]:
-    """Return texts one of which each text that the regular expression fits begins with; ``("",)``: any text."""
-    if regex.flags & (re.IGNORECASE | re.VERBOSE):
-        return ("",)
-    found, _ = _begin(_parser.parse(regex.pattern))
-    return tuple(found)
-
-
-def _begin(items: Iterable[tuple[Any, Any]]) -> tuple[list[str], bool]:
-    """Return how a sequence of parsed items may begin, and whether these are all it can be (nothing follows)."""
-    prefixes, whole = [""], True
-    for operator, argument in items:
-        added, ends = _item(str(operator), argument)
-        prefixes = [prefix + more for prefix in prefixes for more in added]
-        if len(prefixes) > _PREFIXES_MAX:
-            return [""], False
-        whole = ends
-        if not whole or all(len(prefix) >= BEGINNING for prefix in prefixes):
-            return prefixes, False
-    return prefixes, whole
-
-
-def _item(operator: str, argument: Any) -> tuple[list[str], bool]:
-    if operator == "LITERAL":
-        return [chr(argument)], True
-    if operator == "AT":  # a position has no width
-        return [""], True
-    if operator == "SUBPATTERN":
-        return _begin(argument[-1]) if not argument[1] and not argument[2] else ([""], False)
-    if operator == "ATOMIC_GROUP":
-        return _begin(argument)
-    if operator == "BRANCH":
-        found = [_begin(branch) for branch in argument[1]]
-        return [prefix for prefixes, _ in found for prefix in prefixes], all(whole for _, whole in found)
-    if operator in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-        least, most, inner = argument
-        prefixes, whole = _begin(inner)
-        if least == 0 and most == 1 and whole:
-            return ["", *prefixes], True
-        return (prefixes, False) if least else ([""], False)
-    return [""], False

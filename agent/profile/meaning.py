@@ -40,7 +40,7 @@ class Meaning:
         columns: tuple[str, ...],
         *,
         keeps_rest: bool,
-        nests: bool,
+        told: Sequence[str] = (),
     ) -> None:
         self.rules = rules
         self.constants = constants
@@ -49,8 +49,8 @@ class Meaning:
         self.keys = keys
         self.columns = columns
         self.keeps_rest = keeps_rest
-        #: Whether values can be objects and lists.
-        self.nests = nests
+        #: Keys of texts of which everything is told by the groups and the words of a pattern.
+        self.told = tuple(told)
         action = rules.get("action")
         self.has_verb = action is not None and any(source.cast == VERB for source in action.sources)
         self.namespace: dict[str, Any] = {
@@ -129,11 +129,12 @@ def _unless_absent(absent: frozenset[str]) -> Callable[[str], str | None]:
 def _extraction(regex: str) -> Callable[[Any], str | None]:
     search = re.compile(regex).search
 
-    def extract(value: Any) -> str | None:
-        found = search(value) if value.__class__ is str else None
+    def first_group(text: str) -> str | None:
+        found = search(text)
         return None if found is None else found[1] or None
 
-    return extract
+    memo = Memo(first_group)
+    return lambda value: memo[value] if value.__class__ is str else None
 
 
 def _joining(separator: str) -> Callable[[Any], str | None]:

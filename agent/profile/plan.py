@@ -9,7 +9,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from agent.profile.changing import Changers, make_changers
+from agent.profile.changing import Changed, Changers, make_changers
 from agent.profile.dictcode import DictCode
 from agent.profile.meaning import Meaning
 
@@ -22,14 +22,17 @@ KEYS_REMEMBERED_MAX: Final = 128
 #: Keys that the one function for all others covers before it starts afresh.
 SHARED_KEYS_MAX: Final = 512
 
-MakeRow = Callable[[dict[str, Any], list[dict[str, Any]] | None, int, list[str] | None], tuple[Any, ...]]
+TakeChanges = Callable[[dict[str, Any], list[list[Any]]], Changed]
+#: Makes the row of a line; it takes the changes out once it has seen the line.
+MakeRow = Callable[[dict[str, Any], TakeChanges | None, int, list[str] | None], tuple[Any, ...]]
 
 
 class Plan(NamedTuple):
-    """What to do with a line: take its changes out (None when it cannot have any), then make its row."""
+    """What to do with a line: what takes its changes out (None when it cannot have any), and what makes its row."""
 
-    changers: Changers | None
+    take: TakeChanges | None
     make_row: MakeRow
+    changers: Changers | None
 
 
 class Plans(dict[tuple[str, ...], Plan]):
@@ -61,6 +64,22 @@ class Plans(dict[tuple[str, ...], Plan]):
         """Return the Python code for lines with these keys."""
         return DictCode(self._meaning, frozenset(filter(self._meaning.keys.matters, keys))).source()
 
+    def explain(self, line: dict[str, Any], read_us: int) -> tuple[Meaning, dict[str, str], tuple[Any, ...]]:
+        """Return the meaning of a line, where the code found the values of its fields, and its row.
+
+        ``line`` is changed as the code changes it.
+        """
+        keys = frozenset(filter(self._meaning.keys.matters, line))
+        code = DictCode(self._meaning, keys, traces=True)
+        origins: dict[str, str] = {}
+        names: dict[str, Any] = {**self._meaning.namespace, "origins": origins}
+        source = code.source()
+        names.update(code.objects)
+        exec(compile(source, "<explaining a line>", "exec"), names)  # noqa: S102 - as in _compile
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        row = names["row"](line, None if changers is None else changers.take, read_us, None)
+        return self._meaning, origins, row
+
     def _shared_plan(self, keys: frozenset[str]) -> Plan:
         if self._shared is None or not keys <= self._shared_keys:
             together = self._shared_keys | keys
@@ -76,4 +95,5 @@ class Plans(dict[tuple[str, ...], Plan]):
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         names: dict[str, Any] = {**self._meaning.namespace, **code.objects}
         exec(compile(source, file, "exec"), names)  # noqa: S102 - written by DictCode; values come in only by repr()
-        return Plan(make_changers(self._meaning.changes, self._meaning.keys, keys), names["row"])
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        return Plan(None if changers is None else changers.take, names["row"], changers)

@@ -20,8 +20,9 @@ _TOP: Final = (
 _SOURCE: Final = SOURCE
 _LOGSOURCE: Final = ("product", "category", "service")
 _RECORD: Final = ("start", "continuation", "indented", "join", "end")
-_PATTERN: Final = ("name", "when", "of", "match", "fields", "constants", "changes", "time")
-_CASE: Final = (*_PATTERN, "optional")
+_PART: Final = ("name", "when", "of", "match", "fields", "constants", "changes", "time")
+_PATTERN: Final = (*_PART, "keep")
+_CASE: Final = (*_PART, "optional")
 _OPTIONAL: Final = ("name", "description", "default", "when")
 _NOTHING: Final[tuple[str, ...]] = ()
 
@@ -147,6 +148,7 @@ class _Reader:
             time=part("time", self._rules.time, None),
             default=part("optional", lambda inner: choice(inner, ("true", "off", "on")) == "on", None),
             node=node,
+            keep=part("keep", lambda inner: choice(inner, ("yes", "no")) == "yes", None),
         )
 
     def _decode(self, node: Node) -> dict[str, FormatChoice]:

@@ -32,8 +32,9 @@ from agent.profile.conditions import paths_of
 from agent.profile.definition import DETAILS, ChangesRule, StatesRule
 from agent.profile.meaning import Meaning
 from agent.profile.paths import Step
-from agent.profile.rowcode import Known, RowCode
+from agent.profile.rowcode import RowCode
 from agent.profile.shape import INTEGER_MAX, Kind, Member, Shape
+from agent.profile.sourcecode import Known
 from agent.profile.states import take_changes
 from agent.profile.values import Value
 
@@ -153,9 +154,6 @@ class StructCode(RowCode):
         if member.kind in _TYPES:
             return _TYPES[member.kind]
         return _NO_OBJECT if place in self._looked_into else Any
-
-    def _top_keys(self) -> Sequence[str]:
-        return self._keys
 
     def _places(self, path: str) -> list[Value]:
         found = self._meaning.keys.values(path, self._keys)

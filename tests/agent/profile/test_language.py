@@ -260,7 +260,7 @@ def test_groups_of_patterns_can_be_decoded_with_options(tmp_path: Path) -> None:
     )
     made = compiled(written(tmp_path, text))
     assert told(made, 'AUDIT: session,"a,b"') == {
-        "org": "session", "project": "a,b", "details": {"line": 'AUDIT: session,"a,b"'},
+        "org": "session", "project": "a,b",
     }  # fmt: skip
     assert told(made, "other") == {"details": {"line": "other"}}
 
@@ -277,6 +277,35 @@ def test_patterns_can_have_conditions_and_lines_that_fit_none_can_be_kept(tmp_pa
     assert event(made, f"{stamp} at: in x")["project"] == "x"
     assert {"org", "project"}.isdisjoint(event(made, f"{stamp} ftp: in x"))
     assert event(made, f"{stamp} su: out")["details"]["message"] == "out"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        ("match: 'user (?P<who>\\S+) +in'", False),
+        ("match: 'user (?P<who>\\S+) .*'", True),
+        ("match: '(?:user|group) (?P<who>\\S+)  in'", True),
+        ("match: 'user (?P<who>\\S+) .*', keep: no", False),
+        ("match: 'user (?P<who>\\S+) +in', keep: yes", True),
+    ],
+)
+def test_a_text_that_its_pattern_tells_whole_needs_not_stay(tmp_path: Path, pattern: str, kept: bool) -> None:
+    text = (
+        "profile: x\nformat: text\nconstants: {action: log}\nfields: {message: {from: line, extract: '(in)$'}}\n"
+        f"patterns:\n  - {{name: a, of: line, {pattern}, fields: {{org: who}}}}\n"
+    )
+    found = event(compiled(written(tmp_path, text)), "user bob  in")
+    assert (found["org"], found["message"]) == ("bob", "in")
+    assert found.get("details") == ({"line": "user bob  in"} if kept else None)
+
+
+def test_a_field_sees_what_the_changes_take(profile: Write) -> None:
+    made = profile(
+        "fields: {resource.id: new.id, org: o}\nchanges: [{before: old, after: new}, {name: o, old: o, new: p}]\n"
+    )
+    found = event(made, '{"old": {"id": 1, "a": 2}, "new": {"id": 3, "a": 2}}')
+    assert (found["resource.id"], found["changes"]) == ("3", [{"field": "id", "old": 1, "new": 3}])
+    assert event(made, '{"o": "x", "p": "y"}')["org"] == "x"
 
 
 def test_the_first_case_that_holds_overrides(profile: Write) -> None:
