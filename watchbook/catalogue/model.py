@@ -20,8 +20,9 @@ KINDS: Final[Mapping[Kind, str]] = {
 class Entry:
     """One name of a list, and what it says of an event as far as it says it.
 
-    ``name`` may end in ``*``: it then stands for every name that begins so.  ``applies_to`` are the resource types that
-    an action is for, empty for any.  ``canonical`` is what the shipped profile makes of a name that it does not leave as it is.
+    ``name`` may end in ``*``: it then stands for every name that begins so.  ``applies_to`` are the resource types
+    that an action is for, empty for any.  ``canonical`` is what the shipped profile makes of a name that it does not
+    leave as it is.
     """
 
     kind: Kind
