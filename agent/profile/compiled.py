@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from agent.profile.changing import Changed
 from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
 from agent.profile.doing import Done, Row, Several
@@ -255,7 +256,11 @@ class CompiledProfile:
         with suppress(ValueError):  # it may be that only the redacted line can be understood
             self._choice.choose(values)
             given = values
-        return make_row(redacted, lambda line: changers.take_redacted(given, line, self._redactor), read_us, flags)
+
+        def take(line: dict[str, Any], holed: list[list[Any]]) -> Changed:
+            return changers.take_redacted(given, line, self._redactor, holed)
+
+        return make_row(redacted, take, read_us, flags)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines

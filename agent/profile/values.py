@@ -59,6 +59,10 @@ class Keys:
         """Whether keys may be written in other ways than the profile's."""
         return self._loose
 
+    def first_keys(self, path: str) -> tuple[str, ...]:
+        """Return the keys of a line, one of which there must be for a path to lead anywhere; none when it is unsaid."""
+        return () if self._loose else _first_keys(path)
+
     def _written(self, name: str, keys: Collection[str]) -> list[str]:
         exact = [name] if name in keys else []
         if not self._loose:
