@@ -170,7 +170,8 @@ def load_settings(path: Path) -> tuple[AgentSettings, ProfileFolder]:
 def _can_be_read(settings: AgentSettings, known: ProfileFolder, problems: list[Problem]) -> bool:
     """Return whether the profiles that inputs name are right, as far as there are such."""
     names = dict.fromkeys(name for each in settings.inputs for name in each.profile_names if name in known)
-    return all([_collecting(problems, partial(known.__getitem__, name)) is not None for name in names])
+    found = [_collecting(problems, partial(known.__getitem__, name)) for name in names]  # all of them are looked at
+    return None not in found
 
 
 def shipped_profiles(own: Mapping[str, Definition]) -> ProfileFolder:

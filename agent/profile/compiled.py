@@ -105,7 +105,8 @@ class CompiledProfile:
         if self._keep_raw or self._each:
             raise NotImplementedError
         changers, make_row = self._choice.choose(values)[tuple(values)]
-        return make_row(values, None if changers is None else changers.take(values), read_us, None)
+        row: Row = make_row(values, None if changers is None else changers.take(values), read_us, None)
+        return row
 
     def source(self, line: bytes) -> str:
         """Return the Python code that makes the row of a line, for whoever looks into a profile; raises ValueError."""
