@@ -96,7 +96,7 @@ def written(leaf: Any) -> str:
     return leaf if isinstance(leaf, str) else json.dumps(leaf)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from([ONE, SEVERAL]), LINES)
 def test_nothing_is_lost_and_nothing_invented(profile: CompiledProfile, line: dict[str, Any]) -> None:
     made = profile([json.dumps(line).encode()], READ_US)
