@@ -74,22 +74,25 @@ def _records(lines: list[str]) -> list[dict[str, Any]]:
 
 
 def _together(records: list[dict[str, Any]]) -> dict[str, Any]:
-    head = {name: records[0].pop(name) for name in _HEAD_NAMES if name in records[0]}
-    records = [record for record in records if record["type"] != "EOE"]
-    if not records:
-        raise NotAnEventError("end")
-    main = next((record for record in records if record["type"] == "SYSCALL"), None)
-    if main is None:
-        main = next((record for record in records if record["type"] not in _COMPANIONS), records[0])
-    others = [record for record in records if record is not main]
-    for record in others:
-        command = record.pop("command", None)
-        if command is not None:
-            main.setdefault("command", command)
-    for name, value in head.items():
-        main.setdefault(name, value)
-    if others:
-        main["records"] = others
+    head: dict[str, Any] = {name: records[0].pop(name) for name in _HEAD_NAMES if name in records[0]}
+    types = [record["type"] for record in records]
+    if "EOE" in types:
+        records = [record for record in records if record["type"] != "EOE"]
+        types = [record["type"] for record in records]
+        if not records:
+            raise NotAnEventError("end")
+    if "SYSCALL" in types:
+        place = types.index("SYSCALL")
+    else:
+        place = next((place for place, kind in enumerate(types) if kind not in _COMPANIONS), 0)
+    main = records.pop(place)
+    if "EXECVE" in types:
+        for record in records:
+            if "command" in record:
+                main.setdefault("command", record.pop("command"))
+    main.update(head)
+    if records:
+        main["records"] = records
     return main
 
 

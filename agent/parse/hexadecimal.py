@@ -15,7 +15,7 @@ ENCODED: Final = frozenset(
     }
 )  # fmt: skip
 _CONTROL: Final = re.compile(r"[\x02-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-F]{2})+")
+_DIGITS: Final = "0123456789ABCDEF"
 
 
 def is_encoded(name: str) -> bool:
@@ -38,7 +38,7 @@ def decode_hexadecimal(value: str, *, typed: bool = False) -> str:
 
     ``typed``: keystrokes, which may be control characters.
     """
-    if len(value) < 2 or _HEXADECIMAL.fullmatch(value) is None:
+    if not value or len(value) & 1 or value.strip(_DIGITS):
         return value
     try:
         text = bytes.fromhex(value).rstrip(b"\0").replace(b"\0", b" ").decode()

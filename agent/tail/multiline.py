@@ -5,6 +5,7 @@ up to where no line is open any more, so that it can be taken apart into whole l
 turn is told by what is inside of the wrapper.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, repeat
@@ -177,7 +178,7 @@ def _without_last(framed: Framed, begin: int, start: int) -> Framed:
 def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Iterator[bool]]:
     """Return what tells, of each line but the first, whether it goes on with the record before it."""
     if settings.join is not None:
-        return _joined(_compiled(settings.join).search)
+        return _joined(_group_finder(settings.join))
     if settings.start is not None:
         starts = _compiled(settings.start).search
         return lambda lines: (starts(line) is None for line in lines[1:])
@@ -189,17 +190,48 @@ def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Itera
     return lambda lines: repeat(False, len(lines) - 1)
 
 
-def _joined(search: Any) -> Callable[[list[bytes]], Iterator[bool]]:
+def _joined(group_of: Callable[[bytes], bytes | None]) -> Callable[[list[bytes]], Iterator[bool]]:
     def goes_on(lines: list[bytes]) -> Iterator[bool]:
-        found = search(lines[0])
-        before = found and found[1]
+        before = group_of(lines[0])
         for line in lines[1:]:
-            found = search(line)
-            group = found and found[1]
+            group = group_of(line)
             yield group is not None and group == before
             before = group
 
     return goes_on
+
+
+#: ``literal([^x]+)literal``, the second literal beginning with x: what most joins look like.
+_LITERAL: Final = r"(?:[A-Za-z0-9 _:=,;/@\"'<>%&#!~-]|\\[^A-Za-z0-9\s])+"
+_BETWEEN: Final = re.compile(rf"({_LITERAL})\(\[\^\\?([^A-Za-z0-9\\])\]\+\)({_LITERAL})")
+
+
+def _group_finder(pattern: str) -> Callable[[bytes], bytes | None]:
+    """Return what finds the group of a pattern in a line; a group between two literals is found without RE2."""
+    search = _compiled(pattern).search
+
+    def by_pattern(line: bytes) -> bytes | None:
+        found = search(line)
+        return None if found is None else found[1]
+
+    parts = _BETWEEN.fullmatch(pattern)
+    before, end, after = (b"", b"", b"")
+    if parts is not None:
+        before, end, after = (re.sub(r"\\(.)", r"\1", part).encode() for part in parts.groups())
+    if not end or not after.startswith(end):
+        return by_pattern
+
+    def between(line: bytes) -> bytes | None:
+        begin = line.find(before)
+        if begin < 0:
+            return None
+        begin += len(before)
+        stop = line.find(end, begin)
+        if stop > begin and line.startswith(after, stop):
+            return line[begin:stop]
+        return by_pattern(line)  # it may begin further on
+
+    return between
 
 
 def _compiled(pattern: str) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.tail import InputFiles, MultilineSettings, Tailer, TailSettings, join_lines
 from agent.tail.framing import frame
-from agent.tail.multiline import Records
+from agent.tail.multiline import Records, _compiled, _group_finder
 from watchbook.configfile import ConfigError, bind, load
 from watchbook.units import Bytes, Seconds
 
@@ -53,6 +53,33 @@ def test_lines_with_an_equal_group_are_one_record() -> None:
     assert records(EVENTS, AUDIT, complete=False) == joined[:-1]
     assert join_lines(lines, AUDIT, 1000) == joined
     assert join_lines(lines, AUDIT, 50) == lines
+
+
+@given(
+    st.sampled_from([r"audit\(([^)]+)\)", r"id=([^;]+); ", r"\[([^]]+)\]", 'a"([^"]+)"']),
+    st.lists(st.sampled_from([*'ab()[]=;: "', "audit(", "id=", "1:2", ")", "; ", 'a"']), max_size=12).map("".join),
+)
+def test_a_group_between_two_literals_is_found_as_the_pattern_finds_it(pattern: str, line: str) -> None:
+    found = _compiled(pattern).search(line.encode())
+    assert _group_finder(pattern)(line.encode()) == (found and found[1])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"audit\(([^)]+)\)", "between"),
+        (r"msg=audit\(([^)]+)\): ", "between"),
+        ("request_id=([^ ]+) ", "between"),
+        ("id=([0-9]+)", "by_pattern"),
+        (r"a.([^)]+)\)", "by_pattern"),
+        ("a([^.]+).", "by_pattern"),
+        (r"a([^.]+)\.", "between"),
+        ("a([^b]+)b", "by_pattern"),
+        (r"^audit\(([^)]+)\)", "by_pattern"),
+    ],
+)
+def test_most_joins_are_found_without_the_pattern(pattern: str, expected: str) -> None:
+    assert _group_finder(pattern).__name__ == expected
 
 
 def test_a_record_that_is_ended_needs_not_to_wait() -> None:
