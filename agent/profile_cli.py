@@ -37,15 +37,17 @@ def list_profiles(folder: Path | None, path: Path, as_json: bool) -> None:
         for each in shown:
             click.echo(json.dumps(each, ensure_ascii=False))
         return
-    width = max(len(each["name"]) for each in shown)
-    formats = max(len(each["format"]) for each in shown)
-    click.echo(f"{'profile':<{width}}  {'format':<{formats}}  samples  source   description")
-    for each in shown:
-        source = "shipped" if each["shipped"] else "own"
-        click.echo(
-            f"{each['name']:<{width}}  {each['format']:<{formats}}  {each['samples']:>7}  {source:<7}  "
-            f"{each['description']}"
+    rows = [
+        (
+            each["name"], each["format"], str(each["samples"]), "shipped" if each["shipped"] else "own",
+            "/".join(each["logsource"].values()) or "-", each["description"],
         )
+        for each in shown
+    ]  # fmt: skip
+    heads = ("profile", "format", "samples", "source", "logsource", "description")
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
     for parent in sorted({Path(each["file"]).parent for each in shown if not each["shipped"]}):
         click.echo(f"own: {parent}")
 

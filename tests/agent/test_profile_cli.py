@@ -41,7 +41,7 @@ def test_every_shipped_profile_is_listed_with_what_it_is_for() -> None:
     assert [each["name"] for each in listed] == names
     assert all(each["shipped"] and each["description"] and each["format"] for each in listed)
     table = run("list").splitlines()
-    assert table[0].split() == ["profile", "format", "samples", "source", "description"]
+    assert table[0].split() == ["profile", "format", "samples", "source", "logsource", "description"]
     assert [line.split()[0] for line in table[1:]] == names
 
 
