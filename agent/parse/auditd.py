@@ -17,9 +17,9 @@ that the event is at its end; it is left out, and by itself no event.
 import re
 from typing import Any, Final
 
-from agent.parse.assignments import add_value, split_assignments
+from agent.parse.assignments import Assignments, add_value
 from agent.parse.format import text_format
-from agent.parse.hexadecimal import decode_encoded, decode_hexadecimal
+from agent.parse.hexadecimal import decode_value, is_argument, is_encoded
 from agent.records import NotAnEventError
 
 _HEAD: Final = re.compile(r"\s*(?:node=(\S+) )?type=(\S+) (?:msg=)?audit\(([^)]+):([0-9]+)\) ?:\s*")
@@ -31,6 +31,8 @@ _COMPANIONS: Final = frozenset(
         "OPENAT2", "TIME_INJOFFSET", "TIME_ADJNTPVAL", "URINGOP", "UNKNOWN",
     }
 )  # fmt: skip
+#: What the head of a record says besides its type.
+_HEAD_NAMES: Final = ("timestamp", "serial", "node")
 _ABSENT: Final = frozenset({"?", "(null)", "(none)"})
 _ENRICHED: Final = re.compile(
     r"(?<=[a-z0-9)\"'}])(?=(?:ARCH|SYSCALL|SADDR|(?:[A-Z]+-)?[A-Z]{0,4}UID|[A-Z]{0,4}GID|ID)=)"
@@ -38,37 +40,56 @@ _ENRICHED: Final = re.compile(
 _DECISION: Final = re.compile(r"avc: +(denied|granted) +\{([^}]*)\} +for +")
 _WORD: Final = re.compile(r"""([^\s="']++)=(?:"([^"]*+)"|'([^']*+)'|(\{[^}]*+\})|([^\s"']*+))|(\S+)""")
 
+_read_record: Final = Assignments(is_encoded, decode_value).read
+_read_arguments: Final = Assignments(is_argument, decode_value).read
+
 
 def read(text: str) -> dict[str, Any]:
     """Return the values of a record or of several; raises ValueError with the reason."""
     if "\n" in text:
-        return _together([_record(line) for line in text.split("\n") if line and not line.isspace()])
+        return _together(_records([line for line in text.split("\n") if line and not line.isspace()]))
     values = _record(text)
     if values["type"] == "EOE":
         raise NotAnEventError("end")
     return values
 
 
+def _records(lines: list[str]) -> list[dict[str, Any]]:
+    """Return the values of records; only the first says the time and serial of those that have the same."""
+    first, *others = lines or [""]
+    records = [_record(first)]
+    kind, mark, _ = first.partition(" msg=audit(")
+    head = f"{mark}{first[len(kind) + len(mark) :].partition('): ')[0]}): " if mark and kind[:5] == "type=" else None
+    for line in others:
+        kind, same, body = line.partition(head) if head is not None else ("", "", "")
+        if same and kind[:5] == "type=" and " " not in kind:
+            records.append(_values({"type": kind[5:]}, kind[5:], body.strip()))
+            continue
+        record = _record(line)
+        for name in _HEAD_NAMES:
+            if record.get(name) == records[0].get(name):
+                record.pop(name, None)
+        records.append(record)
+    return records
+
+
 def _together(records: list[dict[str, Any]]) -> dict[str, Any]:
-    records = [record for record in records if record["type"] != "EOE"] or records[:1]
+    head = {name: records[0].pop(name) for name in _HEAD_NAMES if name in records[0]}
+    records = [record for record in records if record["type"] != "EOE"]
     if not records:
-        raise ValueError("is no audit record: it is empty")
-    if records[0]["type"] == "EOE":
         raise NotAnEventError("end")
     main = next((record for record in records if record["type"] == "SYSCALL"), None)
     if main is None:
         main = next((record for record in records if record["type"] not in _COMPANIONS), records[0])
     others = [record for record in records if record is not main]
-    if not others:
-        return main
     for record in others:
-        for name in ("timestamp", "serial", "node"):
-            if record.get(name) == main.get(name):
-                record.pop(name, None)
         command = record.pop("command", None)
         if command is not None:
             main.setdefault("command", command)
-    main["records"] = others
+    for name, value in head.items():
+        main.setdefault(name, value)
+    if others:
+        main["records"] = others
     return main
 
 
@@ -80,7 +101,11 @@ def _record(line: str) -> dict[str, Any]:
     values: dict[str, Any] = {"type": kind, "timestamp": timestamp, "serial": serial}
     if node is not None:
         values["node"] = node
-    body = line[head.end() :].rstrip()
+    return _values(values, kind, line[head.end() :].rstrip())
+
+
+def _values(values: dict[str, Any], kind: str, body: str) -> dict[str, Any]:
+    """Add the values of a record's body to those of its head."""
     rest = _quick(body, kind) if body else {}
     if rest is None or not values.keys().isdisjoint(rest):
         rest = _parts(body, kind, values)
@@ -106,16 +131,10 @@ def _quick(body: str, kind: str) -> dict[str, Any] | None:
         body = f"{before} {inner}{after}" if after[:1] == " " or not after else f"{before} {inner} {after}"
     elif "{" in body or "'" in body:
         return None
-    values = split_assignments(body, decode_encoded if kind != "EXECVE" else _decode_arguments)
+    values = _read_arguments(body) if kind == "EXECVE" else _read_record(body)
     if values is not None and ("=?" in body or "=(n" in body or '"?"' in body):
         return {name: value for name, value in values.items() if value not in _ABSENT}
     return values
-
-
-def _decode_arguments(values: dict[str, str]) -> None:
-    for name, value in values.items():
-        if name[0] == "a" and value != '"' and name != "argc" and name[-4:] != "_len":
-            values[name] = decode_hexadecimal(value)
 
 
 def _command(values: dict[str, Any]) -> str:
@@ -179,12 +198,8 @@ def _add_words(values: dict[str, Any], text: str, kind: str, taken: dict[str, An
 
 
 def _decoded(name: str, value: str, kind: str) -> str:
-    values = {name: value}
-    if kind == "EXECVE":
-        _decode_arguments(values)
-    else:
-        decode_encoded(values)
-    return values[name]
+    encodes = is_argument if kind == "EXECVE" else is_encoded
+    return decode_value(name, value) if encodes(name) else value
 
 
 AUDITD: Final = text_format("auditd", None, read)

@@ -18,12 +18,19 @@ _CONTROL: Final = re.compile(r"[\x02-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-F]{2})+")
 
 
-def decode_encoded(values: dict[str, str]) -> None:
-    """Decode the values that may be encoded, in place; a value ``"`` stands for a quoted text."""
-    for name in ENCODED.intersection(values):
-        value = values[name]
-        if value != '"':
-            values[name] = decode_hexadecimal(value, typed=name == "data")
+def is_encoded(name: str) -> bool:
+    """Return whether the values of a name may be in hexadecimal."""
+    return name in ENCODED
+
+
+def is_argument(name: str) -> bool:
+    """Return whether a name is that of an argument of an EXECVE record: ``a0``, ``a1[2]``."""
+    return name[0] == "a" and name[1:2].isdigit() and name[-4:] != "_len"
+
+
+def decode_value(name: str, value: str) -> str:
+    """Return the text of a value that may be in hexadecimal."""
+    return decode_hexadecimal(value, typed=name == "data")
 
 
 def decode_hexadecimal(value: str, *, typed: bool = False) -> str:

@@ -8,7 +8,7 @@ must begin with ``KEY=``: many logs that are no logfmt have assignments further 
 import re
 from typing import Any, Final
 
-from agent.parse.assignments import add_value, split_assignments
+from agent.parse.assignments import Assignments, add_value
 from agent.parse.format import text_format
 
 _FIRST: Final = re.compile(r"\s*[A-Za-z0-9_@][^\s=\"']*+=")
@@ -19,10 +19,12 @@ _ESCAPE: Final = re.compile(r'\\(?:(["\\/bfnrt])|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]
 _PAIR: Final = re.compile(r"\\u([Dd][89ABab][0-9A-Fa-f]{2})\\u([Dd][C-Fc-f][0-9A-Fa-f]{2})")
 _ESCAPED: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
+_read_assignments: Final = Assignments().read
+
 
 def read(text: str) -> dict[str, Any]:
     """Return the values of a line; raises ValueError with the reason."""
-    values = split_assignments(text)
+    values = _read_assignments(text)
     if values is None or not text[:1].isalnum():
         return _read_parts(text)
     return values

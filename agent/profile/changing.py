@@ -13,8 +13,9 @@ from agent.profile.values import Keys
 from agent.records import Redactor
 
 Changed = list[dict[str, Any]] | None
-Holed = list[list[Any]]
 Find = Callable[[dict[str, Any]], Found]
+#: Lists in which holes were left: they are closed once all that the line tells is taken, so that places hold till then.
+Holed = list[list[Any]]
 
 
 class Changer(Protocol):

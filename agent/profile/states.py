@@ -98,7 +98,7 @@ def _leave_unchanged(before_at: Place, after_at: Place, changes: list[dict[str, 
     for place in (before_at, after_at):
         if place is not None:
             take(((*place, None),), [] if holed is None else holed)
-    if before.__class__ is dict and after.__class__ is dict and before_at is not None and len(changes) < len(before):
+    if before.__class__ is dict and after.__class__ is dict and before_at is not None:
         changed = {change["field"] for change in changes}
         same = {name: value for name, value in before.items() if name not in changed}
         if same:

@@ -62,11 +62,11 @@ class AuditLog:
         lines = (
             (
                 f"type=SYSCALL {head} arch=c000003e syscall=257 success={success} exit={code} a0=ffffff9c "
-                f"a1=7ffd{draw.getrandbits(32):08x} a2=0 a3=0 items=1 ppid={pid - 1} pid={pid} auid=1000 uid=1000 gid=1000 "
-                "euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 "
-                f'comm="{program}" exe="/usr/bin/{program}" subj=unconfined key="secrets"\x1dARCH=x86_64 SYSCALL=openat '
-                f'AUID="{user}" UID="{user}" GID="{user}" EUID="{user}" SUID="{user}" FSUID="{user}" EGID="{user}" '
-                f'SGID="{user}" FSGID="{user}"'
+                f"a1=7ffd{draw.getrandbits(32):08x} a2=0 a3=0 items=1 ppid={pid - 1} pid={pid} auid=1000 uid=1000 "
+                "gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3 "
+                f'comm="{program}" exe="/usr/bin/{program}" subj=unconfined key="secrets"\x1dARCH=x86_64 '
+                f'SYSCALL=openat AUID="{user}" UID="{user}" GID="{user}" EUID="{user}" SUID="{user}" FSUID="{user}" '
+                f'EGID="{user}" SGID="{user}" FSGID="{user}"'
             ),
             f'type=EXECVE {head} argc=2 a0="{program}" a1="{file}"',
             f'type=CWD {head} cwd="/home/{user}"',

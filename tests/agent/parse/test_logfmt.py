@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.parse import FORMATS
-from agent.parse.assignments import split_assignments
+from agent.parse.assignments import SHAPES_MAX, Assignments
 
 LOGFMT = FORMATS["logfmt"]
 
@@ -79,13 +79,36 @@ def test_what_a_writer_wrote_comes_back(values: dict[str, str]) -> None:
     assert logfmt(written(values)) == values
 
 
-@given(
-    st.lists(st.sampled_from(["a=1", 'b="x y"', 'c="', "d", " ", "=", '"', "e=f=g", "\\", "a=2", "h=\t"]), max_size=8)
-)
-def test_the_quick_way_and_the_other_agree(words: list[str]) -> None:
+WORDS = ["a=1", 'b="x y"', 'c="', "d", " ", "=", '"', "e=f=g", "\\", "a=2", "h=\t", 'msg=""', 'm="p=q r"', "n="]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=8))
+def test_the_quick_ways_and_the_other_agree(words: list[str]) -> None:
     text = "k=v " + " ".join(words)
-    quick = split_assignments(text)
-    if quick is not None:
+    learning = Assignments()
+    quick = [learning.read(text) for _ in range(6)]  # the last ones by the shape that was learnt
+    assert all(each == quick[0] for each in quick)
+    if quick[0] is not None:
         assert LOGFMT.read is not None
         # A tab between is never in order: it sends the same text the other way.
-        assert {**quick, "z": "1"} == LOGFMT.read(f"{text}\tz=1")
+        assert {**quick[0], "z": "1"} == LOGFMT.read(f"{text}\tz=1")
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), min_size=1, max_size=30), st.randoms())
+def test_what_was_learnt_from_some_lines_reads_others_as_if_nothing_was_learnt(
+    lines: list[list[str]], draw: Any
+) -> None:
+    texts = ["k=v " + " ".join(words) for words in lines] * 6
+    draw.shuffle(texts)
+    learning = Assignments()
+    assert [learning.read(text) for text in texts] == [Assignments().read(text) for text in texts]
+
+
+def test_a_log_of_ever_new_shapes_does_not_fill_the_memory() -> None:
+    learning = Assignments()
+    for number in range(SHAPES_MAX * 3):
+        text = f"a{number}=1 " * (number % 40) + f"b{number}=2"
+        for _ in range(5):
+            learning.read(text.replace("  ", " "))
+    assert sum(map(len, learning._shapes.values())) == learning._learnt <= SHAPES_MAX
+    assert len(learning._seen) <= 1024

@@ -78,14 +78,23 @@ LINES = st.fixed_dictionaries(
 
 def leaves(value: Any) -> Iterator[Any]:
     """Yield the scalars and the empty containers in a value; of a text that is an object, what is in it."""
-    if isinstance(value, str) and value.startswith("{"):
-        inner = json.loads(value)
+    inner = object_in(value)
+    if inner is not None:
         yield from leaves(inner) if inner else [value]
     elif isinstance(value, dict | list) and value:
         for each in value.values() if isinstance(value, dict) else value:
             yield from leaves(each)
     else:
         yield value
+
+
+def object_in(value: Any) -> Any:
+    """Return the object that a text is the JSON of; None for anything else."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def texts_of(event: dict[str, Any]) -> list[str]:
@@ -119,8 +128,7 @@ def test_nothing_is_lost_and_nothing_invented(profile: CompiledProfile, line: di
 
 def names_of(value: Any) -> Iterator[str]:
     """Yield the keys in a value: a change between two states names them."""
-    if isinstance(value, str) and value.startswith("{"):
-        value = json.loads(value)
+    value = object_in(value) or value
     if isinstance(value, dict):
         yield from value
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():

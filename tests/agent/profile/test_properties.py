@@ -199,7 +199,7 @@ def test_a_planted_secret_never_leaves_the_profile(line: dict[str, Any], key: st
     assert len(made.rows) + len(made.unparsed) == 3
 
 
-@pytest.mark.parametrize("name", sorted(PROFILES))
+@pytest.mark.parametrize("name", ["journal", "jsonl", "nginx", "sshd", "syslog"])
 def test_a_clean_line_beside_one_with_a_secret_is_the_same(name: str) -> None:
     profile = compile_profile(DEFINITIONS[name], FORMATS, make_redactor(RedactSettings()))
     clean = {
