@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from agent.select.conditions import Asked, Conditions, Test
+from agent.select.conditions import Asked, Conditions, Each, OfKind, Step, Test
 from watchbook.event import FIELD_BY_NAME
 
 _ADDRESSES_REMEMBERED: Final = 4096
@@ -88,6 +88,9 @@ class _Writer:
         return f"{self._named(check_of(test, field))}({value})"
 
     def _by_function(self, value: str, test: Test, asked: Asked) -> str:
+        if any(isinstance(step, Each) for step in asked.steps):
+            check = self._named(_check_of_any(test, asked.field))
+            return f"{check}({self._named(all_at)}({value}, {self._named(asked.steps)}))"
         check = self._named(check_of(test, asked.field))
         if not asked.steps:
             return f"{check}({value})"
@@ -103,17 +106,43 @@ class _Writer:
         return name
 
 
-def at(value: Any, steps: Sequence[str | int]) -> Any:
-    """Return what stands at the end of a path of keys and places, None when there is nothing."""
+def at(value: Any, steps: Sequence[Step]) -> Any:
+    """Return what stands at the end of a path that names one place, None when there is nothing."""
     for step in steps:
         if isinstance(step, str):
             value = value.get(step) if isinstance(value, Mapping) else None
-        else:
-            in_it = isinstance(value, list | tuple) and -len(value) <= step < len(value)
-            value = value[step] if in_it else None
+        elif not isinstance(value, list | tuple):
+            return None
+        elif isinstance(step, OfKind):
+            members = (each for each in value if isinstance(each, Mapping))
+            value = next((each for each in members if text_of(each.get(step.key)) == step.text), None)
+        elif isinstance(step, int):
+            value = value[step] if -len(value) <= step < len(value) else None
         if value is None:
             return None
     return value
+
+
+def all_at(value: Any, steps: Sequence[Step]) -> list[Any]:
+    """Return everything at the end of a path in which ``[]`` stands for each element of a list."""
+    place = next((place for place, step in enumerate(steps) if isinstance(step, Each)), None)
+    if place is None:
+        found = at(value, steps)
+        return [] if found is None else [found]
+    listed = at(value, steps[:place])
+    if not isinstance(listed, list | tuple):
+        return []
+    return [found for each in listed for found in all_at(each, steps[place + 1 :])]
+
+
+def _check_of_any(test: Test, field: str) -> Callable[[list[Any]], bool]:
+    """Return the function that answers a test for several values: one must be so; with ``not``, all."""
+    check = check_of(test, field)
+    if test.operator == "present":
+        return lambda values: bool(values) is test.given
+    if test.operator == "not":
+        return lambda values: all(map(check, values))
+    return lambda values: any(map(check, values))
 
 
 def check_of(test: Test, field: str) -> Callable[[Any], bool]:

@@ -5,7 +5,8 @@
     when: {action: [read, log], source.ip: 10.0.0.0/8, duration_ms: {below: 5}}     # all must hold
     when: [{outcome: failure}, {details.level: {not: debug}}]                       # any of several
 
-A key is an event field, or something in one that holds several values: ``measures.rows``, ``details.user.groups[0]``.
+A key is an event field, or something in one that holds several values: ``measures.rows``, ``details.user.groups[0]``,
+``details.items[].name`` (any of them; with ``not``: none), ``details.items[type=file].name`` (the first of that type).
 An expectation is a text, number or truth value (or a list of them: any), compared as text; or a mapping of operators
 that must all hold.  What an event does not have fulfils only ``{present: false}`` and ``{not: …}``.
 """
@@ -24,7 +25,23 @@ from watchbook.event import FIELD_BY_NAME, FIELD_NAMES
 CONTAINERS: Final = ("measures", "details")
 #: Fields of an event that no rule can look at: they are set behind the place where rules are applied.
 _LATER: Final = frozenset({"raw", *(name for name in FIELD_NAMES if name.startswith("origin."))})
-_PART: Final = re.compile(r'"([^"]+)"|([^.\[\]"]+)|\[(-?\d+)\]')
+_PART: Final = re.compile(r'"([^"]+)"|([^.\[\]"]+)|\[(-?\d+)\]|\[([^\[\]=]+)=([^\[\]]*)\]|(\[\])')
+
+
+@dataclass(frozen=True)
+class OfKind:
+    """A step of a path: the first object of a list whose member ``key`` is ``text``."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Each:
+    """A step of a path: every element of a list."""
+
+
+Step = str | int | OfKind | Each
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Asked:
     """What is asked of one field: ``steps`` lead from the field to the value in it, and all tests must hold."""
 
     field: str
-    steps: tuple[str | int, ...]
+    steps: tuple[Step, ...]
     tests: tuple[Test, ...]
 
 
@@ -87,7 +104,7 @@ def _all_of(node: Node, problems: list[Problem]) -> tuple[Asked, ...]:
     return tuple(asked)
 
 
-def _field(name: str, key: Node) -> tuple[str, tuple[str | int, ...]]:
+def _field(name: str, key: Node) -> tuple[str, tuple[Step, ...]]:
     if name in _LATER:
         raise key.error(f"'{name}' is no field that rules can look at: it is set after them")
     if name == "time":
@@ -103,16 +120,21 @@ def _field(name: str, key: Node) -> tuple[str, tuple[str | int, ...]]:
     raise key.error(f"there is no event field {name!r}; {hint}")
 
 
-def _steps(path: str, key: Node) -> tuple[str | int, ...]:
+def _steps(path: str, key: Node) -> tuple[Step, ...]:
     """Return the keys and places that a path names: ``user."a.b".groups[0]``."""
-    steps: list[str | int] = []
+    steps: list[Step] = []
     at = 0
     while at < len(path):
         found = _PART.match(path, at)
         if found is None:
             raise key.error(f"expected a path such as details.user.groups[0], found {path!r}")
-        quoted, plain, place = found.groups()
-        steps.append(int(place) if place is not None else quoted or plain)
+        quoted, plain, place, kind, text, each = found.groups()
+        if kind is not None:
+            steps.append(OfKind(kind, text))
+        elif each is not None:
+            steps.append(Each())
+        else:
+            steps.append(int(place) if place is not None else quoted or plain)
         at = found.end()
         if path[at : at + 1] == ".":
             at += 1

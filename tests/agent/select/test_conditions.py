@@ -11,8 +11,8 @@ from watchbook.configfile import ConfigError, parse
 FIELDS = ("time", "actor.id", "action", "outcome", "duration_ms", "measures", "source.ip", "details", "flags")
 CONSTANTS = {"category": "access", "origin.profile": "p"}
 ROWS = [
-    (1, "alice", "read", "success", 12.5, {"rows": 500}, "10.1.2.3", {"level": "info", "n": 404, "a.b": {"c": [7]}},
-     None),
+    (1, "alice", "read", "success", 12.5, {"rows": 500}, "10.1.2.3",
+     {"level": "info", "n": 404, "a.b": {"c": [7]}, "l": [{"t": "file", "n": 1}, {"t": "link", "n": 2}, "x"]}, None),
     (2, None, "delete", None, None, None, None, None, ["no_resource"]),
     (3, "bob", "read", "failure", 100, {"rows": 5, "bytes": 2}, "2001:db8::1", {"ok": True, "level": None}, None),
 ]  # fmt: skip
@@ -60,6 +60,14 @@ def wanted(text: str, fields: tuple[str, ...] = FIELDS) -> list[int]:
         ("details.\"a.b\".c[-1]: {present: true}", [0]),
         ("details.\"a.b\".c[1]: {present: true}", []),
         ("details.level.deeper: {present: true}", []),
+        ("details.l[].t: file", [0]),
+        ("details.l[].t: {not: [link, other]}", [1, 2]),
+        ("details.l[].t: {not: other}", [0, 1, 2]),
+        ("details.l[].t: {present: false}", [1, 2]),
+        ("details.l[t=link].n: {above: 1}", [0]),
+        ("details.l[t=link].n: 1", []),
+        ("details.l[t=none].n: {present: true}", []),
+        ("details.l[].t.deeper[]: {present: true}", []),
         ("flags: no_resource", [1]),
         ("category: access", [0, 1, 2]),
         ("category: data", []),
