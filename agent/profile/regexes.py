@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from re import _constants, _parser  # type: ignore[attr-defined]  # no public name tells how an expression is made
+from re import _constants, _parser  # no public name tells how an expression is made
 from typing import Any, Final
 
 #: Characters of a text that are looked at.
