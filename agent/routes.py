@@ -65,16 +65,21 @@ def _make_route(
         return route_of(source.profile_names)
 
     def candidates() -> list[Candidate]:
-        return [
-            Candidate(
-                name, each.format.name, is_specific(each),
-                make_normaliser(settings, replace(source, profile=name, keep_raw=False), profiles, redactor),
-            )
-            for name, each in profiles.items()
-            if is_specific(each) or each.format.name != "text"  # plain text takes any line of any log
-        ]  # fmt: skip
+        plain = replace(source, keep_raw=False)
+        return candidates_of(
+            profiles, lambda name: make_normaliser(settings, replace(plain, profile=name), profiles, redactor)
+        )
 
     return route_of(())._replace(choose=AutoRoutes(source.name, settings.auto.lines, candidates, route_of, clock))
+
+
+def candidates_of(profiles: Mapping[str, Definition], make: Callable[[str], Normaliser]) -> list[Candidate]:
+    """Return the profiles that a log may be of; ``make`` compiles one by its name."""
+    return [
+        Candidate(name, each.format.name, is_specific(each), make(name))
+        for name, each in profiles.items()
+        if is_specific(each) or each.format.name != "text"  # plain text takes any line of any log
+    ]
 
 
 def is_specific(definition: Definition) -> bool:

@@ -23,7 +23,7 @@ class Proposal:
     """An input that would read some logs: the worst share of lines understood, and an event of the first of them."""
 
     name: str
-    profile: str
+    profiles: tuple[str, ...]
     zone: str | None = None
     logs: list[tuple[Log, Trial]] = field(default_factory=list)
     patterns: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def discover(
     walker = Walker(root, places)
     logs = walker.logs(paths)
     zone = _zone_of(root)
-    proposals: dict[tuple[str, str, str], Proposal] = {}
+    proposals: dict[tuple[str, str, tuple[str, ...]], Proposal] = {}
     rest: list[tuple[Log, Trial]] = []
     for log in logs:
         known = places.log_of(log.path)
@@ -62,15 +62,15 @@ def discover(
         except OSError as error:
             walker.unread.append(Unread(log.path, f"cannot be read: {error.strerror}"))
             continue
-        profile = trial.profile if trial.lines else preferred
-        if profile is None or (profile != preferred and trial.share < SHARE_MIN):
+        found = trial.profiles if trial.lines or preferred is None else (preferred,)
+        if not found or (found != (preferred,) and trial.share < SHARE_MIN):
             rest.append((log, trial))
             continue
         place = PurePath(log.pattern)
-        key = (known.name if known else str(place.parent), place.suffix, profile)
-        proposal = proposals.setdefault(key, Proposal(known.name if known else _name_of(log), profile))
+        key = (known.name if known else str(place.parent), place.suffix, found)
+        proposal = proposals.setdefault(key, Proposal(known.name if known else _name_of(log), found))
         proposal.logs.append((log, trial))
-        proposal.zone = zone if _has_no_zone(profiles[profile]) else None
+        proposal.zone = zone if any(_has_no_zone(profiles[name]) for name in found) else None
     everything = [log.path for log in logs] + [each.path for each in walker.unread]
     for proposal in proposals.values():
         proposal.patterns = _patterns(proposal, everything)
@@ -103,7 +103,7 @@ def _make_names_unique(proposals: Iterable[Proposal]) -> None:
     for proposal in proposals:
         name = base = proposal.name
         if name in taken:
-            name = base = f"{base}-{proposal.profile}"
+            name = base = f"{base}-{proposal.profiles[0]}"
         number = 2
         while name in taken:
             name, number = f"{base}-{number}", number + 1

@@ -17,9 +17,10 @@ def as_table(found: Discovery) -> Iterator[str]:
     if not found.proposals:
         yield "no log that a profile understands"
     if found.proposals:
-        yield f"{'input':<16} {'profile':<10} {'understood':>10}  files"
+        yield f"{'input':<16} {'profile':<16} {'understood':>10}  files"
     for each in found.proposals:
-        yield f"{each.name:<16} {each.profile:<10} {_share(each):>10}  {', '.join(each.patterns)}{_more(each)}"
+        profiles = ", ".join(each.profiles)
+        yield f"{each.name:<16} {profiles:<16} {_share(each):>10}  {', '.join(each.patterns)}{_more(each)}"
     for each in found.proposals:
         if (sample := _sample(each)) is not None:
             yield ""
@@ -48,7 +49,8 @@ def as_yaml(found: Discovery) -> Iterator[str]:
         yield f"  # {understood} of the last lines were understood" if understood != "-" else "  # empty when looked at"
         yield f"  - name: {_scalar(each.name)}"
         yield f"    files: [{', '.join(map(_scalar, each.patterns))}]"
-        yield f"    profile: {_scalar(each.profile)}"
+        names = [_scalar(name) for name in each.profiles]
+        yield f"    profile: {names[0] if len(names) == 1 else _listed(names)}"
         if each.zone:
             yield f"    zone: {_scalar(each.zone)}"
     for log, trial in found.not_understood:
@@ -62,7 +64,7 @@ def as_json(found: Discovery) -> dict[str, Any]:
         "inputs": [
             {
                 "name": each.name,
-                "profile": each.profile,
+                "profile": each.profiles[0] if len(each.profiles) == 1 else list(each.profiles),
                 "files": list(each.patterns),
                 "zone": each.zone,
                 "understood": each.share,
@@ -87,6 +89,10 @@ def as_json(found: Discovery) -> dict[str, Any]:
         "unread": [{"path": each.path, "why": each.why} for each in found.unread],
         "journal": found.journal,
     }
+
+
+def _listed(names: list[str]) -> str:
+    return f"[{', '.join(names)}]"
 
 
 def _share(each: Proposal) -> str:

@@ -8,6 +8,7 @@ redacted before its fields are made; only what changed is worked out from the li
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, Final
 
 from agent.profile.checking import LineFormat
@@ -88,7 +89,7 @@ class CompiledProfile:
     @property
     def decode(self) -> Callable[[bytes], dict[str, Any]]:
         """Decode a line in order; raises for any other."""
-        return self._format.decode
+        return self._decode
 
     @property
     def is_of(self) -> Callable[[dict[str, Any]], bool] | None:
@@ -103,8 +104,8 @@ class CompiledProfile:
         """
         if self._keep_raw or self._each:
             raise NotImplementedError
-        changers, make_row = self._choice.choose(values)[tuple(values)]
-        row: Row = make_row(values, None if changers is None else changers.take(values), read_us, None)
+        take, make_row, _ = self._choice.choose(values)[tuple(values)]
+        row: Row = make_row(values, take, read_us, None)
         return row
 
     def source(self, line: bytes) -> str:
@@ -282,6 +283,7 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
+@cache
 def _checked(decode: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict[str, Any]]:
     """Return what decodes a line and refuses one that nests too deeply."""
 

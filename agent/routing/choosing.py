@@ -31,10 +31,15 @@ class Candidate:
 
 
 class Chosen(NamedTuple):
-    """The profiles chosen, in order (none when no profile understands enough), and why, in words."""
+    """The profiles chosen, in order (none when no profile understands enough), and why, in words.
+
+    ``understood``: how many of the lines looked at (blank ones not counted) the profiles understand that understand
+    most together, chosen or not.
+    """
 
     profiles: tuple[str, ...]
     reason: str
+    understood: int = 0
 
 
 class _Trial(NamedTuple):
@@ -57,9 +62,11 @@ def choose(lines: Sequence[bytes], candidates: Sequence[Candidate], read_us: int
     taken += _cover(general, left)[:1]
     understood = wanted.difference(left) | frozenset().union(*(trial.understood for trial in taken))
     if len(understood) < SHARE_MIN * len(wanted):
-        return Chosen((), f"{_count(understood, wanted)} {_named(taken) or 'by any profile'}; name one in 'profile'")
+        words = f"{_count(understood, wanted)} {_named(taken) or 'by any profile'}; name one in 'profile'"
+        return Chosen((), words, len(understood))
     names = [trial.candidate.name for trial in _with_syslog(taken, trials)]
-    return Chosen(tuple(names), f"{_count(understood, wanted)} {_named(taken)}{_next_best(taken, trials)}")
+    words = f"{_count(understood, wanted)} {_named(taken)}{_next_best(taken, trials)}"
+    return Chosen(tuple(names), words, len(understood))
 
 
 def _try(candidate: Candidate, lines: Sequence[bytes], wanted: frozenset[int], read_us: int, path: str) -> _Trial:

@@ -44,6 +44,15 @@ def test_each_line_becomes_what_its_profile_makes_of_it() -> None:
     assert {event["origin.profile"] for event in found} == {"sshd", "syslog", "jsonl"}
 
 
+def test_ordinary_lines_go_the_quick_way() -> None:
+    both = router("sshd", "syslog", "jsonl")
+    assert [len(members) for _, members in both._groups] == [2, 1]
+    assert len(router("jsonl", "journal")._groups) == 1
+    for line in (AUTH[0], CRON, JSON):
+        row = both._quickly(line, READ_US)
+        assert [row] == both([line], READ_US).rows
+
+
 def test_a_line_of_no_profile_has_the_reason_of_the_first_that_it_is_of(tmp_path: Path) -> None:
     strict = written(tmp_path, (
         "profile: cron\nformat: syslog\nmatch: {program: CRON}\nconstants: {action: run}\n"
