@@ -12,6 +12,7 @@ import click
 from agent.config import DEFAULT_PATH, DEFAULT_STATE, find_state, load_settings
 from agent.finding import Finding
 from agent.pipe_cli import pipe
+from agent.profile_cli import profile_group
 from agent.sample_cli import test_profiles
 from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
@@ -149,6 +150,7 @@ def discover_logs(
 
     For each log: the profile that understands most of its last lines, and an event of it.
     """
+    from agent.config import shipped_profiles
     from agent.discover import as_json as in_json
     from agent.discover import as_table, discover
     from agent.discover import as_yaml as in_yaml
@@ -159,7 +161,7 @@ def discover_logs(
     for path in paths:
         if not path.startswith("/"):
             raise click.UsageError(f"--path: expected an absolute path, found {path!r}")
-    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
+    profiles = shipped_profiles(load_profiles(folder) if folder else {})
     places = load_places(shipped_folder("config") / "discover.yaml")
     found = discover(root.rstrip("/"), paths or None, places, profiles, Trier(profiles, lines, now_us()))
     if as_json:
@@ -197,5 +199,6 @@ def status(path: Path, as_json: bool) -> None:
 
 agent.add_command(pipe)
 agent.add_command(test_profiles)
+agent.add_command(profile_group)
 agent.add_command(try_file)
 agent.add_command(spool_group(_config_option))

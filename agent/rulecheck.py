@@ -1,11 +1,14 @@
 """What ``watchbook agent check`` finds about the rules of ``drop`` and ``sample``: those that do nothing, or all."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agent.config import AgentSettings
+from agent.config import AgentSettings, InputSettings
 from agent.finding import Finding
 from agent.pump import Route
+from agent.records import Chunk
+from agent.tail import join_lines
 from agent.tail.ending import last_lines
 from agent.tail.listing import expand
 
@@ -19,31 +22,40 @@ def check_rules(settings: AgentSettings, routes: Mapping[str, Route], read_us: i
 
     The lines are read now (``read_us``).
     """
-    matched: dict[str, int] = {}
-    tried: dict[str, int] = {}
+    wanted: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
     for each in settings.inputs:
-        route = routes[each.name]
-        if route.select is None:
-            continue
-        rows = [row for path in expand(each.files)[:_FILES_MAX] for row in _rows(route, path, read_us)]
         own = {rule.name for rule in each.drop} | {rule.name for rule in each.sample}
-        for name, find in route.select.by_name.items():
-            label = f"input {each.name}: rule {name}" if name in own else f"rule {name}"
-            matched[label] = matched.get(label, 0) + len(find(rows))
-            tried[label] = tried.get(label, 0) + len(rows)
-    for label, count in matched.items():
-        of = tried[label]
-        if of and not count:
-            yield Finding(False, f"{label}: wants none of the last {of} events; look at its 'when'", note=True)
-        elif of and count == of:
-            yield Finding(False, f"{label}: wants all of the last {of} events; look at its 'when'", note=True)
+        if not own and not settings.drop and not settings.sample:
+            continue
+        for path in expand(each.files)[:_FILES_MAX]:
+            for name, found, of in _try(routes[each.name], each, path, settings, read_us):
+                label = f"input {each.name}: rule {name}" if name in own else f"rule {name}"
+                wanted[label] += found
+                tried[label] += of
+    for label, of in tried.items():
+        count = wanted[label]
+        if of and count in (0, of):
+            share = "none" if not count else "all"
+            yield Finding(False, f"{label}: wants {share} of the last {of} events; look at its 'when'", note=True)
         elif of:
             yield Finding(False, f"{label}: wants {count} of the last {of} events")
 
 
-def _rows(route: Route, path: str, read_us: int) -> list[tuple[object, ...]]:
+def _try(
+    route: Route, source: InputSettings, path: str, settings: AgentSettings, read_us: int
+) -> Iterator[tuple[str, int, int]]:
+    """Yield for each rule its name, how many of the last events of a file it wants, and how many there are."""
     try:
         lines = last_lines(path, _LINES_MAX)
     except OSError:
-        return []  # said elsewhere
-    return route.normalise(lines, read_us).rows
+        return  # said elsewhere
+    if source.multiline is not None:
+        lines = join_lines(lines, source.multiline, int(settings.tail.max_line_bytes))
+    if lines and route.choose is not None:
+        route = route.choose(Chunk(source.name, path, lines, [None] * len(lines)))
+    if route.select is None:
+        return
+    rows = route.normalise(lines, read_us).rows
+    for name, find in route.select.by_name.items():
+        yield name, len(find(rows)), len(rows)

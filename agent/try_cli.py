@@ -42,7 +42,7 @@ def try_file(
     """
     from agent.tryout.running import asked_of_input, asked_of_profiles, run
 
-    asked = asked_of_input(path, source, name) if source is not None else asked_of_profiles(folder, name)
+    asked = asked_of_input(path, source, name, file) if source is not None else asked_of_profiles(folder, name, file)
     if file is None and not asked.patterns:
         raise click.UsageError("name a FILE, - for standard input, or an --input that has files")
     if watch and file == "-":

@@ -56,21 +56,21 @@ def discover(
     rest: list[tuple[Log, Trial]] = []
     for log in logs:
         known = places.log_of(log.path)
-        preferred = known.profile if known and known.profile in profiles else None
+        preferred = tuple(name for name in known.profile_names if name in profiles) if known else ()
         try:
             trial = trier.try_file(log.real or "", preferred)
         except OSError as error:
             walker.unread.append(Unread(log.path, f"cannot be read: {error.strerror}"))
             continue
-        found = trial.profiles if trial.lines or preferred is None else (preferred,)
-        if not found or (found != (preferred,) and trial.share < SHARE_MIN):
+        names = trial.profiles if trial.lines else preferred
+        if not names or (names != preferred and trial.share < SHARE_MIN):
             rest.append((log, trial))
             continue
         place = PurePath(log.pattern)
-        key = (known.name if known else str(place.parent), place.suffix, found)
-        proposal = proposals.setdefault(key, Proposal(known.name if known else _name_of(log), found))
+        key = (known.name if known else str(place.parent), place.suffix, names)
+        proposal = proposals.setdefault(key, Proposal(known.name if known else _name_of(log), names))
         proposal.logs.append((log, trial))
-        proposal.zone = zone if any(_has_no_zone(profiles[name]) for name in found) else None
+        proposal.zone = zone if any(_has_no_zone(profiles[name]) for name in names) else None
     everything = [log.path for log in logs] + [each.path for each in walker.unread]
     for proposal in proposals.values():
         proposal.patterns = _patterns(proposal, everything)

@@ -17,10 +17,10 @@ def as_table(found: Discovery) -> Iterator[str]:
     if not found.proposals:
         yield "no log that a profile understands"
     if found.proposals:
-        yield f"{'input':<16} {'profile':<16} {'understood':>10}  files"
+        yield f"{'input':<16} {'profile':<10} {'understood':>10}  files"
     for each in found.proposals:
-        profiles = ", ".join(each.profiles)
-        yield f"{each.name:<16} {profiles:<16} {_share(each):>10}  {', '.join(each.patterns)}{_more(each)}"
+        profiles, patterns = ", ".join(each.profiles), ", ".join(each.patterns)
+        yield f"{each.name:<16} {profiles:<10} {_share(each):>10}  {patterns}{_more(each)}"
     for each in found.proposals:
         if (sample := _sample(each)) is not None:
             yield ""
@@ -49,8 +49,7 @@ def as_yaml(found: Discovery) -> Iterator[str]:
         yield f"  # {understood} of the last lines were understood" if understood != "-" else "  # empty when looked at"
         yield f"  - name: {_scalar(each.name)}"
         yield f"    files: [{', '.join(map(_scalar, each.patterns))}]"
-        names = [_scalar(name) for name in each.profiles]
-        yield f"    profile: {names[0] if len(names) == 1 else _listed(names)}"
+        yield f"    profile: {_names(each.profiles)}"
         if each.zone:
             yield f"    zone: {_scalar(each.zone)}"
     for log, trial in found.not_understood:
@@ -91,10 +90,6 @@ def as_json(found: Discovery) -> dict[str, Any]:
     }
 
 
-def _listed(names: list[str]) -> str:
-    return f"[{', '.join(names)}]"
-
-
 def _share(each: Proposal) -> str:
     return "-" if each.share is None else f"{100 * each.share:.0f} %"
 
@@ -112,6 +107,10 @@ def _journal(found: Discovery) -> str:
     if found.journal is None:
         return "none"
     return f"{found.journal}; programs that log only there are in no file"
+
+
+def _names(profiles: tuple[str, ...]) -> str:
+    return _scalar(profiles[0]) if len(profiles) == 1 else f"[{', '.join(map(_scalar, profiles))}]"
 
 
 def _scalar(text: str) -> str:

@@ -11,4 +11,6 @@ A draft is made from names and shapes alone: it proposes, and says what it is no
 samples are what it makes of their lines.
 """
 
+from agent.drafting.draft import DraftError, draft_profile
 
+__all__ = ["DraftError", "draft_profile"]

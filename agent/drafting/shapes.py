@@ -10,8 +10,8 @@ from agent.profile.times import time_reader, zone_named
 SUCCESS: Final = frozenset(
     {
         "ok", "okay", "success", "successful", "succeeded", "allow", "allowed", "accept", "accepted", "grant",
-        "granted", "pass", "passed", "true", "yes", "done", "complete", "completed", "approved", "permit", "permitted", "valid",
-        "finished",
+        "granted", "pass", "passed", "true", "yes", "done", "complete", "completed", "approved", "permit", "permitted",
+        "valid", "finished",
     }
 )  # fmt: skip
 FAILURE: Final = frozenset(

@@ -1,8 +1,9 @@
 """CSV (RFC 4180 and its relatives): the columns are named by the profile.
 
-Options: ``columns`` (their names, in order), ``delimiter`` (``,``) and ``quote`` (``"``; empty for none).  A cell may
-hold delimiters, doubled quotes and, when lines are joined to records, line ends.  An empty cell is left out.  A line
-that holds just the names of the columns is the heading: no event.
+Options: ``columns`` (their names, in order), ``at_least`` (how many of them a line has, where newer versions of a
+program added some at the end; all), ``delimiter`` (``,``) and ``quote`` (``"``; empty for none).  A cell may hold
+delimiters, doubled quotes and, when lines are joined to records, line ends.  An empty cell is left out.  A line that
+holds just the names of the columns is the heading: no event.
 """
 
 import csv
@@ -16,18 +17,19 @@ from agent.records import NotAnEventError, OptionError
 # The module's own limit is 128 KiB a cell; how long a line may be is for the tail to say.
 csv.field_size_limit(1 << 30)
 
-OPTIONS: Final = ("columns", "delimiter", "quote")
+OPTIONS: Final = ("columns", "at_least", "delimiter", "quote")
 
 
 def make(options: Mapping[str, Any]) -> Format:
     """Return the format of lines with some columns; raises OptionError."""
     check_known(options, OPTIONS)
     columns = _columns(options)
+    at_least = _at_least(options, len(columns))
     delimiter = character_option(options, "delimiter", ",")
     quote = character_option(options, "quote", '"', may_be_empty=True)
     if quote == delimiter:
         raise OptionError("quote", f"must not be the delimiter, found {quote!r} for both")
-    return text_format("csv", frozenset(columns), _reader(columns, delimiter, quote))._replace(
+    return text_format("csv", frozenset(columns), _reader(columns, at_least, delimiter, quote))._replace(
         options=OPTIONS, make=make
     )
 
@@ -44,22 +46,31 @@ def _columns(options: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _reader(columns: tuple[str, ...], delimiter: str, quote: str) -> Callable[[str], dict[str, Any]]:
+def _at_least(options: Mapping[str, Any], width: int) -> int:
+    count = options.get("at_least", width)
+    if count.__class__ is not int or not 1 <= count <= width:
+        raise OptionError("at_least", f"expects a number from 1 to {width}, found {count!r}")
+    return int(count)
+
+
+def _reader(columns: tuple[str, ...], at_least: int, delimiter: str, quote: str) -> Callable[[str], dict[str, Any]]:
     heading = [_plain_name(column) for column in columns]
     width = len(columns)
+    widths = f"{width}" if at_least == width else f"{at_least} to {width}"
 
     def read(text: str) -> dict[str, Any]:
         if quote and quote in text:
             cells = _quoted_cells(text, delimiter, quote)
         else:
             cells = text.rstrip("\r\n").split(delimiter)
-        if len(cells) != width:
-            raise ValueError(f"has {len(cells)} columns, expected {width}: {', '.join(columns)}"[:_REASON_MAX])
-        if cells[0].strip().lower() == heading[0] and [_plain_name(cell) for cell in cells] == heading:
+        if not at_least <= len(cells) <= width:
+            raise ValueError(f"has {len(cells)} columns, expected {widths}: {', '.join(columns)}"[:_REASON_MAX])
+        if cells[0].strip().lower() == heading[0] and [_plain_name(cell) for cell in cells] == heading[: len(cells)]:
             raise NotAnEventError("header")
+        # No strict=True: a line may have fewer.
         if "" in cells:
-            return {column: cell for column, cell in zip(columns, cells, strict=True) if cell}
-        return dict(zip(columns, cells, strict=True))
+            return {column: cell for column, cell in zip(columns, cells) if cell}  # noqa: B905
+        return dict(zip(columns, cells))  # noqa: B905
 
     return read
 

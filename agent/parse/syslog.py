@@ -6,6 +6,7 @@ r"""Syslog: lines of files and messages from the network, in whichever of its fo
   systemd write it.  The priority may be missing, and so may the host (programs leave it out when they write to
   ``/dev/log``).  A line without ``PROGRAM:`` has a message only.
 - a priority and then anything: a message without a time.
+- an entry of the systemd journal as JSON: ``agent.parse.journal_entry``.
 
 A priority becomes ``facility`` and ``severity``; one that is none (above 191, or ``<007>``) is kept as ``priority``.
 Structured data becomes ``{ID: {NAME: VALUE}}``, a NAME that comes twice a list of its values; what does not keep to
@@ -16,11 +17,12 @@ import re
 from typing import Any, Final
 
 from agent.parse.format import text_format
+from agent.parse.journal_entry import FIELDS, read_entry
 
 KEYS: Final = frozenset(
     {
         "facility", "severity", "priority", "timestamp", "host", "program", "pid", "msgid", "structured_data",
-        "message",
+        "message", FIELDS,
     }
 )  # fmt: skip
 
@@ -123,6 +125,10 @@ def _read_5424(names: tuple[str, str], parts: list[str]) -> dict[str, Any]:
 
 def _read_parts(text: str) -> dict[str, Any]:
     """Read what is not RFC 5424 and lacks something, step by step."""
+    if text[:1] == "{":
+        entry = read_entry(text)
+        if entry is not None:
+            return entry
     values: dict[str, Any] = {}
     found = _PRIORITY.match(text)
     if found is not None:
@@ -266,4 +272,4 @@ def _add_parameter(element: dict[str, Any], name: str, value: str) -> None:
         element[name] = [given, value]
 
 
-SYSLOG: Final = text_format("syslog", KEYS, read, frozenset({"structured_data"}))
+SYSLOG: Final = text_format("syslog", KEYS, read, frozenset({"structured_data", FIELDS}))

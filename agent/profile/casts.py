@@ -33,6 +33,7 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^\W_A-Z]+|[^\W_]+")
 _TRUE: Final = frozenset({"true", "yes", "on", "1", "t", "y"})
 _FALSE: Final = frozenset({"false", "no", "off", "0", "f", "n"})
 _DURATION: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-zµμ]{1,12})")
+_CLOCK: Final = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,9})?)")
 _MILLISECONDS: Final = {
     unit: factor
     for units, factor in (
@@ -104,7 +105,10 @@ def number(value: str) -> int | float | None:
 
 
 def duration(value: str) -> int | float | None:
-    """Return milliseconds of a text that names its unit: ``245ms``, ``1.2 seconds``."""
+    """Return milliseconds of a text that names its unit (``245ms``, ``1.2 seconds``) or is of a clock: ``1:04:00``."""
+    clock = _CLOCK.fullmatch(value.strip())
+    if clock is not None:
+        return _tidy(int(clock[1]) * 3_600_000 + int(clock[2]) * 60_000 + float(clock[3]) * 1000)
     found = _DURATION.fullmatch(value.strip().lower())
     factor = _MILLISECONDS.get(found[2]) if found else None
     return None if found is None or factor is None else _tidy(float(found[1]) * factor)

@@ -7,23 +7,30 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from agent.profile.definition import ChangesRule, ListRule, StatesRule
-from agent.profile.paths import Chain, Found, Step, close_holes, finder, parse_path, scalar_text, steps_from, take
+from agent.profile.paths import Chain, Found, Step, finder, parse_path, scalar_text, steps_from, take
 from agent.profile.states import Place, check_depth, take_changes, take_redacted_changes
 from agent.profile.values import Keys
 from agent.records import Redactor
 
 Changed = list[dict[str, Any]] | None
 Find = Callable[[dict[str, Any]], Found]
+#: Lists in which holes were left: they are closed once all that the line tells is taken, so that places hold till then.
+Holed = list[list[Any]]
 
 
 class Changer(Protocol):
     """Finds changes in one way."""
 
-    def take(self, line: dict[str, Any]) -> Changed:
-        """Return the changes and take them out of a line; None when it has none."""
+    def take(self, line: dict[str, Any], holed: Holed) -> Changed:
+        """Return the changes and take them out of a line; None when it has none.
+
+        Lists that get holes by that are added to ``holed``.
+        """
         ...
 
-    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:
+    def take_redacted(
+        self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor, holed: Holed
+    ) -> Changed:
         """Return the changes of a redacted line; ``given`` is the line as it was, if that is known."""
         ...
 
@@ -34,18 +41,23 @@ class Changers:
     def __init__(self, changers: Sequence[Changer]) -> None:
         self._changers = tuple(changers)
 
-    def take(self, line: dict[str, Any]) -> Changed:
-        """Return the changes and take them out of a line; None when it has none."""
+    def take(self, line: dict[str, Any], holed: Holed) -> Changed:
+        """Return the changes and take them out of a line; None when it has none.
+
+        Lists that get holes by that are added to ``holed``.
+        """
         for each in self._changers:
-            changes = each.take(line)
+            changes = each.take(line, holed)
             if changes:
                 return changes
         return None
 
-    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:
+    def take_redacted(
+        self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor, holed: Holed
+    ) -> Changed:
         """Return the changes of a redacted line; ``given`` is the line as it was, if that is known."""
         for each in self._changers:
-            changes = each.take_redacted(given, line, redactor)
+            changes = each.take_redacted(given, line, redactor, holed)
             if changes:
                 return changes
         return None
@@ -80,20 +92,22 @@ class _States:
         self._before = before
         self._after = after
 
-    def take(self, line: dict[str, Any]) -> Changed:
+    def take(self, line: dict[str, Any], holed: Holed) -> Changed:
         before, after = self._chains(line)
-        changes = take_changes(_place(before), _place(after))
+        changes = take_changes(_place(before), _place(after), holed)
         if changes:
-            _prune(before, after)
+            _prune((before, after), holed)
         return changes
 
-    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:
+    def take_redacted(
+        self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor, holed: Holed
+    ) -> Changed:
         before, after = self._chains(line)
         places = (_place(before), _place(after))
         as_given = places if given is None else tuple(map(_place, self._chains(given)))
-        changes = take_redacted_changes((as_given[0], as_given[1]), places, redactor)
+        changes = take_redacted_changes((as_given[0], as_given[1]), places, redactor, holed)
         if changes:
-            _prune(before, after)
+            _prune((before, after), holed)
         return changes
 
     def _chains(self, line: dict[str, Any]) -> tuple[Chain, Chain]:
@@ -110,15 +124,20 @@ class _Listed:
             () if path is None else parse_path(path).steps for path in (rule.field, rule.old, rule.new)
         )
 
-    def take(self, line: dict[str, Any]) -> Changed:
-        return self._taken(line, None)
+    def take(self, line: dict[str, Any], holed: Holed) -> Changed:
+        return self._taken(line, None, holed)
 
-    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:  # noqa: ARG002
-        return self._taken(line, redactor)
+    def take_redacted(
+        self,
+        given: dict[str, Any] | None,  # noqa: ARG002
+        line: dict[str, Any],
+        redactor: Redactor,
+        holed: Holed,
+    ) -> Changed:
+        return self._taken(line, redactor, holed)
 
-    def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
+    def _taken(self, line: dict[str, Any], redactor: Redactor | None, holed: Holed) -> Changed:
         items, chain = _first(self._lists, line)
-        holed: list[list[Any]] = []
         changes = []
         for place, item in enumerate(items if items.__class__ is list else ()):
             inside = (*chain, (items, place, None))
@@ -128,7 +147,6 @@ class _Listed:
                 changes.append(change)
                 for _, taken in found:
                     take(taken, holed)
-        close_holes(holed)
         return changes or None
 
 
@@ -139,21 +157,25 @@ class _Single:
         self._finds = (field, old, new)
         self._name = name
 
-    def take(self, line: dict[str, Any]) -> Changed:
-        return self._taken(line, None)
+    def take(self, line: dict[str, Any], holed: Holed) -> Changed:
+        return self._taken(line, None, holed)
 
-    def take_redacted(self, given: dict[str, Any] | None, line: dict[str, Any], redactor: Redactor) -> Changed:  # noqa: ARG002
-        return self._taken(line, redactor)
+    def take_redacted(
+        self,
+        given: dict[str, Any] | None,  # noqa: ARG002
+        line: dict[str, Any],
+        redactor: Redactor,
+        holed: Holed,
+    ) -> Changed:
+        return self._taken(line, redactor, holed)
 
-    def _taken(self, line: dict[str, Any], redactor: Redactor | None) -> Changed:
+    def _taken(self, line: dict[str, Any], redactor: Redactor | None, holed: Holed) -> Changed:
         found = [_first(finds, line) for finds in self._finds]
         change = _change([value for value, _ in found], self._name, redactor)
         if change is None:
             return None
-        holed: list[list[Any]] = []
         for _, chain in found:
             take(chain, holed)
-        close_holes(holed)
         return [change]
 
 
@@ -191,10 +213,8 @@ def _place(chain: Chain) -> Place:
     return chain[-1][:2] if chain else None
 
 
-def _prune(*chains: Chain) -> None:
+def _prune(chains: Sequence[Chain], holed: Holed) -> None:
     """Take out the objects that are empty now that the states are gone from them."""
     for chain in chains:
-        for (container, key, _), (inner, _, _) in zip(reversed(chain[:-1]), reversed(chain[1:]), strict=True):
-            if inner or container.__class__ is not dict:
-                break
-            container.pop(key, None)
+        if len(chain) > 1 and not chain[-1][0]:
+            take(chain[:-1], holed)

@@ -27,10 +27,21 @@ class Decoding(NamedTuple):
     decode: Callable[[str], Line]
 
 
+class Envelope(NamedTuple):
+    """An object, or the text of one, whose members belong to the line.
+
+    A line has it only under one of the ``keys``; without keys it must be looked for.
+    """
+
+    keys: tuple[str, ...]
+    find: Callable[[Line], Any]
+    decode: Callable[[str], Line]
+
+
 class Steps(NamedTuple):
     """What happens to a line until it is known what it is."""
 
-    lifts: tuple[Decoding, ...] = ()
+    lifts: tuple[Envelope, ...] = ()
     match: tuple[Condition, Test] | None = None
     patterns: Dispatch | None = None
     looked_at: str = ""
@@ -86,8 +97,9 @@ class Choice:
     def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
         """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
         lifts, match, patterns, *_ = steps = self._steps
-        for find, decode in lifts:
-            lift(line, find, decode, redact)
+        for keys, find, decode in lifts:
+            if not keys or keys[0] in line or keys[-1] in line:
+                lift(line, find, decode, redact)
         if match is not None and not match[1](line):
             raise ValueError(f"is not of the profile '{self._profile}': {self._missed(match[0], line)}")
         pattern = NONE if patterns is None else patterns.find(line)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
+from agent.profile.changing import Changed
 from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
 from agent.profile.doing import Done, Row, Several
@@ -105,8 +106,7 @@ class CompiledProfile:
         if self._keep_raw or self._each:
             raise NotImplementedError
         take, make_row, _ = self._choice.choose(values)[tuple(values)]
-        row: Row = make_row(values, take, read_us, None)
-        return row
+        return make_row(values, take, read_us, None)
 
     def source(self, line: bytes) -> str:
         """Return the Python code that makes the row of a line, for whoever looks into a profile; raises ValueError."""
@@ -257,7 +257,11 @@ class CompiledProfile:
         with suppress(ValueError):  # it may be that only the redacted line can be understood
             self._choice.choose(values)
             given = values
-        return make_row(redacted, lambda line: changers.take_redacted(given, line, self._redactor), read_us, flags)
+
+        def take(line: dict[str, Any], holed: list[list[Any]]) -> Changed:
+            return changers.take_redacted(given, line, self._redactor, holed)
+
+        return make_row(redacted, take, read_us, flags)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines

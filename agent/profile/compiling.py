@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agent.profile.casts import VERB
 from agent.profile.checking import LineFormat, check_definition, groups_of, made_format
-from agent.profile.choice import Choice, Decoding, Steps, line_finder, line_getter, make_test
+from agent.profile.choice import Choice, Decoding, Envelope, Steps, line_finder, line_getter, make_test
 from agent.profile.compiled import CompiledProfile
 from agent.profile.definition import DETAILS, MEASURES, Definition, Part, Rule
 from agent.profile.dispatch import NONE, Dispatch, Variant
@@ -110,7 +110,10 @@ class _Compiler:
         looked_at = dict.fromkeys(f"'{pattern.of}'" for pattern in definition.patterns)
         parse_json = None if "json" not in formats else _reader(formats["json"])
         return Steps(
-            lifts=tuple(Decoding(line_finder(path, keys), parse_json or _refuse) for path in definition.lift),
+            lifts=tuple(
+                Envelope(keys.first_keys(path), line_finder(path, keys), parse_json or _refuse)
+                for path in definition.lift
+            ),
             match=None if definition.match is None else (definition.match, make_test(definition.match, keys)),
             patterns=_dispatch(definition.patterns, keys),
             looked_at=" or ".join(looked_at),

@@ -45,10 +45,15 @@ class DictCode(RowCode):
         """Return the source of ``row(d, changes, read_us, flags)``."""
         statements = [*self._statements(), f"return {self._row()}"]
         # Changes are taken out behind the loads: fields see what they take.
-        changes = ["changes = changes and changes(d)"] if self._meaning.changes else []
-        loads = [*(["holed = []"] if self._listed else []), *self._loads, *changes]
+        changes = ["changes = changes and changes(d, holed)"] if self._meaning.changes else []
+        loads = [*(["holed = []"] if self._has_holes else []), *self._loads, *changes]
         lines = ["def row(d, changes, read_us, flags):", *(f"    {line}" for line in (*loads, *statements))]
         return "\n".join(lines) + "\n"
+
+    @property
+    def _has_holes(self) -> bool:
+        """Whether something may be taken out of a list."""
+        return bool(self._listed or self._meaning.changes)
 
     def _places(self, path: str) -> list[Value]:
         return self._meaning.keys.values(path, self._keys)
@@ -65,6 +70,8 @@ class DictCode(RowCode):
     def _load(self, value: Value) -> str:
         place = (value.key, *value.below)
         if place not in self._names:
+            if _is_direct(value):
+                return self._load_directly(value)
             if not value.is_plain:
                 found = self._find(finder(value.key, value.below))
                 self._names[(*place, "", "")] = found
@@ -75,6 +82,17 @@ class DictCode(RowCode):
             self._names[place] = name = f"v{len(self._names)}"
             self._loads.append(f"{name} = {container}.get({key!r})")
         return self._names[place]
+
+    def _load_directly(self, value: Value) -> str:
+        """Return the variable of a member or an element of what a shorter path leads to."""
+        above, step = self._load(Value(value.key, value.below[:-1])), value.below[-1]
+        self._names[(value.key, *value.below)] = name = f"v{len(self._names)}"
+        if isinstance(step, int):
+            enough = above if step in (0, -1) else f"len({above}) >= {step + 1 if step >= 0 else -step}"
+            self._loads.append(f"{name} = {above}[{step}] if {above}.__class__ is list and {enough} else None")
+        else:
+            self._loads.append(f"{name} = {above}.get({step!r}) if {above}.__class__ is dict else None")
+        return name
 
     def _load_many(self, value: Value) -> str:
         place = (value.key, *value.below)
@@ -117,17 +135,32 @@ class DictCode(RowCode):
         return takers
 
     def _taking(self, value: Value, *, always: bool) -> list[str]:  # noqa: ARG002
+        if _is_direct(value):
+            return self._taking_directly(value)
         if not value.is_plain:
             return [f"take({self._names[(value.key, *value.below, '', '')]}[1], holed)"]
         container, key = self._place(value)
         shared = self._takers[value] > 1 or value.key in self._listed or value.key in self._changed
         return [f"{container}.pop({key!r}, None)" if shared else f"del {container}[{key!r}]"]
 
+    def _taking_directly(self, value: Value) -> list[str]:
+        links = [f"(d, {value.key!r}, None)"]
+        for length, step in enumerate(value.below):
+            links.append(f"({self._load(Value(value.key, value.below[:length]))}, {step!r}, None)")
+        taking = f"take(({', '.join(links)}), holed)"
+        container, key = self._load(Value(value.key, value.below[:-1])), value.below[-1]
+        if isinstance(key, str):
+            above = f"take(({', '.join(links[:-1])},), holed)"
+            return [f"{container}.pop({key!r}, None)", f"if not {container}:", f"    {above}"]
+        if len(value.below) == 1:  # mostly a list of one
+            return [f"if len({container}) == 1:", f"    d.pop({value.key!r}, None)", "else:", f"    {taking}"]
+        return [taking]
+
     def _rest(self) -> Iterator[str]:
         if not self._meaning.keeps_rest:
             yield "d.clear()"
         else:
-            if self._listed:
+            if self._has_holes:
                 yield "if holed:"
                 yield "    close_holes(holed)"
             for name, parent, key in reversed(self._containers):
@@ -142,3 +175,8 @@ class DictCode(RowCode):
                 yield f"if {local_name(name)} is not None:"
                 yield f"    d[{name.removeprefix(DETAILS)!r}] = {local_name(name)}"
         yield "details = d or None"
+
+
+def _is_direct(value: Value) -> bool:
+    """Return whether a place in a list is named by its index, so that no finder is needed."""
+    return not value.is_plain and all(isinstance(step, str | int) for step in value.below)

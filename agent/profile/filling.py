@@ -9,7 +9,7 @@ import yaml
 from agent.profile.samples import Outcome, Result
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?:@[A-Za-z0-9_./-]+)?")
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_@][A-Za-z0-9_.-]*")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 #: Words that YAML, or the reader of a profile, would not take as texts.
 _NOT_PLAIN: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "inf", "nan", "infinity", "y", "n"})
 
@@ -72,7 +72,7 @@ def _flow(value: Any) -> str:
 
 
 def _key(name: str) -> str:
-    return name if _PLAIN_KEY.fullmatch(name) else _quoted(name)
+    return name if _PLAIN_KEY.fullmatch(name) and name.lower() not in _NOT_PLAIN else _quoted(name)
 
 
 def _text(text: str) -> str:

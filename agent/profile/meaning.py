@@ -84,7 +84,7 @@ class Meaning:
             if source.cast in AS_THEY_ARE and not source.absent:
                 self.namespace[f"quick_{name}"] = AS_THEY_ARE[source.cast]
             if source.cast in IN_PART:
-                self.namespace[f"part_{name}"] = Memo(IN_PART[source.cast])
+                self.namespace[f"part_{name}"] = Memo(_in_part(source))
         elif source.absent:
             self.namespace[f"absent_{name}"] = source.absent
             convert = _unless_absent(source.absent)
@@ -120,6 +120,11 @@ def _conversion(source: Source, allowed: frozenset[str] | None) -> Callable[[str
         return value if allowed is None or value in allowed else None
 
     return converted
+
+
+def _in_part(source: Source) -> Callable[[str], Any]:
+    absent, cast = source.absent, IN_PART[source.cast]
+    return lambda text: None if text.lower() in absent else cast(text)
 
 
 def _unless_absent(absent: frozenset[str]) -> Callable[[str], str | None]:

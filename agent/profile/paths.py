@@ -151,9 +151,12 @@ def _place_of(value: Any, step: Step) -> Any:
         place = step if step >= 0 else len(value) + step
         return place if 0 <= place < len(value) and value[place] is not HOLE else None
     assert isinstance(step, Select)
+    key, text = step
     for place, item in enumerate(value):
-        if item.__class__ is dict and scalar_text(item.get(step.key)) == step.text:
-            return place
+        if item.__class__ is dict:
+            given = item.get(key)
+            if given == text or (given.__class__ is not str and scalar_text(given) == text):
+                return place
     return None
 
 

@@ -22,7 +22,7 @@ KEYS_REMEMBERED_MAX: Final = 128
 #: Keys that the one function for all others covers before it starts afresh.
 SHARED_KEYS_MAX: Final = 512
 
-TakeChanges = Callable[[dict[str, Any]], Changed]
+TakeChanges = Callable[[dict[str, Any], list[list[Any]]], Changed]
 #: Makes the row of a line; it takes the changes out once it has seen the line.
 MakeRow = Callable[[dict[str, Any], TakeChanges | None, int, list[str] | None], tuple[Any, ...]]
 

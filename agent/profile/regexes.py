@@ -59,7 +59,7 @@ def tells_all(regex: str) -> bool:
 
     What stands outside of them must be the same in every such text, but for white space.
     """
-    return _is_fixed(_parser.parse(regex))
+    return not re.compile(regex).flags & re.IGNORECASE and _is_fixed(_parser.parse(regex))
 
 
 def _is_fixed(items: Iterable[tuple[Any, Any]]) -> bool:
@@ -70,7 +70,7 @@ def _is_fixed_item(operator: str, argument: Any) -> bool:
     if operator in ("LITERAL", "AT", "ASSERT", "ASSERT_NOT", "GROUPREF"):
         return True
     if operator == "SUBPATTERN":
-        return argument[0] is not None or _is_fixed(argument[-1])
+        return argument[0] is not None or (not argument[1] and _is_fixed(argument[-1]))
     if operator == "ATOMIC_GROUP":
         return _is_fixed(argument)
     if operator == "IN":

@@ -30,6 +30,19 @@ _SYSLOG: Final = re.compile(r"[A-Z][a-z]{2} [ 0-3]?[0-9] [0-2][0-9]:[0-5][0-9]:[
 # A day alone is no time; a week date or a bare number would be read by fromisoformat as one.
 _ISO: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T t_][0-9]{2}:?[0-9]{2}.*", re.DOTALL)
 _LEAP_YEARS_APART_MAX: Final = 8
+_NAMED_ZONE: Final = re.compile(r" (?:([A-Z]{3,5})|([+-][0-9]{2}(?::?[0-9]{2})?))$")
+#: Abbreviations that mean one zone wherever logs are written, or nearly so; IST (three of them) is none.
+_ABBREVIATIONS: Final = {
+    name: offset
+    for offset, names in (
+        ("+00:00", "UTC GMT WET"), ("+01:00", "CET WEST BST MEZ"), ("+02:00", "CEST EET SAST MESZ"),
+        ("+03:00", "EEST MSK"), ("+08:00", "AWST HKT SGT"), ("+09:00", "JST KST"), ("+09:30", "ACST"),
+        ("+10:00", "AEST"), ("+10:30", "ACDT"), ("+11:00", "AEDT"), ("+12:00", "NZST"), ("+13:00", "NZDT"),
+        ("-03:00", "ADT"), ("-04:00", "EDT"), ("-05:00", "EST CDT"), ("-06:00", "CST MDT"), ("-07:00", "MST PDT"),
+        ("-08:00", "PST AKDT"), ("-09:00", "AKST"), ("-10:00", "HST"),
+    )
+    for name in names.split()
+}  # fmt: skip
 
 
 def zone_named(name: str) -> tzinfo:
@@ -152,13 +165,19 @@ def _minutes_of(zone: tzinfo) -> Callable[[int, str, int, str], int | None]:
 
 
 def _iso_slowly(value: Any, zone: tzinfo | None) -> int | None:
-    """Read what fromisoformat refused, or what has no zone: small letters, a written-out UTC."""
+    """Read what fromisoformat refused, or what has no zone: small letters, a zone behind a space (`CET`, `+01`)."""
     if value.__class__ is not str or not _ISO.fullmatch(value):
         return None
     plain = value.strip().upper()
-    for suffix in (" UTC", " GMT"):
-        plain = f"{plain.removesuffix(suffix)}Z" if plain.endswith(suffix) else plain
     try:
+        if (named := _NAMED_ZONE.search(plain)) is not None:
+            plain = plain[: named.start()]
+            if named[2] is not None:
+                plain += named[2]
+            elif (offset := _offset_of(named[1], plain, zone)) is None:
+                return None
+            else:
+                plain += offset
         moment = datetime.fromisoformat(plain)
         if moment.tzinfo is None:
             if zone is None:
@@ -167,6 +186,17 @@ def _iso_slowly(value: Any, zone: tzinfo | None) -> int | None:
         return _in_range((moment - EPOCH) // _MICROSECOND)
     except (ValueError, OverflowError):
         return None
+
+
+def _offset_of(name: str, plain: str, zone: tzinfo | None) -> str | None:
+    """Return the offset that an abbreviation stands for: in the given zone if that uses it, else where it is usual."""
+    if zone is not None:
+        moment = datetime.fromisoformat(plain)
+        for fold in (0, 1):
+            there = moment.replace(tzinfo=zone, fold=fold)
+            if there.tzname() == name:
+                return there.isoformat()[len(moment.isoformat()) :]
+    return _ABBREVIATIONS.get(name)
 
 
 def _is_number(value: Any) -> bool:

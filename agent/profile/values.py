@@ -31,11 +31,16 @@ class Value(NamedTuple):
         return EVERY in self.below
 
 
+#: Names and sets of keys that are remembered.
+_FOUND_MAX = 4096
+
+
 class Keys:
     """The keys that a profile's paths can begin with."""
 
     def __init__(self, paths: Iterable[str], *, loose: bool) -> None:
         self._loose = loose
+        self._found: dict[tuple[str, ...], str | None] = {}
         self._firsts = {self._form(key) for path in paths for key in _first_keys(path)}
 
     def matters(self, key: str) -> bool:
@@ -52,12 +57,25 @@ class Keys:
 
     def find_key(self, line: Collection[str], name: str) -> str | None:
         """Return the key of a line that a name stands for; None when it has none."""
-        return next(iter(self._written(name, line)), None)
+        # Lines of a log have few sets of keys, and conditions ask for the same names of each.
+        asked = (name, *line)
+        try:
+            return self._found[asked]
+        except KeyError:
+            pass
+        if len(self._found) >= _FOUND_MAX:
+            self._found.clear()
+        found = self._found[asked] = next(iter(self._written(name, line)), None)
+        return found
 
     @property
     def is_loose(self) -> bool:
         """Whether keys may be written in other ways than the profile's."""
         return self._loose
+
+    def first_keys(self, path: str) -> tuple[str, ...]:
+        """Return the keys of a line, one of which there must be for a path to lead anywhere; none when it is unsaid."""
+        return () if self._loose else _first_keys(path)
 
     def _written(self, name: str, keys: Collection[str]) -> list[str]:
         exact = [name] if name in keys else []

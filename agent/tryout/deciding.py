@@ -23,7 +23,8 @@ class Candidate:
     ``explain`` tells where the fields of a line's events come from, given the line and when it was read.
 
     ``redact`` is what redacts a text that is shown.  ``counts`` are those of the redactor of ``plain``, by rule.
-    ``is_specific``: it says itself which lines are its own, so it comes before profiles that take any.
+    ``is_specific``: it says itself which lines are its own, so it comes before profiles that take any.  ``is_named``:
+    the name of the file is like its own.
     """
 
     plain: Normaliser
@@ -32,6 +33,7 @@ class Candidate:
     redact: Callable[[str], str]
     counts: Counter[str] = field(default_factory=Counter)
     is_specific: bool = False
+    is_named: bool = False
     select: Selection | None = None
 
     @property
@@ -87,12 +89,19 @@ class Tried(NamedTuple):
 
 
 def decide(
-    first: int, lines: Sequence[bytes], offsets: Sequence[int | None], candidates: Sequence[Candidate], read_us: int
+    first: int,
+    lines: Sequence[bytes],
+    offsets: Sequence[int | None],
+    candidates: Sequence[Candidate],
+    read_us: int,
+    *,
+    in_order: bool = False,
 ) -> list[Verdict]:
     """Return how lines fare that are numbered from ``first`` on; the profile that says most of a line wins.
 
     Profiles that say which lines are theirs come before others; then it is the number of fields that counts; then the
-    order of the candidates.
+    name of the file; then the order of the candidates.  ``in_order``: the first that understands a line wins, as in an
+    input with several.
     """
     fared = [_fared(candidate, lines, read_us) for candidate in candidates]
     verdicts = []
@@ -100,15 +109,16 @@ def decide(
         filled: dict[str, int] = {}
         reasons: dict[str, str] = {}
         winner: Candidate | None = None
-        best = (False, -1)
+        best = (False, -1, False)
         for candidate, of_lines in zip(candidates, fared, strict=True):
             found = of_lines[place]
             if isinstance(found, str):
                 reasons[candidate.name] = found
             elif found:
                 filled[candidate.name] = found
-                if (candidate.is_specific, found) > best:
-                    winner, best = candidate, (candidate.is_specific, found)
+                rank = (candidate.is_specific, found, candidate.is_named)
+                if winner is None if in_order else rank > best:
+                    winner, best = candidate, rank
         verdicts.append(Verdict(first + place, line, offsets[place], winner, filled, reasons))
     return verdicts
 
@@ -154,7 +164,7 @@ def look(verdict: Verdict, candidates: Sequence[Candidate], read_us: int) -> Tri
     decided: list[tuple[str, bool] | None] = [None] * len(made.rows)
     if candidate.select is not None:
         decided = candidate.select.decisions(made.rows, line, verdict.offset)
-    explained = candidate.explain(line, read_us)
+    explained = [each for each in candidate.explain(line, read_us) if each.reason is None]
     events = []
     for number, (row, rule) in enumerate(zip(made.rows, decided, strict=True)):
         how = explained[number] if number < len(explained) else _UNEXPLAINED

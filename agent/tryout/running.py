@@ -10,12 +10,13 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from agent.config import AgentSettings, InputSettings, load_settings
+from agent.config import AgentSettings, InputSettings, load_settings, record_settings, shipped_profiles
 from agent.profile import CompiledProfile, Definition, load_profiles
 from agent.profile.explaining import Explained
 from agent.records import Normaliser, Redactor
 from agent.redact import RedactSettings, make_redactor
-from agent.routes import compile_input, make_normaliser, make_selection
+from agent.routes import compile_input, is_specific, make_normaliser, make_selection
+from agent.routing import Router, choosing
 from agent.tail import normal_name
 from agent.tail.listing import expand
 from agent.tryout.deciding import Candidate, Explain, decide
@@ -23,7 +24,6 @@ from agent.tryout.showing import Only, Shower
 from agent.tryout.sources import Framing, Piece, of_file, of_following, of_stream
 from agent.unwrap import WRAPPERS
 from watchbook.clock import now_us
-from watchbook.shipped import shipped_folder
 
 #: Lines that are tried together.
 _TOGETHER: Final = 256
@@ -32,11 +32,15 @@ _LARGE_BYTES: Final = 4 << 20
 
 
 class Asked(NamedTuple):
-    """What is tried: with which profiles, framed how, and the files of an input that was named."""
+    """What is tried: with which profiles, framed how, and the files of an input that was named.
+
+    ``in_order``: of the profiles the first that a line is of counts, not the one that says most of it.
+    """
 
     candidates: list[Candidate]
     framing: Framing
     patterns: tuple[str, ...]
+    in_order: bool = False
 
 
 def run(file: str | None, asked: Asked, *, watch: bool, only: Only | None, limit: int, as_json: bool) -> None:
@@ -46,9 +50,11 @@ def run(file: str | None, asked: Asked, *, watch: bool, only: Only | None, limit
     note = None
     try:
         with closing(_pieces(file, asked, watch)) as pieces:
-            note = _show(pieces, asked.candidates, shower, limit)
+            note = _show(pieces, asked, shower, limit)
     except KeyboardInterrupt:
         note = None if watch else "interrupted: there may be more lines"
+    except BrokenPipeError:
+        raise  # whoever read it has enough
     except OSError as error:
         raise click.ClickException(f"{error.filename or file}: {error.strerror or error}") from error
     finally:
@@ -68,7 +74,7 @@ def _pieces(file: str | None, asked: Asked, watch: bool) -> Generator[Piece]:
             yield from of_file(path, asked.framing)
 
 
-def _show(pieces: Iterator[Piece], candidates: Sequence[Candidate], shower: Shower, limit: int) -> str | None:
+def _show(pieces: Iterator[Piece], asked: Asked, shower: Shower, limit: int) -> str | None:
     """Show the lines, at most ``limit`` (0: all); return what to say when there are more."""
     n = 0
     for piece in pieces:
@@ -78,7 +84,8 @@ def _show(pieces: Iterator[Piece], candidates: Sequence[Candidate], shower: Show
             end = min(start + _TOGETHER, start + limit - n if limit else len(piece.lines))
             lines, offsets = piece.lines[start:end], piece.offsets[start:end]
             read_us = now_us()
-            shower.show(decide(n + 1, lines, offsets, candidates, read_us), read_us)
+            verdicts = decide(n + 1, lines, offsets, asked.candidates, read_us, in_order=asked.in_order)
+            shower.show(verdicts, read_us)
             n += len(lines)
         if piece.size >= _LARGE_BYTES:
             _progress(f"{piece.done * 100 // piece.size:>3} %, {n:,} lines")
@@ -92,23 +99,27 @@ def _progress(text: str) -> None:
         sys.stderr.flush()
 
 
-def known_profiles(folder: Path | None) -> dict[str, Definition]:
-    """Return the shipped profiles and those of a folder, which come before them; raises ConfigError."""
-    return load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
-
-
-def asked_of_profiles(folder: Path | None, name: str | None) -> Asked:
-    """Return the profiles to try: one, or all; raises ConfigError and UsageError."""
-    profiles = known_profiles(folder)
+def asked_of_profiles(folder: Path | None, name: str | None, file: str | None) -> Asked:
+    """Return the profiles to try on a file: one, or all; raises ConfigError and UsageError."""
+    profiles = shipped_profiles(load_profiles(folder) if folder else {})
     _check_name(name, profiles)
     named = [profiles[name]] if name is not None else list(profiles.values())
-    inputs = [InputSettings(each.name, each.name) for each in named]
-    candidates = [_candidate(None, each, profiles) for each in inputs]
-    return Asked(candidates, Framing(), ())
+    candidates = [
+        replace(
+            _candidate(None, InputSettings(each.name, each.name), profiles),
+            is_named=each.name.partition("-")[0] in (file or "").lower(),
+        )
+        for each in named
+    ]
+    record = named[0].record_node if name is not None else None
+    return Asked(candidates, Framing(multiline=None if record is None else record_settings(record)), ())
 
 
-def asked_of_input(path: Path, source: str, name: str | None) -> Asked:
-    """Return an input to try, with another profile if one is named; raises ConfigError and UsageError."""
+def asked_of_input(path: Path, source: str, name: str | None, file: str | None) -> Asked:
+    """Return an input to try, with another profile if one is named; raises ConfigError and UsageError.
+
+    Where its profile is to be found, the first lines of ``file`` (None: of its first file) tell.
+    """
     settings, profiles = load_settings(path)
     found = [each for each in settings.inputs if each.name == source]
     if not found:
@@ -118,7 +129,31 @@ def asked_of_input(path: Path, source: str, name: str | None) -> Asked:
     each = found[0] if name is None else replace(found[0], profile=name)
     peel = WRAPPERS[each.unwrap].peel if each.unwrap else None
     framing = Framing(normal_name(each.encoding) or "auto", each.multiline, peel, settings.tail)
-    return Asked([_candidate(settings, each, profiles)], framing, each.files)
+    names = each.profile_names
+    if not names:
+        first = file if file not in (None, "-") else next(iter(expand(each.files)), None)
+        names = _found_profiles(settings, each, profiles, first, framing) if first is not None else ()
+    candidates = [_candidate(settings, replace(each, profile=one), profiles) for one in names or sorted(profiles)]
+    return Asked(candidates, framing, each.files, in_order=bool(names))
+
+
+def _found_profiles(
+    settings: AgentSettings, source: InputSettings, profiles: Mapping[str, Definition], path: str, framing: Framing
+) -> tuple[str, ...]:
+    """Return the profiles that the agent would find for a file, and say why."""
+    redactor = make_redactor(settings.redact)
+    candidates = [
+        choosing.Candidate(
+            name, each.format.name, is_specific(each),
+            make_normaliser(settings, replace(source, profile=name, keep_raw=False), profiles, redactor),
+        )
+        for name, each in profiles.items()
+    ]  # fmt: skip
+    with closing(of_file(path, framing)) as pieces:
+        lines = next(pieces, Piece([], [])).lines[: settings.auto.lines]
+    chosen = choosing.choose(lines, candidates, now_us(), path)
+    click.echo(f"{path}: {', '.join(chosen.profiles) or 'no profile'}: {chosen.reason}", err=True)
+    return chosen.profiles
 
 
 def _check_name(name: str | None, profiles: Mapping[str, Any]) -> None:
@@ -143,14 +178,14 @@ def _candidate(settings: AgentSettings | None, source: InputSettings, profiles: 
         _explainer(compile_input(source, profiles, showing), source),
         showing.text,
         counting.counts,
-        is_specific=profiles[source.profile].match is not None,
+        is_specific=is_specific(profiles[source.profile_names[0]]),
         select=None if settings is None else make_selection(settings, source, plain),
     )
 
 
-def _explainer(profile: CompiledProfile, source: InputSettings) -> Explain:
+def _explainer(profile: CompiledProfile | Router, source: InputSettings) -> Explain:
     """Return what explains a line of an input: in a wrapper, of the line in it."""
-    if not hasattr(profile, 'explain'): return lambda line, read_us: []
+    assert isinstance(profile, CompiledProfile)  # a candidate is one profile
     if source.unwrap is None:
         return profile.explain
     peel = WRAPPERS[source.unwrap].peel

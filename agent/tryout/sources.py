@@ -3,7 +3,7 @@
 import glob
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple
 
@@ -39,7 +39,7 @@ class Framing:
     settings: TailSettings = TailSettings()  # noqa: RUF009 - it is frozen
 
 
-def of_file(path: str, framing: Framing) -> Iterator[Piece]:
+def of_file(path: str, framing: Framing) -> Generator[Piece]:
     """Yield the lines of a file, also of a compressed one; raises OSError."""
     file = PackedFile(path) if is_packed(path) else PlainFile(path)
     size = 0 if is_packed(path) else file.stat().st_size

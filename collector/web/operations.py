@@ -17,7 +17,7 @@ from collector.web.operation import (
 )
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
-from collector.web.vocabulary import ALERTS, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
+from collector.web.vocabulary import ALERTS, CATALOGUE, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 from watchbook import wire
 
 
@@ -39,6 +39,15 @@ def operations() -> dict[tuple[str, str], Operation]:
         ),
         ("GET", "/v1/alerts/{id}"): conditional(
             operation("getAlert", "Get one alert.", ref("Alert"), parameters=[ID], errors=(*READ_ERRORS, 404))
+        ),
+        ("GET", "/v1/catalogue"): conditional(
+            operation(
+                "listCatalogue",
+                "List what sources call their events, and what it means.",
+                ref("CatalogueAnswer"),
+                parameters=of_parameters(CATALOGUE),
+                errors=(*READ_ERRORS, 404),
+            )
         ),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),

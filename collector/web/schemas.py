@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from collector.finding import LEVELS
 from collector.web.agent_schemas import agent_schemas
+from collector.web.catalogue_schemas import catalogue_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
@@ -64,6 +65,7 @@ def schemas() -> dict[str, Schema]:
         ),
         "Problem": _PROBLEM,
         **count_schemas(_RANGE, _INCOMPLETE),
+        **catalogue_schemas(_RANGE, _INCOMPLETE),
         **filter_schemas(),
         **agent_schemas(),
     }

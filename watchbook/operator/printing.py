@@ -27,9 +27,11 @@ _SHARES: Final[dict[str, int | None]] = {
     "state": None, "agent": 4, "seen": None, "version": None, "host": 3, "unsent": None, "oldest": None, "unread": None,
     "unparsed": None, "lost": None,
     "name": 3, "for": None, "owner": 2, "selects": 8,
+    "catalogue": None, "of": None, "groups": None, "names": None, "title": 5, "category": None, "hidden": None,
+    "description": 6, "field": None, "value": 4, "events": None, "meant": 4,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
-_NUMBERS: Final = frozenset({"count", "unsent", "oldest", "unread", "unparsed", "lost"})
+_NUMBERS: Final = frozenset({"count", "unsent", "oldest", "unread", "unparsed", "lost", "groups", "names", "events"})
 #: A terminal below this width wraps cells instead of cutting them.
 NARROW_COLUMNS: Final = 100
 #: What a terminal may act on although JSON allows it unescaped: DEL, C1, and characters that turn text around.

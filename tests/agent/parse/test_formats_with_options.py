@@ -77,10 +77,19 @@ def test_delimiter_and_quote_are_options() -> None:
         ("csv", {"columns": "a"}, "the option 'columns' expects a list of column names, found 'a'"),
         ("csv", {"columns": ["a", 1]}, "the option 'columns' expects a list of column names, found ['a', 1]"),
         ("csv", {"columns": ["a", "a"]}, "the option 'columns' names 'a' twice; give each column a name of its own"),
+        (
+            "csv",
+            {"columns": ["a"], "at_least": 2},
+            "the option 'at_least' expects a number from 1 to 1, found 2",
+        ),
         ("csv", {"columns": ["a"], "delimiter": "::"}, "the option 'delimiter' expects one character, found '::'"),
         ("csv", {"columns": ["a"], "quote": 1}, "the option 'quote' expects a text, found 1; put it in quotes"),
         ("csv", {"columns": ["a"], "quote": ","}, "the option 'quote' must not be the delimiter, found ',' for both"),
-        ("csv", {"colums": ["a"]}, "the option 'colums' is none of this format; known here: columns, delimiter, quote"),
+        (
+            "csv",
+            {"colums": ["a"]},
+            "the option 'colums' is none of this format; known here: columns, at_least, delimiter, quote",
+        ),
         ("pairs", {"assign": ""}, "the option 'assign' expects a text that stands between, found ''"),
         ("pairs", {"assign": "=", "separator": "= "}, "the option 'assign' must not be the separator"),
         ("pairs", {"quotes": "x"}, "the option 'quotes' expects some of \"'`|, found 'x'"),
@@ -144,3 +153,14 @@ def test_plain_text_is_one_value_and_nothing_but_white_space_is_none() -> None:
     assert read(FORMATS["text"], "a line\n  at x\r\n") == {"line": "a line\n  at x"}
     with pytest.raises(ValueError, match="is empty"):
         read(FORMATS["text"], " \t")
+
+
+def test_a_line_may_lack_the_columns_that_newer_versions_added() -> None:
+    read = made("csv", {"columns": ["time", "user", "action"], "at_least": 2}).read
+    assert read is not None
+    assert read("t,alice") == {"time": "t", "user": "alice"}
+    assert read("t,alice,login") == {"time": "t", "user": "alice", "action": "login"}
+    with pytest.raises(ValueError, match="has 1 columns, expected 2 to 3: time, user, action"):
+        read("t")
+    with pytest.raises(NotAnEventError):
+        read("time,user")

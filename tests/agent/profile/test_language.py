@@ -1,5 +1,6 @@
 """What the profile language can say, feature by feature: small profiles, lines, and the events that come of them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -308,6 +309,18 @@ def test_a_field_sees_what_the_changes_take(profile: Write) -> None:
     assert event(made, '{"o": "x", "p": "y"}')["org"] == "x"
 
 
+def test_changes_and_fields_take_from_one_list_without_moving_each_other(profile: Write) -> None:
+    made = profile(
+        "changes: {field: 'p[n=what].v', old: 'p[n=old].v', new: 'p[n=new].v'}\n"
+        "fields: {resource.id: 'p[n=what].v', resource.name: 'p[n=last].v'}"
+    )
+    parameters = [{"n": name, "v": name.upper()} for name in ("what", "rest", "old", "new", "last")]
+    found = event(made, json.dumps({"p": parameters}))
+    assert found["changes"] == [{"field": "WHAT", "old": "OLD", "new": "NEW"}]
+    assert (found["resource.id"], found["resource.name"]) == ("WHAT", "LAST")
+    assert found["details"] == {"p": [{"n": "rest", "v": "REST"}]}
+
+
 def test_the_first_case_that_holds_overrides(profile: Write) -> None:
     made = profile(
         "time: {from: t, format: epoch_s}\nfields: {resource.id: r, outcome: {from: o, map: {'1': success}}}\ncases:\n"
@@ -349,6 +362,8 @@ def test_a_group_never_hides_what_the_line_says(profile: Write) -> None:
         ("[{before: b, after: c}, {name: n, new: v}]", '{"v": 1}', [{"field": "n", "new": 1}], None),
         ("[{before: b, after: c}, {name: n, new: v}]", '{"b": {"x": 1, "y": 2}, "c": {"x": 3, "y": 2}, "v": 1}',
          [{"field": "x", "old": 1, "new": 3}], {"b": {"y": 2}, "v": 1}),
+        ("{before: b, after: c}", '{"b": {"x": 1, "y": 2}, "c": {"x": 3, "y": 2, "z": 4, "w": 5}}',
+         [{"field": "x", "old": 1, "new": 3}, {"field": "z", "new": 4}, {"field": "w", "new": 5}], {"b": {"y": 2}}),
         ("{before: d.b, after: d.c}", '{"d": {"b": 1, "c": 2}}', [{"field": "value", "old": 1, "new": 2}], None),
     ],
 )  # fmt: skip

@@ -137,7 +137,10 @@ def said(value: Any, event: dict[str, Any], left: set[str]) -> bool:
     if isinstance(value, str):
         ways += [json.dumps(read(value)) for read in (number, duration, seconds)]
     stands = event.get("changes") is not None and value in (None, "", {})  # one side of a change: no state
-    return any(way in left for way in ways) or stands or is_time(value, event["time"]) or is_address(text, event)
+    mapped = isinstance(value, bool) and event.get("outcome") == ("success" if value else "failure")
+    return (
+        any(way in left for way in ways) or stands or mapped or is_time(value, event["time"]) or is_address(text, event)
+    )
 
 
 def is_time(value: Any, time_us: int) -> bool:
@@ -196,7 +199,7 @@ def test_a_planted_secret_never_leaves_the_profile(line: dict[str, Any], key: st
     assert len(made.rows) + len(made.unparsed) == 3
 
 
-@pytest.mark.parametrize("name", sorted(PROFILES))
+@pytest.mark.parametrize("name", ["journal", "jsonl", "nginx", "sshd", "syslog"])
 def test_a_clean_line_beside_one_with_a_secret_is_the_same(name: str) -> None:
     profile = compile_profile(DEFINITIONS[name], FORMATS, make_redactor(RedactSettings()))
     clean = {

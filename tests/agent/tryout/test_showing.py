@@ -26,9 +26,8 @@ def candidate(name: str, **more: Any) -> Candidate:
     counting, showing = make_redactor(RedactSettings()), make_redactor(RedactSettings())
     plain = compile_profile(DEFINITIONS[name], FORMATS, counting)
     keeping = compile_profile(DEFINITIONS[name], FORMATS, showing, keep_raw=True)
-    explain = getattr(plain, 'explain', lambda line, read_us: [])
     is_specific = DEFINITIONS[name].match is not None
-    return Candidate(plain, keeping, explain, showing.text, counting.counts, is_specific=is_specific, **more)
+    return Candidate(plain, keeping, plain.explain, showing.text, counting.counts, is_specific=is_specific, **more)
 
 
 CANDIDATES = [candidate(name) for name in ("jsonl", "nginx", "sshd", "syslog")]

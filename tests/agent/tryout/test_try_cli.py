@@ -118,3 +118,62 @@ def test_watching_shows_lines_as_they_come_across_a_rotation_and_ends_with_a_sum
 
 def test_standard_input_cannot_be_watched_otherwise() -> None:
     assert run("-", "--watch", code=2)[-1].startswith("Error: --watch follows files")
+
+
+def test_an_input_with_several_profiles_takes_the_first_that_a_line_is_of(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(
+        f"collector: {{url: 'http://127.0.0.1:9', token: t}}\nstate: {tmp_path}/state\n"
+        f"inputs:\n  - {{name: auth, files: [{tmp_path}/auth.log], profile: [sshd, syslog]}}\n"
+        f"  - {{name: found, files: [{tmp_path}/web.log], profile: auto}}\n"
+    )
+    (tmp_path / "auth.log").write_text(
+        "2026-11-21T14:08:30+01:00 web01 sshd[8]: fatal: Cannot bind any address.\n"
+        "2026-11-21T14:08:31+01:00 web01 CRON[9]: hello\nstrange\n"
+    )
+    first, second, third, summary = tried("--config", path, "--input", "auth")
+    assert (first["profile"], second["profile"]) == ("sshd", "syslog")
+    assert set(third["reasons"]) == {"sshd", "syslog"}
+    assert summary["summary"] == {"sshd": 1, "syslog": 1, "unparsed": 1}
+    (tmp_path / "web.log").write_text(
+        '192.0.2.7 - - [21/Nov/2026:14:05:09 +0100] "GET /x HTTP/1.1" 200 5 "-" "-"\n' * 3 + "strange\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "watchbook", "agent", "try", "--config", path, "--input", "found", "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"{tmp_path}/web.log: " in done.stderr
+    assert "of the 4 lines looked at are understood" in done.stderr
+    *lines, summary = map(json.loads, done.stdout.splitlines())
+    assert [each["event"]["resource"]["id"] for each in lines[:3]] == ["/x"] * 3
+    assert summary["summary"]["unparsed"] == 1
+
+
+def test_lines_in_a_wrapper_are_shown_as_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(
+        f"collector: {{url: 'http://127.0.0.1:9', token: t}}\nstate: {tmp_path}/state\n"
+        f"inputs:\n  - {{name: pod, files: [{tmp_path}/pod.log], profile: jsonl, unwrap: cri}}\n"
+    )
+    (tmp_path / "pod.log").write_text(
+        '2026-11-21T09:00:00.1Z stdout F {"user":"a","action":"created"}\n'
+        '2026-11-21T09:00:00.2Z stdout P {"user":"b",\n2026-11-21T09:00:00.3Z stdout F "action":"deleted"}\n'
+        "no wrapper\n"
+    )
+    first, second, third, _ = tried("--config", path, "--input", "pod")
+    assert (first["event"]["action"], first["raw"]) == ("create", '{"user":"a","action":"created"}')
+    assert "user" in first["origins"]["actor.id"]
+    assert second["event"]["action"] == "delete"
+    assert "is no line of a CRI log" in third["reasons"]["jsonl"]
+
+
+def test_records_of_a_profile_are_joined_as_it_says(tmp_path: Path) -> None:
+    profile = tmp_path / "profiles" / "trace.yaml"
+    profile.parent.mkdir()
+    profile.write_text(
+        "profile: trace\nformat: text\nrecord: {indented: true}\nconstants: {action: log}\nfields: {message: line}\n"
+    )
+    (tmp_path / "a.log").write_text("one\n  at x\n  at y\ntwo\n")
+    one, two, summary = tried(tmp_path / "a.log", "--profiles", profile.parent, "--profile", "trace")
+    assert one["event"]["message"] == "one\n  at x\n  at y"
+    assert (two["line"], summary["summary"]) == (2, {"trace": 2})

@@ -23,6 +23,7 @@ from collector.questions import make_questions
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
+from tests.collector.web.catalogued import CATALOGUES
 from tests.collector.web.listed_alerts import ListedAlerts
 from tests.collector.web.registered import enrolments_of, registry_of
 from watchbook.cli import cli
@@ -79,6 +80,7 @@ class Desk:
             authorise=authorise,
             registry=registry,
             readiness={},
+            catalogues=CATALOGUES,
         )
         self.server = TestServer(app)
 
