@@ -53,7 +53,6 @@ class CompiledProfile:
         self._fields = (*fields, "raw") if keep_raw else fields
         self._constants = constants
         self._each = tuple(each)
-        self._decode = line_format.decode if line_format.keys is not None else _checked(line_format.decode)
         self._keep_raw = keep_raw
 
     @property
@@ -145,12 +144,15 @@ class CompiledProfile:
 
     def _plainly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets with the code for any keys."""
-        decode, choose, plans = self._decode, self._choice.choose, self._choice.only
+        decode, choose, plans = self._format.decode, self._choice.choose, self._choice.only
+        nests = self._format.keys is None
         learn = None if self._learner is None else self._learner.see
         append = done.rows.append
         for line in lines:
             try:
                 values = decode(line)
+                if nests and line.count(b"{") + line.count(b"[") > DEPTH_MAX:  # what opens fewer cannot nest deeper
+                    check_depth(values)
                 if learn is not None:
                     learn(values)
                 take, make_row, _ = (choose(values) if plans is None else plans)[tuple(values)]
@@ -175,7 +177,9 @@ class CompiledProfile:
     def _carefully(self, line: bytes, read_us: int, done: Done) -> None:
         """Normalise a line that may hold a secret."""
         try:
-            done.rows.append(self._redacted_row(self._decode(line), None, read_us))
+            values = self._format.decode(line)
+            check_depth(values)
+            done.rows.append(self._redacted_row(values, None, read_us))
         except NotAnEventError as error:
             done.drop(error.kind)
         except Exception:  # noqa: BLE001 - as in _plainly
@@ -213,7 +217,10 @@ class CompiledProfile:
 
     def _decoded(self, line: bytes) -> tuple[dict[str, Any], bool]:
         try:
-            return self._decode(line), False
+            values = self._format.decode(line)
+            if line.count(b"{") + line.count(b"[") > DEPTH_MAX:
+                check_depth(values)
+            return values, False
         except NotAnEventError:
             raise
         except Exception:  # noqa: BLE001 - as in _plainly
@@ -285,6 +292,7 @@ def _is_utf8(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+<<<<<<< HEAD
 
 
 @cache
@@ -299,3 +307,5 @@ def _checked(decode: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dic
         return values
 
     return decode_checked
+=======
+>>>>>>> lang
