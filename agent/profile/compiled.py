@@ -8,7 +8,6 @@ redacted before its fields are made; only what changed is worked out from the li
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from typing import Any, Final
 
 from agent.profile.changing import Changed
@@ -88,8 +87,8 @@ class CompiledProfile:
 
     @property
     def decode(self) -> Callable[[bytes], dict[str, Any]]:
-        """Decode a line in order; raises for any other."""
-        return self._decode
+        """Decode a line in order; raises for any other.  How deep its values nest is not looked at."""
+        return self._format.decode
 
     @property
     def is_of(self) -> Callable[[dict[str, Any]], bool] | None:
@@ -97,7 +96,7 @@ class CompiledProfile:
         return None if self._each else self._choice.is_of
 
     def row_of(self, values: dict[str, Any], read_us: int) -> Row:
-        """Return the row of a decoded line that holds no secret.
+        """Return the row of a decoded line that holds no secret and does not nest deeply.
 
         Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
         else when it takes more than its values to make its rows.
@@ -292,20 +291,3 @@ def _is_utf8(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-<<<<<<< HEAD
-
-
-@cache
-def _checked(decode: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict[str, Any]]:
-    """Return what decodes a line and refuses one that nests too deeply."""
-
-    def decode_checked(line: bytes) -> dict[str, Any]:
-        values = decode(line)
-        # What opens so few containers cannot nest deeper; looking at the values themselves takes ten times as long.
-        if line.count(b"{") + line.count(b"[") > DEPTH_MAX:
-            check_depth(values)
-        return values
-
-    return decode_checked
-=======
->>>>>>> lang

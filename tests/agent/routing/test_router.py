@@ -87,6 +87,11 @@ def test_a_line_with_a_secret_is_redacted_by_its_profile() -> None:
     assert "hunter2" not in str(event)
 
 
+def test_a_line_that_nests_too_deeply_stays_unparsed() -> None:
+    made = router("sshd", "jsonl")([b'{"a": ' * 70 + b"1" + b"}" * 70], READ_US)
+    assert [each.reason for each in made.unparsed] == ["nests deeper than 64 levels"]
+
+
 def test_the_line_itself_is_kept_where_it_is_wanted() -> None:
     found = events(router("sshd", "syslog", keep_raw=True), [AUTH[0], CRON])
     assert [event["raw"] for event in found] == [AUTH[0].decode(), CRON.decode()]
