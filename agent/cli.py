@@ -150,6 +150,7 @@ def discover_logs(
 
     For each log: the profile that understands most of its last lines, and an event of it.
     """
+    from agent.config import shipped_profiles
     from agent.discover import as_json as in_json
     from agent.discover import as_table, discover
     from agent.discover import as_yaml as in_yaml
@@ -160,7 +161,7 @@ def discover_logs(
     for path in paths:
         if not path.startswith("/"):
             raise click.UsageError(f"--path: expected an absolute path, found {path!r}")
-    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
+    profiles = shipped_profiles(load_profiles(folder) if folder else {})
     places = load_places(shipped_folder("config") / "discover.yaml")
     found = discover(root.rstrip("/"), paths or None, places, profiles, Trier(profiles, lines, now_us()))
     if as_json:

@@ -9,13 +9,13 @@ from agent.autoroute import AutoRoutes
 from agent.batch import Origin
 from agent.config import AUTO, AgentSettings, InputSettings, load_settings
 from agent.parse import FORMATS
-from agent.profile import CompiledProfile, Definition, compile_profile
+from agent.profile import CompiledProfile, Definition, ProfileFolder, compile_profile
 from agent.pump import Route
 from agent.records import Normaliser, Redactor
 from agent.redact import NoRedactor, SecretRedactor, make_redactor
 from agent.routing import Candidate, Router, Undecided
 from agent.select import Selection
-from agent.tail import Records
+from agent.tail import Records, join_lines
 from agent.unwrap import WRAPPERS, Unwrapping
 from watchbook.clock import Clock, now_us
 from watchbook.configfile import ConfigError, Problem
@@ -65,16 +65,29 @@ def _make_route(
         return route_of(source.profile_names)
 
     def candidates() -> list[Candidate]:
-        return [
-            Candidate(
-                name, each.format.name, is_specific(each),
-                make_normaliser(settings, replace(source, profile=name, keep_raw=False), profiles, redactor),
-            )
-            for name, each in profiles.items()
-            if is_specific(each) or each.format.name != "text"  # plain text takes any line of any log
-        ]  # fmt: skip
+        plain = replace(source, keep_raw=False)
+        found = candidates_of(
+            profiles, lambda name: make_normaliser(settings, replace(plain, profile=name), profiles, redactor)
+        )
+        if isinstance(profiles, ProfileFolder):
+            profiles.forget()
+        return found
 
-    return route_of(())._replace(choose=AutoRoutes(source.name, settings.auto.lines, candidates, route_of, clock))
+    def join(lines: list[bytes]) -> list[bytes]:
+        peel = WRAPPERS[source.unwrap].peel if source.unwrap else None
+        return join_lines(lines, source.multiline, int(settings.tail.max_line_bytes), peel)
+
+    auto = AutoRoutes(source.name, settings.auto.lines, candidates, route_of, join, clock)
+    return route_of(())._replace(choose=auto)
+
+
+def candidates_of(profiles: Mapping[str, Definition], make: Callable[[str], Normaliser]) -> list[Candidate]:
+    """Return the profiles that a log may be of; ``make`` compiles one by its name."""
+    return [
+        Candidate(name, each.format.name, is_specific(each), make(name))
+        for name, each in profiles.items()
+        if is_specific(each) or each.format.name != "text"  # plain text takes any line of any log
+    ]
 
 
 def is_specific(definition: Definition) -> bool:

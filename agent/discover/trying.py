@@ -7,6 +7,8 @@ from agent.config import record_settings
 from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.redact import RedactSettings, make_redactor
+from agent.routes import candidates_of
+from agent.routing import choose
 from agent.tail import MultilineSettings, join_lines
 from agent.tail.ending import last_lines
 from agent.tryout import first_event
@@ -40,6 +42,8 @@ class Trier:
     def __init__(self, profiles: Mapping[str, Definition], lines_max: int, read_us: int) -> None:
         redactor = make_redactor(RedactSettings())
         self._profiles = {name: compile_profile(each, FORMATS, redactor) for name, each in sorted(profiles.items())}
+        known = dict(sorted(profiles.items()))
+        self._candidates = candidates_of(known, self._profiles.__getitem__)
         self._framings = {
             name: record_settings(each.record_node) for name, each in profiles.items() if each.record_node is not None
         }
@@ -53,11 +57,9 @@ class Trier:
         """
         lines = [line for line in last_lines(path, self._lines_max) if line.strip()]
         records = self._records(lines)
-        ways: dict[tuple[str, ...], tuple[float, int, int]] = {
-            (name,): self._score((name,), records[self._framings.get(name)]) for name in self._profiles
-        }
-        if len(preferred) > 1:
-            ways[preferred] = self._score(preferred, records[self._framing(preferred)])
+        names: list[tuple[str, ...]] = [(candidate.name,) for candidate in self._candidates]
+        names += [choose(lines, self._candidates, self._read_us, path).profiles, preferred]
+        ways = {way: self._score(way, records[self._framing(way)]) for way in dict.fromkeys(names) if way}
         best = max(ways, key=lambda way: ways[way], default=())
         if not best or not ways[best][0]:
             return Trial((), len(lines), 0, None)

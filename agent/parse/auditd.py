@@ -15,6 +15,7 @@ that the event is at its end; it is left out, and by itself no event.
 """
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from agent.parse.assignments import Assignments, add_value
@@ -142,6 +143,10 @@ def _quick(body: str, kind: str) -> dict[str, Any] | None:
 
 def _command(values: dict[str, Any]) -> str:
     """Return the arguments of an EXECVE record as one line; a long one comes in pieces: ``a1[0]``, ``a1[1]``."""
+    argc = values.get("argc", "")
+    if argc.isdecimal() and len(argc) < 3:
+        with suppress(KeyError, TypeError):  # in pieces, or twice
+            return " ".join([values[f"a{number}"] for number in range(int(argc))])
     words: list[str] = []
     for name, value in values.items():
         place = name[1:].partition("[")

@@ -87,7 +87,7 @@ class CompiledProfile:
 
     @property
     def decode(self) -> Callable[[bytes], dict[str, Any]]:
-        """Decode a line in order; raises for any other."""
+        """Decode a line in order; raises for any other.  How deep its values nest is not looked at."""
         return self._format.decode
 
     @property
@@ -96,7 +96,7 @@ class CompiledProfile:
         return None if self._each else self._choice.is_of
 
     def row_of(self, values: dict[str, Any], read_us: int) -> Row:
-        """Return the row of a decoded line that holds no secret.
+        """Return the row of a decoded line that holds no secret and does not nest deeply.
 
         Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
         else when it takes more than its values to make its rows.

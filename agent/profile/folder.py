@@ -33,6 +33,10 @@ class ProfileFolder(Mapping[str, Definition]):
         """Return the same with more of a user's own profiles before them all."""
         return ProfileFolder(self._folder, {**self._own, **profiles})
 
+    def forget(self) -> None:
+        """Let go of what was read; it is read again when it is asked for."""
+        self._read.clear()
+
     def __getitem__(self, name: str) -> Definition:
         if name in self._own:
             return self._own[name]

@@ -2,8 +2,9 @@
 
 A profile that looks for signs of its own in a line (its ``match``, its patterns, a format that only it has) comes
 before one that takes any line of a format.  A log of several programs gets several profiles: those that understand a
-line which the ones before do not.  In a syslog file any program may turn up later, so it gets all the profiles of
-syslog programs, those seen first, and then the one for any syslog line.
+line which the ones before do not.  A few lines that look like another log's are no reason for its profile where one
+for any line of the format understands them too.  In a syslog file any program may turn up later, so it gets all the
+profiles of syslog programs, those seen first, and then the one for any syslog line.
 """
 
 from collections.abc import Sequence
@@ -31,10 +32,15 @@ class Candidate:
 
 
 class Chosen(NamedTuple):
-    """The profiles chosen, in order (none when no profile understands enough), and why, in words."""
+    """The profiles chosen, in order (none when no profile understands enough), and why, in words.
+
+    ``understood``: how many of the lines looked at (blank ones not counted) the profiles understand that understand
+    most together, chosen or not.
+    """
 
     profiles: tuple[str, ...]
     reason: str
+    understood: int = 0
 
 
 class _Trial(NamedTuple):
@@ -50,16 +56,18 @@ def choose(lines: Sequence[bytes], candidates: Sequence[Candidate], read_us: int
     if not wanted:
         return Chosen((), "there are no lines yet")
     trials = [_try(candidate, lines, wanted, read_us, path) for candidate in candidates]
-    specific = [trial for trial in trials if trial.candidate.is_specific]
     general = [trial for trial in trials if not trial.candidate.is_specific]
+    specific = [trial for trial in trials if trial.candidate.is_specific and not _is_chance(trial, general, wanted)]
     taken = [*_cover(specific, wanted)]
     left = wanted.difference(*(trial.understood for trial in taken))
     taken += _cover(general, left)[:1]
     understood = wanted.difference(left) | frozenset().union(*(trial.understood for trial in taken))
     if len(understood) < SHARE_MIN * len(wanted):
-        return Chosen((), f"{_count(understood, wanted)} {_named(taken) or 'by any profile'}; name one in 'profile'")
+        words = f"{_count(understood, wanted)} {_named(taken) or 'by any profile'}; name one in 'profile'"
+        return Chosen((), words, len(understood))
     names = [trial.candidate.name for trial in _with_syslog(taken, trials)]
-    return Chosen(tuple(names), f"{_count(understood, wanted)} {_named(taken)}{_next_best(taken, trials)}")
+    words = f"{_count(understood, wanted)} {_named(taken)}{_next_best(taken, trials)}"
+    return Chosen(tuple(names), words, len(understood))
 
 
 def _try(candidate: Candidate, lines: Sequence[bytes], wanted: frozenset[int], read_us: int, path: str) -> _Trial:
@@ -67,6 +75,14 @@ def _try(candidate: Candidate, lines: Sequence[bytes], wanted: frozenset[int], r
     filled = sum(value is not None for row in made.rows for value in row)
     is_named = candidate.name.partition("-")[0] in path.lower()
     return _Trial(candidate, wanted.difference(each.line for each in made.unparsed), filled, is_named)
+
+
+def _is_chance(trial: _Trial, general: Sequence[_Trial], wanted: frozenset[int]) -> bool:
+    """Return whether a profile understands just some of the lines that one for any line of its format does."""
+    if trial.candidate.format == SHARED_FORMAT or len(trial.understood) >= SHARE_MIN * len(wanted):
+        return False
+    alike = [each for each in general if each.candidate.format == trial.candidate.format]
+    return any(trial.understood <= each.understood for each in alike)
 
 
 def _cover(trials: Sequence[_Trial], wanted: frozenset[int]) -> list[_Trial]:

@@ -19,9 +19,11 @@ from watchbook.event import FIELD_NAMES
 Row = tuple[Any, ...]
 Values = dict[str, Any]
 
-#: How every profile's reason begins when a line is not of it.
-NOT_OF_IT: Final = "is not of the profile"
+#: How a profile's reason begins when a line is not of it, or not of its format.
+NOT_OF_IT: Final = ("is not ", "is no ")
 _SCANNED_TOGETHER: Final = 16
+#: A line that opens more containers may nest deeply; it goes the slow way.
+_OPENED_MAX: Final = 64
 
 
 class Routable(Normaliser, Protocol):
@@ -29,7 +31,7 @@ class Routable(Normaliser, Protocol):
 
     @property
     def decode(self) -> Callable[[bytes], Values]:
-        """Decode a line in order; raises for any other."""
+        """Decode a line in order; raises for any other.  How deep its values nest is not looked at."""
         ...
 
     @property
@@ -38,7 +40,7 @@ class Routable(Normaliser, Protocol):
         ...
 
     def row_of(self, values: Values, read_us: int) -> Row:
-        """Return the row of a decoded line that holds no secret.
+        """Return the row of a decoded line that holds no secret and does not nest deeply.
 
         Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
         else when it takes more than its values to make its rows.
@@ -114,6 +116,8 @@ class Router:
         return done.normalised(len(lines))
 
     def _quickly(self, line: bytes, read_us: int) -> Row:
+        if line.count(b"{") + line.count(b"[") > _OPENED_MAX:
+            raise ValueError
         for decode, members in self._groups:
             try:
                 values = decode(line)

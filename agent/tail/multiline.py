@@ -156,10 +156,12 @@ def _note(parts: set[str], pieces: list[Piece | None] | None, place: int) -> Non
         parts.add(piece.stream)
 
 
-def join_lines(lines: list[bytes], settings: MultilineSettings, bytes_max: int) -> list[bytes]:
-    """Return the records that lines make, none of them cut, for those who look at lines without following a file."""
+def join_lines(
+    lines: list[bytes], settings: MultilineSettings | None, bytes_max: int, peel: Peel | None = None
+) -> list[bytes]:
+    """Return the records that lines make, for those who look at lines without following a file."""
     offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
-    return Records(settings, bytes_max).join(Framed(lines, offsets), 0, complete=True).lines
+    return Records(settings, bytes_max, peel).join(Framed(lines, offsets), 0, complete=True).lines
 
 
 def _without_last(framed: Framed, begin: int, start: int) -> Framed:

@@ -53,7 +53,7 @@ def test_a_log_that_nobody_understands_gets_none_and_the_reason() -> None:
         (), "0 of the 2 lines looked at are understood by any profile; name one in 'profile'"
     )
     found = chosen([b"hello", b"world", b"{}", b"more"])
-    assert found == Chosen((), "1 of the 4 lines looked at are understood (jsonl 1); name one in 'profile'")
+    assert found == Chosen((), "1 of the 4 lines looked at are understood (jsonl 1); name one in 'profile'", 1)
     assert chosen([b"", b" "]) == Chosen((), "there are no lines yet")
 
 

@@ -44,6 +44,15 @@ def test_each_line_becomes_what_its_profile_makes_of_it() -> None:
     assert {event["origin.profile"] for event in found} == {"sshd", "syslog", "jsonl"}
 
 
+def test_ordinary_lines_go_the_quick_way() -> None:
+    both = router("sshd", "syslog", "jsonl")
+    assert [len(members) for _, members in both._groups] == [2, 1]
+    assert len(router("jsonl", "journal")._groups) == 1
+    for line in (AUTH[0], CRON, JSON):
+        row = both._quickly(line, READ_US)
+        assert [row] == both([line], READ_US).rows
+
+
 def test_a_line_of_no_profile_has_the_reason_of_the_first_that_it_is_of(tmp_path: Path) -> None:
     strict = written(tmp_path, (
         "profile: cron\nformat: syslog\nmatch: {program: CRON}\nconstants: {action: run}\n"
@@ -76,6 +85,11 @@ def test_a_line_with_a_secret_is_redacted_by_its_profile() -> None:
     line = JSON.replace(b'"login"', b'"login", "password": "hunter2-hunter2"')
     (event,) = events(router("sshd", "jsonl"), [line])
     assert "hunter2" not in str(event)
+
+
+def test_a_line_that_nests_too_deeply_stays_unparsed() -> None:
+    made = router("sshd", "jsonl")([b'{"a": ' * 70 + b"1" + b"}" * 70], READ_US)
+    assert [each.reason for each in made.unparsed] == ["nests deeper than 64 levels"]
 
 
 def test_the_line_itself_is_kept_where_it_is_wanted() -> None:
