@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ _LABEL_KEYS: Final = frozenset(
 )
 _KEYS_REMEMBERED: Final = 4096
 _PASSES_MAX: Final = 8
+_NO_LETTER_OR_DIGIT: Final = re.compile(r"[-_. ]")
 _ESCAPED_ASCII: Final = re.compile(r"\\u00(2[0-1b-f]|[3-7][0-9a-fA-F])", re.IGNORECASE)
 
 
@@ -35,14 +36,17 @@ class SecretRedactor:
     Applying it to what it returned changes nothing.  Not for several threads at once.
     """
 
-    def __init__(self, key_names: Sequence[str], shapes: Sequence[Rule]) -> None:
+    def __init__(self, key_names: Sequence[str], shapes: Sequence[Rule], keep: Collection[str] = ()) -> None:
         self.counts: Counter[str] = Counter()
+        kept = frozenset(map(_bare, keep))
         self._shapes = tuple(shapes)
         self._label_shapes = tuple(rule for rule in shapes if rule.in_labels)
         self._phrase_shapes = tuple(rule for rule in shapes if rule.in_phrases)
         self._assignments = Assignments(key_names) if key_names else None
         ending = re.compile(rf"(?ai){names_pattern(key_names)}\s{{0,8}}$") if key_names else None
-        self._is_secret_key = lru_cache(_KEYS_REMEMBERED)(lambda key: ending is not None and bool(ending.search(key)))
+        self._is_secret_key = lru_cache(_KEYS_REMEMBERED)(
+            lambda key: ending is not None and bool(ending.search(key)) and _bare(key) not in kept
+        )
         self._gate = Gate(key_names, shapes)
 
     def suspects(self, chunk: bytes) -> bool:
@@ -174,13 +178,24 @@ class NoRedactor:
         return value
 
 
-def make_redactor(settings: RedactSettings) -> SecretRedactor | NoRedactor:
-    """Return the redactor that the settings describe."""
+def make_redactor(
+    settings: RedactSettings, *, without: Collection[str] = (), keep: Collection[str] = ()
+) -> SecretRedactor | NoRedactor:
+    """Return the redactor that the settings describe, with counts of its own.
+
+    ``without`` and ``keep`` are what a profile says of its source: rules that do not apply to it, and key names (in any
+    case, with or without ``_`` and ``-``) whose values are no secrets.
+    """
     if not settings.enabled:
         return NoRedactor()
-    shapes = [rule for rule in SHAPES if rule.name not in settings.without]
-    names = (*settings.key_names, *settings.more_key_names) if KEY_NAME_RULE not in settings.without else ()
-    return SecretRedactor(names, shapes)
+    off = {*settings.without, *without}
+    shapes = [rule for rule in SHAPES if rule.name not in off]
+    names = (*settings.key_names, *settings.more_key_names) if KEY_NAME_RULE not in off else ()
+    return SecretRedactor(names, shapes, keep)
+
+
+def _bare(key: str) -> str:
+    return _NO_LETTER_OR_DIGIT.sub("", key.lower())
 
 
 def _gather_texts(value: Any, texts: list[str]) -> None:
