@@ -1,30 +1,51 @@
 """The gate: RE2 scans that say whether, and by which rule, something may be a secret.  Never a wrong no."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 import re2
 
-from agent.redact.rules import ESCAPE_GATE, KEY_NAME_RULE, Rule, gates_of_keys
+from agent.redact import commands
+from agent.redact.cards import CARD_NUMBER
+from agent.redact.names import NAMED_KEYS, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
+from agent.redact.rule import Rule
+from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
 
 _ANY_CASE: Final = "(?i)"
+#: JSON may write any character as \u00XX, a URL as %XX: letters, digits and the punctuation of tokens are suspect when
+#: they are; the ``<``, ``>`` and ``&`` that many writers always escape are not.
+_ESCAPES: Final = r"\\u00(?:2[bdf]|3[0-9a]|[46][1-9a-f]|5[0-9af]|7[0-9a])|%(?:25)*(?:3[0-9]|[46][1-9a-f]|5[0-9a]|7[0-9a])"
+_ESCAPE: Final = "escape"
+_HEX: Final = "hex"
+_MEMORY: Final = 64 << 20
+
+_QUOTES: Final = (
+    r"(?:[\\\"'`\]\s]|\\[nrt]|\\u00(?:2[027]|0[9ad]|5[cd])|\\x2[27]|%(?:25)*(?:2[027]|5D)"
+    r"|&(?:amp;)?(?:quot|apos|#34|#39|#x22|#x27);)*"
+)
+_ASSIGNED: Final = r"(?:=|:|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
+_CLOSED: Final = r"(?:>|&gt;|\\u003e)"
+_OPENED: Final = r"(?:<|&lt;|\\u003c)"
+_PARTED: Final = r"(?:\\[\"'\\]|[\s\"',\x00]|\\[nrt0]|\\u0000|\\x00)"
 
 
 class Gate:
     """The gates of some rules."""
 
-    def __init__(self, key_names: Sequence[str], shapes: Sequence[Rule]) -> None:
-        gates = [(KEY_NAME_RULE, gate) for gate in gates_of_keys(key_names)] + [
-            (rule.name, rule.gate) for rule in shapes
-        ]
-        options = re2.Options()
-        options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are: lines need not be UTF-8
-        options.log_errors = False
-        every = "|".join([*(gate for _, gate in gates), ESCAPE_GATE])
-        self._any = re2.compile((_ANY_CASE + every).encode(), options)
-        self._names = [name for name, _ in gates]
-        self._each = re2.Set.SearchSet(options)
-        for _, gate in gates:
+    def __init__(self, names: KeyNames, shapes: Sequence[Rule], *, commands_too: bool) -> None:
+        gates = [(KEY_NAME_RULE, gate) for gate in _gates_of_keys(names.names)]
+        gates += [(COMMAND_RULE, gate) for gate in commands.GATES] if commands_too else []
+        gates += [(rule.name, rule.gate) for rule in shapes]
+        always = [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate())]
+        self._any = _compiled("|".join(gate for _, gate in [*gates, *always]))
+        self._names = [name for name, _ in [*gates, *always]]
+        # Which of the gates say yes most often to what turns out to be none, and can be asked more closely.
+        self._key = _compiled(rf"[\w-]*{_some_names(names.names)}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})") if names.names else None
+        assigned = {0} if names.names else set()
+        self._doubtful = assigned | {place for place, name in enumerate(self._names) if name == CARD_NUMBER.name}
+        self._each = re2.Set.SearchSet(_options())
+        for _, gate in [*gates, *always]:
             self._each.Add((_ANY_CASE + gate).encode())
         self._each.Compile()
 
@@ -37,3 +58,112 @@ class Gate:
         # RE2 gives no match, too, when its automaton for so many patterns would outgrow its memory.
         found = self._each.Match(text)
         return frozenset(self._names[index] for index in found) if found else frozenset(self._names)
+
+    def is_worth(self, line: bytes, names: KeyNames) -> bool:
+        """Return whether more is suspected in a line than names that are kept and numbers that are no cards'."""
+        found = self._each.Match(line)
+        if not found or not self._doubtful.issuperset(found):
+            return True
+        if 0 in found and self._key is not None and not all(
+            _is_kept(line, key, names) for key in self._key.finditer(line)
+        ):
+            return True
+        return any(self._names[place] == CARD_NUMBER.name for place in found) and any(
+            CARD_NUMBER.find(line.decode("latin-1"))
+        )
+
+
+_FIRST_WORD: Final = re.compile(rb"[\w-]*")
+
+
+def _is_kept(line: bytes, key: "re.Match[bytes]", names: KeyNames) -> bool:
+    found = _FIRST_WORD.match(key[0])
+    word = bare(found[0].decode()) if found is not None and found[0].isascii() else ""
+    return word in names.kept or (word == "authorization" and line[key.end() : key.end() + 2].lstrip()[:1] == b"{")
+
+
+def _some_names(names: Sequence[str]) -> str:
+    """Return a pattern for the names of keys; a working directory is no secret: sudo writes PWD=/home/… in every line."""
+    return names_pattern([name for name in names if name != "pwd"] or ["password"])
+
+
+def _options() -> "re2.Options":
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are: lines need not be UTF-8
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    options.never_capture = True
+    return options
+
+
+def _compiled(pattern: str) -> "re2._Regexp":
+    return re2.compile((_ANY_CASE + pattern).encode(), _options())
+
+
+def _gates_of_keys(names: Sequence[str]) -> list[str]:
+    """Return the gates of what is said about the keys with these names, in JSON or in plain text."""
+    if not names:
+        return []
+    key = _some_names(names)
+    some = names_pattern(names)
+    whole = "|".join(WHOLE_NAMES)
+    camel = "|".join(name.capitalize() for name in WHOLE_NAMES)
+    naming, named = "|".join(sorted(NAMING_KEYS)), "|".join(sorted(NAMED_KEYS))
+    blank = r"(?:\s|\\[nrt])*"
+    quotes = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
+    name_given = rf"(?:{naming}){quotes}{blank}[:=]>?{blank}{quotes}[^\"'\n]*(?:{some}|{whole}){quotes}"
+    value_given = rf"(?:{named}|old_value|new_value|string_value){quotes}{blank}[:=]"
+    return [
+        rf"{key}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
+        rf"pwd{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
+        rf"(?-i:[Pp]wd|[a-z]PWD){_QUOTES}{_ASSIGNED}" if "pwd" in names else rf"{key}{_QUOTES}=",
+        rf"(?:(?:^|[^A-Za-z])(?:{whole})|[a-z](?-i:{camel})){_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
+        rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){_PARTED}",
+        rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
+        rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
+        rf"{name_given}[^\n]*{value_given}",
+        rf"{value_given}[^\n]*{name_given}",
+        rf"(?:{naming})=[\\\"']+[^\"']*(?:{some}|{whole})[\\\"']+[^\n]*{_CLOSED}",
+        rf"name=[\\\"']+[^\"']*(?:{some}|{whole})[\\\"']+(?:\s|\\[nr])",
+        r"kind[\\\"']+\s*:\s*[\\\"']+secret(?:list)?[\\\"']",
+    ]
+
+
+_ROOTS: Final = (
+    "passw", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "api key", "access_key", "accesskey",
+    "account_key", "accountkey", "private", "credential", "authorization", "cookie", "bearer ", "basic ", "identified",
+    "client_", "signing", "encryption", "pass:", "pass=", "auth",
+    "\0-p", "\0-u", "\0-a", "\0-w", "\0-P", "\0-U", "\0-x", "\0-hp", " -p", " -u", " -a ", " -w ", " -P", " -U",
+    "AKIA", "ASIA", "AIza", "ya29.", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "gldt-", "xox", "xapp-",
+    "_live_", "_test_", "sk-", "npm_", "pypi-", "SG.", "dop_v1", "hvs.", "hvb.", "ATATT", "dapi", "glsa_", "glc_", "eyJ", "key-",
+    "shpat_", "shpss_", "sq0", "HRKU", "hf_", "Q~", "sig=", "hooks.slack",
+)  # fmt: skip
+
+
+def _hex_gate() -> str:
+    """Return a gate for text that auditd has written as hexadecimal digits."""
+    roots = "|".join("".join(_hex_letter(letter) for letter in root) for root in _ROOTS)
+    url = "3a2f2f(?:[0-9a-f]{2})*40"
+    return rf"[=\"'](?:[0-9a-f]{{2}})*(?:{roots}|{url})"
+
+
+def _hex_letter(letter: str) -> str:
+    cases = sorted({f"{ord(letter.lower()):02x}", f"{ord(letter.upper()):02x}"})
+    return cases[0] if len(cases) == 1 else f"[{cases[0][0]}{cases[1][0]}]{cases[0][1]}"
+
+
+def pattern_problem(pattern: str) -> str | None:
+    """Return what keeps a pattern of the user's from being used, None when nothing does."""
+    options = _options()
+    try:
+        compiled = re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        said = error.args[0] if error.args else error
+        return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    if compiled.search(b"") is not None:
+        return "it matches nothing at all, so it would match everywhere"
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None
