@@ -21,7 +21,10 @@ _NUMBER: Final = re.compile(
     rf"(?:{_GROUPED}|{_PLAIN})(?![A-Za-z0-9_]|-[A-Za-z0-9]|\.\d)",
     re.ASCII,
 )
-_GATE: Final = rf"(?:^|[^A-Za-z0-9_.-]|\\[nrt]|%[0-9a-f]{{2}})(?:{_GROUPED}|{_PLAIN})"
+_GATE: Final = (
+    rf"(?:^|[^A-Za-z0-9_.-]|\\[nrt]|%[0-9a-f]{{2}})(?:(?:4\d|5[1-5]|2[2-7]|6[0-5]|35)\d\d(?:{_GAP}?\d{{4}}){{3}}"
+    rf"|3[04678]\d\d{_GAP}?\d{{6}}{_GAP}?\d{{4,5}})(?:[^A-Za-z0-9_]|$)"
+)
 #: How far before a number the word is looked for that says what it is.
 _BEFORE_CHARACTERS: Final = 48
 _WORDS: Final = re.compile(r"[A-Za-z]+")

@@ -26,12 +26,17 @@ class Statement(NamedTuple):
     after: str = ""
 
 
+# RE2 is slower with bounds.
+_BOUNDED: Final = r"[^\n;]{0,80}?"
+_ANY: Final = r"[^\n]*"
+
+
 def _program(names: str, option: str, after: str = "") -> Statement:
     """Return the statement of a program whose short option is followed by a secret, at once or as the next word."""
     bare = re.sub(r"\(\?[=!<][^)]*\)", "", option)
     return Statement(
         re.compile(rf"(?a)(?<![\w.-])(?:{names})(?![\w.]){_ON}{option}(?:{_P}|=)?(?!-|[ \t\x00]|$)"),
-        rf"(?-i:(?:{names})[^\n]*[\s\"',=\x00]{bare})",
+        rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names.replace(_BOUNDED, _ANY)})[\s\"',\x00][^\n]*[\s\"',=\x00]{bare})",
         after,
     )
 
@@ -58,7 +63,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?a)\b(?:add_user|change_password|authenticate_user){_P}[^\s\x00\"',]+{_P}"), r"(?:add_user|change_password|authenticate_user)[\s\x00\"',]", ""),
     Statement(re.compile(rf"(?a)--from-literal(?:=|{_P}){_Q}[\w.-]{{1,128}}="), r"--from-literal", ""),
     Statement(re.compile(rf"(?a)\bsecret{_P}set\b{_ON}--(?:value|body)(?:=|{_P})"), r"secret[\s\x00\"',]+set", ""),
-    Statement(re.compile(rf"(?ai)(?<![\w-])echo{_P}(?:-\w{_P})?(?=[^|\n]{{1,200}}\|\s*(?:sudo\s[^|\n]{{0,40}}-S|passwd|chpasswd|su\b|docker\s[^|\n]*login|podman\s[^|\n]*login|openssl|kinit|gpg|cryptsetup))"), r"echo[^\n]*\|\s*(?:sudo|passwd|chpasswd|su\b|docker|podman|openssl|kinit|gpg|cryptsetup)", ""),
+    Statement(re.compile(rf"(?ai)(?<![\w-])echo{_P}(?:-\w{_P})?(?=[^|\n]{{1,200}}\|\s*(?:sudo\s[^|\n]{{0,40}}-S|passwd|chpasswd|su\b|docker\s[^|\n]*login|podman\s[^|\n]*login|openssl|kinit|gpg|cryptsetup))"), r"echo[\s\"',\x00][^\n]*\|\s*(?:sudo|passwd|chpasswd|su\b|docker|podman|openssl|kinit|gpg|cryptsetup)", ""),
     Statement(re.compile(rf"(?a)\bchpasswd\b[^\n]{{0,40}}?<<<\s*{_Q}[\w.-]{{1,64}}:"), r"chpasswd[^\n]*<<<", ""),
     Statement(re.compile(rf"(?ai)[\"']auth[\"']\s+(?:[\"'][^\"']{{1,128}}[\"']\s+(?=[\"']))?(?=[\"'])"), r"[\"']auth[\\\"']+\s", ""),
     Statement(re.compile(r"(?a)(?:^|[\s:>\"])AUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5) (?=[A-Za-z0-9+/=]{8})"), r"auth (?:plain|login|xoauth2|cram-md5) [a-z0-9+/=\\]{8}", ""),
@@ -68,7 +73,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         re.compile(rf"(?ai)\bidentified\s{{1,8}}(?:with\s{{1,8}}{_Q}\w{{1,64}}{_Q}\s{{1,8}})?(?:by|as|using)\s{{1,8}}(?:(?:random\s)?password\s{{1,8}})?"),
         r"identified(?:\s|\\[nrt])", ""),
     Statement(re.compile(rf"(?ai)\b(?:old_|new_)?(?:password|pwdencrypt|pwdcompare|passphrase|crypt)\s?\(\s{{0,4}}(?=[A-Za-z]?(?:{QUOTE}))"), r"(?:password|pwdencrypt|pwdcompare|passphrase|crypt)\s?\(\s*[a-z]?[\\\"'`]", ""),
-    Statement(re.compile(rf"(?ai)\bpassword\s{{1,8}}for\s{{1,8}}\S{{1,200}}\s{{0,4}}=\s{{0,4}}"), r"password\s+for\s[^\n]*=", ""),
+    Statement(re.compile(rf"(?ai)\bpassword\s{{1,8}}for\s{{1,8}}\S{{1,200}}\s{{0,4}}=\s{{0,4}}"), r"password\s+for\s+\S+\s*=", ""),
     Statement(re.compile(rf"(?ai)\bpgp_sym_\w+\([^,\n]{{1,400}},\s{{0,4}}(?=[\"'])"), r"pgp_sym_", ""),
     # Sentences, and files of words
     Statement(
@@ -77,11 +82,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?ai)\b{_WORD_PASSWORD}\s(?:is|was|set to|changed to)\s(?=\S*[^A-Za-z\s.,;:!?)\"']\S)"), r"(?:password|passwd|passphrase|pass phrase)\s(?:is|was|set to|changed to)\s[a-z.,]*[^a-z\s.,]", ""),
     Statement(re.compile(rf"(?a)(?<![\w-])(?:(?i:{_WORD_PASSWORD}))[ \t]{{1,8}}(?=\S*[a-z])(?=\S*\d)(?=\S*[A-Z!@#$%^&*+~])[^\s\"'\\/=:,;]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"(?:password|passwd|passphrase)[ \t]+[^\s\"]*[0-9]", "back"),
     Statement(re.compile(rf"(?ai)\bPASSWORD[ \t]{{1,4}}(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'\\/=:,;.-]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"password[ \t]+[^\s\"]*[0-9]", "back"),
-    Statement(re.compile(rf"(?ai)\b(?:login|user|username|account)\s\S{{1,64}}\s(?:password|passwd|secret)\s(?:\d\s)?(?!for\b|is\b|was\b|for\b|changed|reset|updated|expired|authentication|failed|check|hash|policy|\W*$)(?=\S)"), r"(?:login|user|username|account)\s[^\s]+\s(?:password|passwd|secret)\s[^\s]", ""),
+    Statement(re.compile(rf"(?ai)\b(?:login|user|username|account)\s\S{{1,64}}\s(?:(?:password|passwd)\s(?:\d\s)?|secret\s\d\s)(?!for\b|is\b|was\b|for\b|changed|reset|updated|expired|authentication|failed|check|hash|policy|\W*$)(?=\S)"), r"(?:login|user|username|account)\s[^\s]+\s(?:password|passwd|secret\s[0-9])\s[^\s]", ""),
     Statement(re.compile(r"(?ai)\benable (?:password|secret) (?:level \d+ )?(?:\d )?(?=\S)"), r"enable (?:password|secret) ", ""),
     Statement(re.compile(r"(?ai)\b(?:requirepass|masterauth)\s{1,8}(?=\S)"), r"(?:requirepass|masterauth)\s", ""),
-    Statement(re.compile(r"(?ai)(?:token|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?key)(?:\s(?:is|was|to|of|value))?\s(?=(?-i:(?=[^\s]*[a-z])(?=[^\s]*[A-Z])(?=[^\s]*\d)[\w+/=.~]{16,}(?:[\s,;.\"')]|$)))"), r"(?:token|secret|key)(?:\s[a-z]+)?\s[\w+/=.~\\]{16}", ""),
-    Statement(re.compile(rf"(?ai)\b(?:set|put|add|create|write)(?:-\w{{1,20}}|:\w{{1,20}})?{_P}(?:-\S{{1,40}}{_P})?[\w./:@-]{{0,80}}?(?:_authToken|_password|secret_access_key|secret_key|api_key|apikey|client_secret|token|password){_P}(?![-=])(?=[^\s\"']{{4,}}\s*(?:[\"']|$))"), r"(?:set|put|add|create|write)[-\w:]*[\s\x00\"',]+[^\n]*(?:token|password|secret_key|access_key|api_?key|secret)[\s\x00\"',]", ""),
+    Statement(re.compile(r"(?ai)(?:token|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?key)(?:\s(?:is|was|to|of|value))?\s(?=(?-i:(?=[^\s]*[a-z])(?=[^\s]*[A-Z])(?=[^\s]*\d)[A-Za-z0-9+/=.~]{16}[\w+/=.~-]*(?:[\s,;.\"')]|$)))"), r"(?:token|secret|key)(?:\s(?:is|was|to|of|value))?\s[A-Za-z0-9+/=.~\\]{16}", ""),
+    Statement(re.compile(rf"(?ai)\b(?:config|configure|secret|secrets|env|variable|variables){_P}(?:set|put|add|create){_P}(?:-\S{{1,40}}{_P})?[\w./:@-]{{0,80}}?(?:authToken|_password|secret_access_key|secret_key|api_key|apikey|client_secret|token|password|requirepass|masterauth){_P}(?![-=])(?=[^\s\"']{{4,}}\s*(?:[\"']|$))"), r"(?:config|configure|secrets?|env|variables?)[\s\x00\"',]+(?:set|put|add|create)[\s\x00\"',]", ""),
 )  # fmt: skip
 _INSERT: Final = re.compile(
     r"(?ai)\b(?:insert|replace)\s{1,8}(?:ignore\s{1,8})?into\s{1,8}[\w.\"`\[\]\\]{1,200}\s{0,8}\((?P<columns>[^()]{1,2000})\)\s{0,8}values\s{0,8}"

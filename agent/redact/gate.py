@@ -24,6 +24,7 @@ _QUOTES: Final = (
     r"(?:[\\\"'`\]\s]|\\[nrt]|\\u00(?:2[027]|0[9ad]|5[cd])|\\x2[27]|%(?:25)*(?:2[027]|5D)"
     r"|&(?:amp;)?(?:quot|apos|#34|#39|#x22|#x27);)*"
 )
+_MARKS: Final = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
 _ASSIGNED: Final = r"(?:=|:|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
 _CLOSED: Final = r"(?:>|&gt;|\\u003e)"
 _OPENED: Final = r"(?:<|&lt;|\\u003c)"
@@ -108,11 +109,10 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
     some = names_pattern(names)
     whole = "|".join(WHOLE_NAMES)
     camel = "|".join(name.capitalize() for name in WHOLE_NAMES)
-    naming, named = "|".join(sorted(NAMING_KEYS)), "|".join(sorted(NAMED_KEYS))
+    naming = "|".join(sorted(NAMING_KEYS))
     blank = r"(?:\s|\\[nrt])*"
-    quotes = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
+    quotes = _MARKS
     name_given = rf"(?:{naming}){quotes}{blank}[:=]>?{blank}{quotes}[^\"'\n]*(?:{some}|{whole}){quotes}"
-    value_given = rf"(?:{named}|old_value|new_value|string_value){quotes}{blank}[:=]"
     return [
         rf"{key}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
         rf"pwd{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
@@ -121,8 +121,7 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
         rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){_PARTED}",
         rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
         rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
-        rf"{name_given}[^\n]*{value_given}",
-        rf"{value_given}[^\n]*{name_given}",
+        name_given,
         rf"(?:{naming})=[\\\"']+[^\"']*(?:{some}|{whole})[\\\"']+[^\n]*{_CLOSED}",
         rf"name=[\\\"']+[^\"']*(?:{some}|{whole})[\\\"']+(?:\s|\\[nr])",
         r"kind[\\\"']+\s*:\s*[\\\"']+secret(?:list)?[\\\"']",
@@ -141,14 +140,14 @@ _ROOTS: Final = (
 
 
 def _hex_gate() -> str:
-    """Return a gate for text that auditd has written as hexadecimal digits."""
+    """Return a gate for text that auditd has written as hexadecimal digits, which are in capital letters."""
     roots = "|".join("".join(_hex_letter(letter) for letter in root) for root in _ROOTS)
-    url = "3a2f2f(?:[0-9a-f]{2})*40"
-    return rf"[=\"'](?:[0-9a-f]{{2}})*(?:{roots}|{url})"
+    url = "3A2F2F(?:[0-9A-F]{2})*40"
+    return rf"(?-i:[=\"'](?:[0-9A-F]{{2}})*(?:{roots}|{url}))"
 
 
 def _hex_letter(letter: str) -> str:
-    cases = sorted({f"{ord(letter.lower()):02x}", f"{ord(letter.upper()):02x}"})
+    cases = sorted({f"{ord(letter.lower()):02X}", f"{ord(letter.upper()):02X}"})
     return cases[0] if len(cases) == 1 else f"[{cases[0][0]}{cases[1][0]}]{cases[0][1]}"
 
 

@@ -28,7 +28,7 @@ _PASSES_MAX: Final = 8
 _SCANNED_TOGETHER: Final = 16
 _ESCAPED_ASCII: Final = re.compile(r"\\u00(2[0-1b-f]|[3-7][0-9a-fA-F])", re.IGNORECASE)
 _ENCODED_ASCII: Final = re.compile(r"%(?:25)*(3[0-9]|[46][1-9a-f]|5[0-9af]|7[0-9a]|2d)", re.IGNORECASE)
-_HEX_RUN: Final = re.compile(r"(?<![A-Za-z0-9])(?:[0-9A-Fa-f]{2}){6,}(?![A-Za-z0-9])")
+_HEX_RUN: Final = re.compile(r"(?<![A-Za-z0-9])(?:[0-9A-F]{2}){6,}(?![A-Za-z0-9])")
 _HEX_RULE: Final = "hex"
 
 
