@@ -138,8 +138,8 @@ class Assignments:
             return False  # only words that stand there without quotes tell
         if name.lower() in ("pass", "pw", "psk", "jwt", "otp") and _WHOLE_NUMBER.fullmatch(value):
             return False
-        # PWD=/home/alice in a sudo line is the working directory.
-        return not (name == "PWD" and value.startswith("/"))
+        # PWD=/home/alice in a line of sudo is the working directory.
+        return not (name.lower() == "pwd" and value.startswith("/"))
 
 
 _BLANK: Final = re.compile(r"(?:[\s]|\\[nrt]){0,64}")

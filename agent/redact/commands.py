@@ -19,7 +19,10 @@ _ON: Final = r"[^\n;]{0,400}?(?<![\w-])"
 
 
 class Statement(NamedTuple):
-    """A shape of a statement: what stands before its secret, and a gate.  ``after``: the secret begins behind it."""
+    """A shape of a statement: what stands before its secret, and a gate; of a program its names stand for the gate.
+
+    ``after``: the secret begins behind this character; ``back``: it is the last word of what was found.
+    """
 
     before: re.Pattern[str]
     gate: str
@@ -33,12 +36,10 @@ _ANY: Final = r"[^\n]*"
 
 def _program(names: str, option: str, after: str = "") -> Statement:
     """Return the statement of a program whose short option is followed by a secret, at once or as the next word."""
-    bare = re.sub(r"\(\?[=!<][^)]*\)", "", option)
     return Statement(
-        re.compile(rf"(?a)(?<![\w.-])(?:{names})(?![\w.]){_ON}{option}(?:{_P}|=)?(?!-|[ \t\x00]|$)"),
-        rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names.replace(_BOUNDED, _ANY)})[\s\"',\x00][^\n]*[\s\"',=\x00]{bare})",
-        after,
+        re.compile(rf"(?a)(?<![\w.-])(?:{names})(?![\w.]){_ON}{option}(?:{_P}|=)?(?!-|[ \t\x00]|$)"), names, after
     )
+
 
 
 _WORD_PASSWORD: Final = r"(?:password|passwd|passphrase|pass phrase)"
@@ -77,13 +78,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?ai)\bpgp_sym_\w+\([^,\n]{{1,400}},\s{{0,4}}(?=[\"'])"), r"pgp_sym_", ""),
     # Sentences, and files of words
     Statement(
-        re.compile(rf"(?ai)(?:{_WORD_PASSWORD}|passcode|pwd|secret|api[ _-]?key|access[ _-]?key|requirepass|masterauth)(?:\s{{1,8}}(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"),
-        r"(?:password|passwd|passphrase|pass phrase|passcode|pwd|secret|key|requirepass|masterauth)(?:(?:\s|\\[nrt])+[a-z]+){0,2}(?:\s|\\[nrt])+[a-z]?[\\\"'`]", ""),
+        re.compile(rf"(?ai)(?:passcode|pwd|secret|api[ _-]?key|access[ _-]?key|requirepass|masterauth)(?:\s{{1,8}}(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"),
+        r"(?:passcode|pwd|secret|key|requirepass|masterauth)(?:\s(?:is|was|to|of|as|set to|changed to))?(?:\s|\\[nrt])+[a-z]?[\\\"'`]", ""),
     Statement(re.compile(rf"(?ai)\b{_WORD_PASSWORD}\s(?:is|was|set to|changed to)\s(?=\S*[^A-Za-z\s.,;:!?)\"']\S)"), r"(?:password|passwd|passphrase|pass phrase)\s(?:is|was|set to|changed to)\s[a-z.,]*[^a-z\s.,]", ""),
     Statement(re.compile(rf"(?a)(?<![\w-])(?:(?i:{_WORD_PASSWORD}))[ \t]{{1,8}}(?=\S*[a-z])(?=\S*\d)(?=\S*[A-Z!@#$%^&*+~])[^\s\"'\\/=:,;]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"(?:password|passwd|passphrase)[ \t]+[^\s\"]*[0-9]", "back"),
     Statement(re.compile(rf"(?ai)\bPASSWORD[ \t]{{1,4}}(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'\\/=:,;.-]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"password[ \t]+[^\s\"]*[0-9]", "back"),
     Statement(re.compile(rf"(?ai)\b(?:login|user|username|account)\s\S{{1,64}}\s(?:(?:password|passwd)\s(?:\d\s)?|secret\s\d\s)(?!for\b|is\b|was\b|for\b|changed|reset|updated|expired|authentication|failed|check|hash|policy|\W*$)(?=\S)"), r"(?:login|user|username|account)\s[^\s]+\s(?:password|passwd|secret\s[0-9])\s[^\s]", ""),
-    Statement(re.compile(r"(?ai)\benable (?:password|secret) (?:level \d+ )?(?:\d )?(?=\S)"), r"enable (?:password|secret) ", ""),
+    Statement(re.compile(r"(?ai)\benable password (?:level \d+ )?(?:\d )?(?=\S)"), r"enable password ", ""),
+    Statement(re.compile(rf"(?ai){_WORD_PASSWORD}(?:\s(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"), r"(?:password|passwd|passphrase|pass phrase)(?:\s(?:is|was|to|of|as|set to|changed to))?\s+[a-z]?[\\\"'`]", ""),
+    Statement(re.compile(r"(?ai)\benable (?:secret) (?:level \d+ )?(?:\d )?(?=\S)"), r"enable secret ", ""),
     Statement(re.compile(r"(?ai)\b(?:requirepass|masterauth)\s{1,8}(?=\S)"), r"(?:requirepass|masterauth)\s", ""),
     Statement(re.compile(r"(?ai)(?:token|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?key)(?:\s(?:is|was|to|of|value))?\s(?=(?-i:(?=[^\s]*[a-z])(?=[^\s]*[A-Z])(?=[^\s]*\d)[A-Za-z0-9+/=.~]{16}[\w+/=.~-]*(?:[\s,;.\"')]|$)))"), r"(?:token|secret|key)(?:\s(?:is|was|to|of|value))?\s[A-Za-z0-9+/=.~\\]{16}", ""),
     Statement(re.compile(rf"(?ai)\b(?:config|configure|secret|secrets|env|variable|variables){_P}(?:set|put|add|create){_P}(?:-\S{{1,40}}{_P})?[\w./:@-]{{0,80}}?(?:authToken|_password|secret_access_key|secret_key|api_key|apikey|client_secret|token|password|requirepass|masterauth){_P}(?![-=])(?=[^\s\"']{{4,}}\s*(?:[\"']|$))"), r"(?:config|configure|secrets?|env|variables?)[\s\x00\"',]+(?:set|put|add|create)[\s\x00\"',]", ""),
@@ -94,8 +97,34 @@ _INSERT: Final = re.compile(
 _SQL_VALUE: Final = re.compile(r"\s{0,8}(?P<value>[A-Za-z]?'(?:[^']|'')*'|\\?\"(?:[^\"\\]|\\.)*?\\?\"|[^,()']{1,400})\s{0,8}(?P<end>[,)])")
 _ARGUMENT: Final = re.compile(r"(?a)(?<![\w])a(?P<number>\d{1,3})=(?:\\?\"(?P<s>[^\"\\]{0,4096})\\?\"|(?P<hex>(?:[0-9A-F]{2}){2,4096})(?![0-9A-Za-z]))")  # fmt: skip
 
-#: Gates that say whether a text may hold any of these.
-GATES: Final = (*(statement.gate for statement in STATEMENTS), r"insert(?:\s|\\[nrt])+(?:ignore\s+)?into[^\n]*values")
+#: How many of the statements, from the first, are of a program and its option.
+_PROGRAMS: Final = 11
+
+
+_OF_PASSWORDS: Final = ("(?:password|passwd|passphrase", "password[", "(?:login|user", "enable password")
+
+
+def _program_gate() -> str:
+    names = "|".join(statement.gate.replace(_BOUNDED, _ANY) for statement in STATEMENTS[:_PROGRAMS])
+    options = "p|hp|P|u|U|-user|-proxy-user|a|A|-auth|w|X"
+    return rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names})[\s\"',\x00][^\n]*[\s\"',=\x00]-(?:{options}))"
+
+
+#: Gates that say whether a text may hold any of these.  Those of :data:`COARSE` are quick, and say yes to more: what they
+#: mean is asked of the line by :data:`PRECISE`.
+COARSE: Final = (
+    r"[\s\"'=,\x00]-(?:h?p|P|u|U|-user|-proxy-user|a|A|-auth|w|X)",
+    r"pass(?:word|wd|phrase| phrase)\s(?:[^f\s]|f[^o])",
+)
+GATES: Final = tuple(
+    dict.fromkeys(
+        statement.gate for statement in STATEMENTS[_PROGRAMS:] if not statement.gate.startswith(_OF_PASSWORDS)
+    )
+) + (r"insert(?:\s|\\[nrt])+(?:ignore\s+)?into[^\n]*values",)
+PRECISE: Final = (
+    _program_gate(),
+    *dict.fromkeys(statement.gate for statement in STATEMENTS if statement.gate.startswith(_OF_PASSWORDS)),
+)
 
 
 def find_statements(text: str, names: KeyNames) -> Iterator[Span]:

@@ -26,6 +26,7 @@ _QUOTES: Final = (
 )
 _MARKS: Final = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
 _ASSIGNED: Final = r"(?:=|:|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
+_BLANK: Final = r"(?:\s|\\[nrt])*"
 _CLOSED: Final = r"(?:>|&gt;|\\u003e)"
 _OPENED: Final = r"(?:<|&lt;|\\u003c)"
 _PARTED: Final = r"(?:\\[\"'\\]|[\s\"',\x00]|\\[nrt0]|\\u0000|\\x00)"
@@ -36,15 +37,20 @@ class Gate:
 
     def __init__(self, names: KeyNames, shapes: Sequence[Rule], *, commands_too: bool) -> None:
         gates = [(KEY_NAME_RULE, gate) for gate in _gates_of_keys(names.names)]
-        gates += [(COMMAND_RULE, gate) for gate in commands.GATES] if commands_too else []
+        gates += [(COMMAND_RULE, gate) for gate in (*commands.GATES, *commands.COARSE)] if commands_too else []
         gates += [(rule.name, rule.gate) for rule in shapes]
         always = [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate())]
         self._any = _compiled("|".join(gate for _, gate in [*gates, *always]))
         self._names = [name for name, _ in [*gates, *always]]
         # Which of the gates say yes most often to what turns out to be none, and can be asked more closely.
         self._key = _compiled(rf"[\w-]*{_some_names(names.names)}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})") if names.names else None
-        assigned = {0} if names.names else set()
-        self._doubtful = assigned | {place for place, name in enumerate(self._names) if name == CARD_NUMBER.name}
+        patterns = [gate for _, gate in gates]
+        self._naming = patterns.index(_name_given(names.names)) if names.names else None
+        self._cards = patterns.index(CARD_NUMBER.gate) if CARD_NUMBER.gate in patterns else None
+        self._coarse = {patterns.index(gate) for gate in commands.COARSE if gate in patterns}
+        self._doubtful = {0, self._naming, self._cards, *self._coarse} if names.names else {self._cards, *self._coarse}
+        self._value_beside = _compiled(_VALUE_BESIDE)
+        self._commands = _compiled("|".join(commands.PRECISE))
         self._each = re2.Set.SearchSet(_options())
         for _, gate in [*gates, *always]:
             self._each.Add((_ANY_CASE + gate).encode())
@@ -65,13 +71,16 @@ class Gate:
         found = self._each.Match(line)
         if not found or not self._doubtful.issuperset(found):
             return True
-        if 0 in found and self._key is not None and not all(
-            _is_kept(line, key, names) for key in self._key.finditer(line)
-        ):
+        if 0 in found and self._key is not None and self._names_a_secret(line, names):
             return True
-        return any(self._names[place] == CARD_NUMBER.name for place in found) and any(
-            CARD_NUMBER.find(line.decode("latin-1"))
-        )
+        if self._naming in found and self._value_beside.search(line) is not None:
+            return True
+        if self._coarse.intersection(found) and self._commands.search(line) is not None:
+            return True
+        return self._cards in found and any(CARD_NUMBER.find(line.decode("latin-1")))
+
+    def _names_a_secret(self, line: bytes, names: KeyNames) -> bool:
+        return self._key is not None and not all(_is_kept(line, key, names) for key in self._key.finditer(line))
 
 
 _FIRST_WORD: Final = re.compile(rb"[\w-]*")
@@ -94,6 +103,7 @@ def _options() -> "re2.Options":
     options.log_errors = False
     options.max_mem = _MEMORY
     options.never_capture = True
+    options.longest_match = True  # fewer states: only whether there is a match matters
     return options
 
 
@@ -109,25 +119,30 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
     some = names_pattern(names)
     whole = "|".join(WHOLE_NAMES)
     camel = "|".join(name.capitalize() for name in WHOLE_NAMES)
-    naming = "|".join(sorted(NAMING_KEYS))
-    blank = r"(?:\s|\\[nrt])*"
     quotes = _MARKS
-    name_given = rf"(?:{naming}){quotes}{blank}[:=]>?{blank}{quotes}[^\"'\n]*(?:{some}|{whole}){quotes}"
     return [
         rf"{key}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
         rf"pwd{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
-        rf"(?-i:[Pp]wd|[a-z]PWD){_QUOTES}{_ASSIGNED}" if "pwd" in names else rf"{key}{_QUOTES}=",
         rf"(?:(?:^|[^A-Za-z])(?:{whole})|[a-z](?-i:{camel})){_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
         rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){_PARTED}",
         rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
         rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
-        name_given,
-        rf"(?:{naming})=[\\\"']+[^\"']*(?:{some}|{whole})[\\\"']+[^\n]*{_CLOSED}",
-        rf"name=[\\\"']+[^\"']*(?:{some}|{whole})[\\\"']+(?:\s|\\[nr])",
+        _name_given(names),
         r"kind[\\\"']+\s*:\s*[\\\"']+secret(?:list)?[\\\"']",
     ]
 
 
+def _name_given(names: Sequence[str]) -> str:
+    """Return the gate of a name of a secret as a value; :data:`_VALUE_BESIDE` tells whether its value may be there."""
+    naming, whole = "|".join(sorted(NAMING_KEYS)), "|".join(WHOLE_NAMES)
+    given = rf"(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
+    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){_MARKS}"
+
+
+_VALUE_BESIDE: Final = (
+    rf"(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
+    rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\[nr]){{2}}"
+)
 _ROOTS: Final = (
     "passw", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "api key", "access_key", "accesskey",
     "account_key", "accountkey", "private", "credential", "authorization", "cookie", "bearer ", "basic ", "identified",

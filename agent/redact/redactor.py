@@ -188,7 +188,7 @@ class SecretRedactor:
             return [self._hidden(inner, "") for inner in secret]
         if secret is None or isinstance(secret, bool) or secret in ("", REDACTED):
             return secret
-        if key == "PWD" and str(secret).startswith("/"):
+        if key.lower().endswith("pwd") and str(secret).startswith("/"):
             return secret
         if isinstance(secret, int) and secret < 1000 and bare(key) in _SHORT_NUMBER_NAMES:
             return secret
