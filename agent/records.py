@@ -58,6 +58,14 @@ class Redactor(Protocol):
         """Return whether some bytes may hold a secret: a quick yes or no, never a wrong no."""
         ...
 
+    def suspected(self, lines: Sequence[bytes]) -> list[int]:
+        """Return the places of the lines that may hold a secret, in order; never misses one."""
+        ...
+
+    def hides(self, key: str) -> bool:
+        """Return whether a value under a key is a secret, whatever it is."""
+        ...
+
     def text(self, text: str) -> str:
         """Return a text with the secrets in it replaced."""
         ...

@@ -14,8 +14,6 @@ from agent.profile.states import take_changes, take_redacted_changes
 from agent.records import Normalised, Redactor, Unparsed
 from watchbook.event import FLAG_REPLACED
 
-#: Lines that are scanned for secrets together, once their chunk is suspected.
-_SCANNED_TOGETHER: Final = 16
 #: Longest reason.
 _REASON_CHARACTERS_MAX: Final = 300
 
@@ -87,7 +85,7 @@ class CompiledProfile:
 
     def __call__(self, lines: Sequence[bytes], read_us: int) -> Normalised:
         """Normalise lines (without their newline) that were read at ``read_us``.  Never raises for a strange line."""
-        suspects = self._suspects(lines)
+        suspects = self._redactor.suspected(lines)
         done = _Done()
         start = 0
         for place in suspects:
@@ -127,18 +125,6 @@ class CompiledProfile:
                 append(make_row(values, changes, read_us, None))
             except Exception:  # noqa: BLE001 - whatever a strange line provokes: it goes the lenient way, alone
                 self._leniently(line, read_us, done)
-
-    def _suspects(self, lines: Sequence[bytes]) -> list[int]:
-        """Return the places of the lines that may hold a secret."""
-        suspects = self._redactor.suspects
-        if not suspects(b"\n".join(lines)):
-            return []
-        found: list[int] = []
-        for start in range(0, len(lines), _SCANNED_TOGETHER):
-            group = lines[start : start + _SCANNED_TOGETHER]
-            if suspects(b"\n".join(group)):
-                found += [start + index for index, line in enumerate(group) if suspects(line)]
-        return found
 
     def _carefully(self, line: bytes, read_us: int, done: "_Done") -> None:
         """Normalise a line that may hold a secret."""

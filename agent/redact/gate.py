@@ -9,6 +9,7 @@ import re2
 from agent.redact import commands
 from agent.redact.cards import CARD_NUMBER
 from agent.redact.names import NAMED_KEYS, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
+from agent.redact.prefixes import literal_prefixes
 from agent.redact.rule import Rule
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
 
@@ -39,7 +40,7 @@ class Gate:
         gates = [(KEY_NAME_RULE, gate) for gate in _gates_of_keys(names.names)]
         gates += [(COMMAND_RULE, gate) for gate in (*commands.GATES, *commands.COARSE)] if commands_too else []
         gates += [(rule.name, rule.gate) for rule in shapes]
-        always = [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate())]
+        always = [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
         self._any = _compiled("|".join(gate for _, gate in [*gates, *always]))
         self._names = [name for name, _ in [*gates, *always]]
         # Which of the gates say yes most often to what turns out to be none, and can be asked more closely.
@@ -143,22 +144,28 @@ _VALUE_BESIDE: Final = (
     rf"(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
     rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\[nr]){{2}}"
 )
+#: How what is looked for begins, in texts that were written as hexadecimal digits.
 _ROOTS: Final = (
-    "passw", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "api key", "access_key", "accesskey",
-    "account_key", "accountkey", "private", "credential", "authorization", "cookie", "bearer ", "basic ", "identified",
-    "client_", "signing", "encryption", "pass:", "pass=", "auth",
-    "\0-p", "\0-u", "\0-a", "\0-w", "\0-P", "\0-U", "\0-x", "\0-hp", " -p", " -u", " -a ", " -w ", " -P", " -U",
-    "AKIA", "ASIA", "AIza", "ya29.", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "gldt-", "xox", "xapp-",
-    "_live_", "_test_", "sk-", "npm_", "pypi-", "SG.", "dop_v1", "hvs.", "hvb.", "ATATT", "dapi", "glsa_", "glc_", "eyJ", "key-",
-    "shpat_", "shpss_", "sq0", "HRKU", "hf_", "Q~", "sig=", "hooks.slack",
+    "pass", "pwd", "pswd", "secr", "tok", "key", "cred", "auth", "cook", "phrase", "bear", "basic", "jwt", "otp", "psk",
+    "pw=", "psw", "cvv", "cvc", "mnemonic", "code", "identified", "answer", "saml", "assertion", "kennw", "senha", "contras",
+    "mot", "material", "salt", "digest", "sig=", "signature", "-----", "Private-Lines", "RSAKey", "hooks.", "webhook",
+    "echo", "vault", "insert", "replace", "login", "xauth",
+    *(f"{mark}-{option}" for mark in "\0 " for option in ("p", "u", "U", "P", "a", "A", "w", "X", "hp")),
 )  # fmt: skip
+_HEX_DIGITS: Final = "[0-9A-F]{2}"
 
 
-def _hex_gate() -> str:
+def _hex_gate(shapes: Sequence[Rule]) -> str:
     """Return a gate for text that auditd has written as hexadecimal digits, which are in capital letters."""
-    roots = "|".join("".join(_hex_letter(letter) for letter in root) for root in _ROOTS)
-    url = "3A2F2F(?:[0-9A-F]{2})*40"
-    return rf"(?-i:[=\"'](?:[0-9A-F]{{2}})*(?:{roots}|{url}))"
+    if any(rule.optional or rule.is_own for rule in shapes):
+        return rf"(?-i:[=\"'](?:{_HEX_DIGITS}){{8}})"  # whatever it is, it must be looked at
+    roots = {"".join(_hex_letter(letter) for letter in root) for root in _ROOTS}
+    roots |= {
+        prefix.encode().hex().upper() for rule in shapes for shape in rule.shapes for prefix in literal_prefixes(shape)
+    }
+    url = f"3A2F2F(?:{_HEX_DIGITS})*40"
+    card = r"(?:2[0D])?".join(["3[2-6](?:3[0-9]){3}", "(?:3[0-9]){4}", "(?:3[0-9]){2}", "(?:3[0-9]){2}", "(?:3[0-9]){3}"])
+    return rf"(?-i:[=\"'](?:{_HEX_DIGITS})*(?:{'|'.join(sorted(roots))}|{url}|{card}))"
 
 
 def _hex_letter(letter: str) -> str:

@@ -6,13 +6,12 @@ from typing import Final
 
 from agent.redact.rule import REDACTED
 
-_BEGINS: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|---- BEGIN SSH2 ENCR|Private-Lines: \d")
-_ENDS: Final = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY|---- END SSH2 ENCR|Private-(?:MAC|Hash): ")
-_BODY: Final = re.compile(rb"(?:^|[\s\"':=])[A-Za-z0-9+/]{16,80}={0,2}(?:\\r|\\n|[\s\"'}]|$)|={1,2}(?:\\r|\\n|[\s\"'}]|$)")
-_TEXT_BEGINS: Final = re.compile(_BEGINS.pattern.decode())
-_TEXT_ENDS: Final = re.compile(_ENDS.pattern.decode())
-_BODY_IN_TEXT: Final = re.compile(r"(?m)(?:^|(?<=[\s\"':=]))(?:[A-Za-z0-9+/]{16,80}={0,2}|[A-Za-z0-9+/]{1,80}={1,2})(?=\\r|\\n|[\s\"'}]|$)")
-_ONLY_BODY: Final = re.compile(r"\s*[A-Za-z0-9+/]{1,80}={0,2}\s*")
+_BEGINS: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|---- BEGIN SSH2 ENCR|Private-Lines: \d")
+_ENDS: Final = re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY|---- END SSH2 ENCR|Private-(?:MAC|Hash): ")
+_MATERIAL: Final = re.compile(
+    rb"(?<![A-Za-z0-9+/=.-])(?:(?:[A-Za-z0-9+/]|\\/){16,160}={0,2}|(?:[A-Za-z0-9+/]|\\/){2,160}={1,2})(?![A-Za-z0-9+/=.:-])"
+)
+_ONLY_MATERIAL: Final = re.compile(rb"\s*[A-Za-z0-9+/]{1,80}={0,2}\s*")
 #: Most lines of a key, and how many lines in a row may be of something else.
 _LINES_MAX: Final = 200
 _OTHERS_MAX: Final = 3
@@ -21,66 +20,55 @@ _OTHERS_MAX: Final = 3
 class KeyLines:
     """Follows a key from its first line to its last, and over the end of what is read in one go.
 
-    :meth:`follow` looks ahead at which lines are a key's; ``is_open`` says that one goes on.  :meth:`redact` takes the
-    lines out one after the other; ``is_inside`` says that the text to come may be one of them.
+    ``material`` are the texts that are parts of a key in the lines last followed: :meth:`redact` takes them out.
     """
 
     def __init__(self) -> None:
         self._left = 0
         self._others = 0
-        self._texts_left = 0
+        self.material: set[str] = set()
 
     @property
     def is_open(self) -> bool:
-        """Whether the lines to come belong to a key."""
+        """Whether the lines to come may belong to a key."""
         return self._left > 0
-
-    @property
-    def is_inside(self) -> bool:
-        """Whether the text to come may be a line of a key."""
-        return self._texts_left > 0
 
     def follow(self, lines: Sequence[bytes], suspected: list[int]) -> list[int]:
         """Return the suspected places and those of the lines of keys, in order."""
+        self.material = set()
         if not self.is_open and not any(_BEGINS.search(lines[place]) for place in suspected):
             return suspected
         found = set(suspected)
         for place, line in enumerate(lines):
-            if self._left > 0:
-                self._one_more(line)
+            if self._left > 0 and self._takes(line):
                 found.add(place)
-                if self._left <= 0:
-                    self._texts_left = max(self._texts_left, 1)
             if _last_of(_BEGINS, line) > _last_of(_ENDS, line):
-                self._left, self._others, self._texts_left = _LINES_MAX, 0, _LINES_MAX * 64
+                self._left, self._others = _LINES_MAX, 0
         return sorted(found)
 
-    def _one_more(self, line: bytes) -> None:
+    def _takes(self, line: bytes) -> bool:
+        """Note what a line has of the key; return whether it has any."""
         self._left -= 1
         if _ENDS.search(line):
             self._left = 0
-        elif _BODY.search(line) or _ONLY_BODY.fullmatch(line.decode("latin-1")):
-            self._others = 0
-        else:
+        words = [line.strip()] if _ONLY_MATERIAL.fullmatch(line) else _MATERIAL.findall(line)
+        if not words:
             self._others += 1
             if self._others >= _OTHERS_MAX:
                 self._left = 0
+            return False
+        self._others = 0
+        word = max(words, key=len).decode("ascii")
+        if len(word) > 1:
+            self.material |= {word, word.replace("\\/", "/")}
+        return True
 
     def redact(self, text: str) -> str:
-        """Return a text with the lines of a key in it replaced; the end of the key ends it."""
-        self._texts_left -= 1
-        ends = _TEXT_ENDS.search(text)
-        if ends is not None and _TEXT_BEGINS.search(text) is None:
-            self._texts_left = 0 if self._left <= 0 else self._texts_left
-            return _BODY_IN_TEXT.sub(REDACTED, text[: ends.start()]) + text[ends.start() :]
-        if _TEXT_BEGINS.search(text) is not None:
-            return text  # the rule for whole keys takes it
-        return REDACTED if text.strip() and _ONLY_BODY.fullmatch(text) and _looks_like_body(text) else _BODY_IN_TEXT.sub(REDACTED, text)
-
-
-def _looks_like_body(text: str) -> bool:
-    bare = text.strip()
-    return len(bare) >= 16 or bare.endswith("=") or bool(re.search(r"[A-Z].*[a-z]|\d", bare))
+        """Return a text without the parts of keys."""
+        for word in sorted(self.material, key=len, reverse=True):
+            if word in text:
+                text = re.sub(rf"(?<![A-Za-z0-9+/=]){re.escape(word)}(?![A-Za-z0-9+/=])", REDACTED, text)
+        return text
 
 
 def _last_of(pattern: re.Pattern[bytes], line: bytes) -> int:

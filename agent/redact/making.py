@@ -49,7 +49,7 @@ def _own(pattern: OwnPattern) -> Rule:
     def find(text: str) -> list[tuple[int, int]]:
         return [found.span(group) for found in compiled.finditer(text) if found.end() > found.start()]
 
-    return Rule(pattern.name, find, f"(?-i:{pattern.match})")
+    return Rule(pattern.name, find, f"(?-i:{pattern.match})", is_own=True)
 
 
 

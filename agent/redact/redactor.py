@@ -47,6 +47,7 @@ class SecretRedactor:
         pseudonyms: Mapping[str, Callable[[str], str]] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        shapes = sorted(shapes, key=lambda rule: rule.name != PRIVATE_KEY_RULE)
         self._shapes = tuple(shapes)
         self._label_shapes = tuple(rule for rule in shapes if rule.in_labels)
         self._phrase_shapes = tuple(rule for rule in shapes if rule.in_phrases)
@@ -68,7 +69,7 @@ class SecretRedactor:
         """
         keys = self._key_lines
         if not self.suspects(b"\n".join(lines)):
-            return keys.follow(lines, []) if keys is not None and keys.is_open else []
+            return keys.follow(lines, []) if keys is not None and (keys.is_open or keys.material) else []
         found: list[int] = []
         for start in range(0, len(lines), _SCANNED_TOGETHER):
             group = lines[start : start + _SCANNED_TOGETHER]
@@ -91,12 +92,10 @@ class SecretRedactor:
         texts: list[str] = []
         _gather_texts(value, texts)
         # Mostly it is a key that gives a line away: then one scan tells that no text in it needs a look.
-        clean = not self.suspects("\0".join(texts).encode(errors="surrogatepass")) and not self._is_in_key
+        clean = not self.suspects("\0".join(texts).encode(errors="surrogatepass"))
+        if self._key_lines is not None and self._key_lines.material:
+            clean = False
         return self._value(value, clean)
-
-    @property
-    def _is_in_key(self) -> bool:
-        return self._key_lines is not None and self._key_lines.is_inside
 
     def _is_worth(self, line: bytes) -> bool:
         """Return whether the rules must look at a line that the gate suspects: most have an id, or a kept name."""
@@ -195,7 +194,7 @@ class SecretRedactor:
         return self._replacement(KEY_NAME_RULE, str(secret), REDACTED)
 
     def _text(self, text: str, shapes: Sequence[Rule], *, keys: bool = True) -> str:
-        if self._is_in_key and self._key_lines is not None:
+        if self._key_lines is not None and self._key_lines.material:
             shown = self._key_lines.redact(text)
             self._count(PRIVATE_KEY_RULE, shown != text)
             text = shown
@@ -216,12 +215,15 @@ class SecretRedactor:
         may_hit = self._gate.rules(text.encode(errors="surrogatepass"))
         if _HEX_RULE in may_hit:
             text = _HEX_RUN.sub(self._redacted_hex, text)
+        for rule in shapes[:1]:  # what is of many words goes before what sees only the first of them
+            if rule.name in may_hit:
+                text = self._without(text, rule.name, rule.find(text), rule.replacement)
         if keys and self._assignments is not None and KEY_NAME_RULE in may_hit:
             text = self._without(text, KEY_NAME_RULE, self._assignments.find(text), REDACTED)
         if keys and self._commands_too and (COMMAND_RULE in may_hit or "a0=" in text):
             text = self._without(text, COMMAND_RULE, find_statements(text, self._names), REDACTED)
             text = self._without_arguments(text)
-        for rule in shapes:
+        for rule in shapes[1:]:
             if rule.name in may_hit:
                 text = self._without(text, rule.name, rule.find(text), rule.replacement)
         return text

@@ -23,7 +23,7 @@ _COLUMN: Final = r"(?:password|passwd|pwd)[-_]?(?:hash|digest|salt)"
 _KEY_CHANGED: Final = r"api key (?:updated|changed|rotated|regenerated|replaced|created)"
 _KEY_GIVEN: Final = r"(?:\s{0,4}[:=]\s{0,4}[^\s,;\"']+|\s(?:to|from)\s(?=[^\s,;.]*\d)[\w-]{8,}(?=[\s,;.]|$))+"
 _NOT_SHOWN: Final = " (actual key not shown)"
-_COLON_SLASHES: Final = r"(?::(?:\\{0,8}/){2}|%3A%2F%2F)"
+_COLON_SLASHES: Final = r"(?::(?:\\{0,8}/){2}|%(?:25){0,3}3A(?:%(?:25){0,3}2F){2})"
 
 _AWS_ID: Final = re.compile(START + r"(?:A[KS]IA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])", re.ASCII)
 _AWS_SECRET: Final = re.compile(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_.-])", re.ASCII)
@@ -60,9 +60,10 @@ def _find_basic(text: str) -> Iterator[Span]:
             yield found.span("s")
 
 
-_PEM_KIND: Final = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?"
+_GAP: Final = r"(?:[ +]|%(?:25){0,3}20)"
+_PEM_KIND: Final = rf"(?:[A-Z0-9]{{1,16}}{_GAP}){{0,4}}PRIVATE{_GAP}KEY(?:{_GAP}BLOCK)?"
 _PRIVATE_KEY: Final = (
-    rf"-----BEGIN {_PEM_KIND}-----.*?(?:-----END {_PEM_KIND}-----|\Z)"
+    rf"-----BEGIN{_GAP}{_PEM_KIND}-----.*?(?:-----END{_GAP}{_PEM_KIND}-----|\Z)"
     rf"|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----.*?(?:---- END SSH2 ENCRYPTED PRIVATE KEY ----|\Z)"
     r"|(?<=Private-Lines: )\d{1,4}(?:\\r|\\n|\s)+.*?(?:Private-(?:MAC|Hash): ?[0-9a-f]+|\Z)"
     r"|<RSAKeyValue>.*?(?:</RSAKeyValue>|\Z)"
@@ -72,15 +73,15 @@ SHAPES: Final[tuple[Rule, ...]] = (
     Rule(
         PRIVATE_KEY_RULE,
         spans_of(_PRIVATE_KEY, flags=re.DOTALL | re.ASCII),
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|---- BEGIN SSH2 ENCR|private-lines: [0-9]|<rsakeyvalue>|\\u003crsakeyvalue",
+        r"-----BEGIN[A-Z0-9 +%]*PRIVATE(?:[ +]|%(?:25)*20)KEY|---- BEGIN SSH2 ENCR|private-lines: [0-9]|<rsakeyvalue>|\\u003crsakeyvalue",
     ),
     Rule(
         "url_password",
         spans_of(
-            rf"{_COLON_SLASHES}[^\s:/@\"'\\<>]{{0,256}}?(?::|%3A)(?!\[REDACTED\](?:@|%40))(?P<s>[^\s/@\"'\\<>?#]{{1,512}}?)(?:@|%40)"
-            rf"|{_COLON_SLASHES}(?P<t>(?!git@)[A-Za-z0-9_%-]{{32,256}})@".replace("(?P<t>", "(?:")
+            rf"(?i){_COLON_SLASHES}[^\s:/@\"'\\<>]{{0,256}}?(?::|%(?:25){{0,3}}3A)(?!\[REDACTED\](?:@|%))"
+            r"(?P<s>[^\s/@\"'\\<>?#]{1,512}?)(?:@|%(?:25){0,3}40)"
         ),
-        rf"(?::{_SLASH}{_SLASH}|%3A%2F%2F)[^\s:/@\"'\\<>]*(?::|%3A)[^\s/@\"'\\<>?#]+(?:@|%40)",
+        rf"(?::{_SLASH}{_SLASH}|%(?:25)*3A%(?:25)*2F%(?:25)*2F)[^\s:/@\"'\\<>]*(?::|%(?:25)*3A)[^\s/@\"'\\<>?#]+(?:@|%(?:25)*40)",
     ),
     Rule(
         "bearer_token",
@@ -97,11 +98,16 @@ SHAPES: Final[tuple[Rule, ...]] = (
         "aws_access_key",
         _find_aws,
         r"(?-i:A[KS]IA[A-Z0-9]{16}|A(?:BI|CC)A[A-Z0-9]{16}|IQoJ[A-Za-z0-9+/\\]{40}|F[wQ]oG[A-Za-z0-9+/\\]{40}|A(?:QoD|goJ)[A-Za-z0-9+/\\]{40})",
+        shapes=("A[KS]IA", "A(?:BI|CC)A", "IQoJ", "F[wQ]oG", "A(?:QoD|goJ)"),
     ),
     Rule(
         "azure_sas",
-        spans_of(r"(?ai)(?:[?&;\s\"'|]|\\u0026|%26|&amp;|%3F|^)(?:sig)(?:=|%3D)(?P<s>[A-Za-z0-9%+/=_-]{20,})", flags=0),
-        r"sig(?:=|%3D|\\u003d)[A-Za-z0-9%+/\\_-]{20}",
+        spans_of(
+            r"(?ai)(?:(?<![A-Za-z0-9])|(?<=u0026)|(?<=%26)|(?<=%3F)|(?<=%2526))sig[\\\"']{0,8}\s?(?:=|:|%3D|%253D|\\u003d)\s?[\\\"']{0,8}"
+            r"(?P<s>[A-Za-z0-9+/_-]{20,}(?:%[0-9A-F]{2,4}|=){0,3}|(?:[A-Za-z0-9+/_-]|%[0-9A-F]{2}|%25[0-9A-F]{2}){40,})",
+            flags=0,
+        ),
+        r"sig[\\\"']*\s?(?:=|:|%3D|%253D|\\u003d)\s?[\\\"']*[A-Za-z0-9%+/\\_-]{20}",
     ),
     Rule(
         "url_signature",

@@ -184,7 +184,7 @@ def test_a_wrong_setting_names_its_place_and_what_is_known() -> None:
     with pytest.raises(ConfigError) as caught:
         bind(node, RedactSettings)
     first, second = caught.value.problems
-    assert str(first).startswith("agent.yaml:2:3: 'without': expected only names of rules: key_name, private_key, ")
+    assert str(first).startswith("agent.yaml:2:3: 'without': expected only names of rules: key_name, command, private_key, ")
     assert str(second) == (
         "agent.yaml:3:17: 'more_key_names': expected names of letters, digits and underscores, found a list"
     )
