@@ -55,7 +55,7 @@ def _is_an_id(text: str, found: re.Match[str]) -> bool:
     if before.endswith(("/", "#", "\\")) and not before.endswith("//"):
         return True
     words = re.sub(r"[^A-Za-z0-9_]+$", "", near)
-    word = re.split(r"[\s\"'=:/?({\[|]", words)[-1]
+    word = re.split(r"[\s\"'=:/?({\[|<>]", words)[-1]
     return bool(_OF_IDS.search(word))
 
 

@@ -206,7 +206,7 @@ class SecretRedactor:
             return text
         # A token that stood right behind another one has its start free only now.
         for _ in range(_PASSES_MAX):
-            if redacted == before:
+            if redacted == before or not self.suspects(redacted.encode(errors="surrogatepass")):
                 break
             before, redacted = redacted, self._redacted_once(redacted, shapes, keys)
         return redacted

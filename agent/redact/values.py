@@ -32,6 +32,7 @@ _SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|negotiate|ntlm|api-?key|
 _LONG_SCHEME: Final = re.compile(r"(?i)(?:digest|oauth|hawk|aws4-hmac-sha256)[ \t][^\r\n\x00]+")
 _CLOSING: Final = {"{": "}", "[": "]"}
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
+_DOUBLED_BEFORE: Final = re.compile(r"(?:\"\"|'')\s{0,4}(?:=>|[:=,])\s{0,4}$")
 _AFTER_EMPTY: Final = ",}]) \t\r\n;&|:<>/"
 
 
@@ -91,7 +92,9 @@ def _quoted(text: str, quote: re.Match[str]) -> Span:
     if mark[-1] not in "\"'`":  # an escape that is no backslash
         end = text.find(mark, start)
         return start, end if end >= 0 else len(text)
-    if mark in ('"', "'") and text.startswith(mark, start) and text[start + 1 : start + 2] not in _AFTER_EMPTY:
+    if mark in ('"', "'") and text.startswith(mark, start) and (
+        text[start + 1 : start + 2] not in _AFTER_EMPTY or _DOUBLED_BEFORE.search(text, max(0, start - 16), quote.start())
+    ):
         # Quotes within a CSV cell are doubled.
         end = text.find(mark * 2, start + 1)
         return start + 1, end if end >= 0 else len(text)
