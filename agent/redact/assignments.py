@@ -105,7 +105,7 @@ class Assignments:
         for found in self._pair.finditer(text):
             start, end = value_span(text, found.end())
             after = text[end : end + 8].lstrip("\\\"'`>")
-            if after.lstrip()[:1] in ("]", ")", "}") and not is_no_secret(text[start:end]):
+            if after.lstrip()[:1] in ("]", ")", "}") and is_paired(text[start:end]):
                 spans.append((start, end))
         return spans
 
@@ -138,16 +138,31 @@ class Assignments:
             return False  # only words that stand there without quotes tell
         if name.lower() in ("pass", "pw", "psk", "jwt", "otp") and _WHOLE_NUMBER.fullmatch(value):
             return False
+        # pam_unix(passwd:chauthtok) names a service and what it does.
+        if name == "passwd" and text[found.start() - 1 : found.start()] == "(" and _SERVICE.match(text, place):
+            return False
         # PWD=/home/alice in a line of sudo is the working directory.
         return not (name.lower() == "pwd" and value.startswith("/"))
 
 
+_SERVICE: Final = re.compile(r"\w+\)")
 _BLANK: Final = re.compile(r"(?:[\s]|\\[nrt]){0,64}")
 
 
 def is_no_secret(value: str) -> bool:
     """Return whether a value is nothing, a mask, or was taken out before."""
     return bool(_NO_SECRET.fullmatch(value.strip()))
+
+
+def is_paired(value: str) -> bool:
+    """Return whether the second of two texts, of which the first is the name of a secret, may be that secret.
+
+    ``["password", "mfa"]`` are ways to log in, ``["password", "email"]`` are columns.
+    """
+    return not is_no_secret(value) and _PLAIN_WORD.fullmatch(value) is None
+
+
+_PLAIN_WORD: Final = re.compile(r"[a-z][a-z_-]*")
 
 
 def _enclosing_object(text: str, start: int, end: int) -> Span:

@@ -4,7 +4,7 @@ A command may be written as in a shell, with NUL bytes between its words (``/pro
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from agent.redact.assignments import PARTING, is_no_secret
@@ -88,7 +88,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?ai){_WORD_PASSWORD}(?:\s(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"), r"(?:password|passwd|passphrase|pass phrase)(?:\s(?:is|was|to|of|as|set to|changed to))?\s+[a-z]?[\\\"'`]", ""),
     Statement(re.compile(r"(?ai)\benable (?:secret) (?:level \d+ )?(?:\d )?(?=\S)"), r"enable secret ", ""),
     Statement(re.compile(r"(?ai)\b(?:requirepass|masterauth)\s{1,8}(?=\S)"), r"(?:requirepass|masterauth)\s", ""),
-    Statement(re.compile(r"(?ai)(?:token|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?key)(?:\s(?:is|was|to|of|value))?\s(?=(?-i:(?=[^\s]*[a-z])(?=[^\s]*[A-Z])(?=[^\s]*\d)[A-Za-z0-9+/=.~]{16}[\w+/=.~-]*(?:[\s,;.\"')]|$)))"), r"(?:token|secret|key)(?:\s(?:is|was|to|of|value))?\s[A-Za-z0-9+/=.~\\]{16}", ""),
+    Statement(re.compile(r"(?ai)(?:token|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?key)(?:\s(?:is|was|to|of|value))?\s(?=(?-i:(?=[^\s]*[a-z])(?=[^\s]*[A-Z])(?=[^\s]*\d)[A-Za-z0-9+/.~]{16}[\w+/=.~-]*(?:[\s,;.\"')]|$)))"), r"(?:token|secret|key)(?:\s(?:is|was|to|of|value))?\s[A-Za-z0-9+/.~\\]{16}", ""),
     Statement(re.compile(rf"(?ai)\b(?:config|configure|secret|secrets|env|variable|variables){_P}(?:set|put|add|create){_P}(?:-\S{{1,40}}{_P})?[\w./:@-]{{0,80}}?(?:authToken|_password|secret_access_key|secret_key|api_key|apikey|client_secret|token|password|requirepass|masterauth){_P}(?![-=])(?=[^\s\"']{{4,}}\s*(?:[\"']|$))"), r"(?:config|configure|secrets?|env|variables?)[\s\x00\"',]+(?:set|put|add|create)[\s\x00\"',]", ""),
 )  # fmt: skip
 _INSERT: Final = re.compile(
@@ -101,13 +101,14 @@ _ARGUMENT: Final = re.compile(r"(?a)(?<![\w])a(?P<number>\d{1,3})=(?:\\?\"(?P<s>
 _PROGRAMS: Final = 11
 
 
+_INSERTS: Final = r"(?:insert|replace)(?:\s|\\[nrt])+(?:ignore\s+)?into[^\n]*values"
 _OF_PASSWORDS: Final = ("(?:password|passwd|passphrase", "password[", "(?:login|user", "enable password")
 
 
 def _program_gate() -> str:
     names = "|".join(statement.gate.replace(_BOUNDED, _ANY) for statement in STATEMENTS[:_PROGRAMS])
     options = "p|hp|P|u|U|-user|-proxy-user|a|A|-auth|w|X"
-    return rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names})[\s\"',\x00][^\n]*[\s\"',=\x00]-(?:{options}))"
+    return rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names})(?:[\s\"',\x00][^\n]*)?[\s\"',=\x00]-(?:{options}))"
 
 
 #: Gates that say whether a text may hold any of these.  Those of :data:`COARSE` are quick, and say yes to more: what they
@@ -120,7 +121,7 @@ GATES: Final = tuple(
     dict.fromkeys(
         statement.gate for statement in STATEMENTS[_PROGRAMS:] if not statement.gate.startswith(_OF_PASSWORDS)
     )
-) + (r"insert(?:\s|\\[nrt])+(?:ignore\s+)?into[^\n]*values",)
+) + (_INSERTS,)
 PRECISE: Final = (
     _program_gate(),
     *dict.fromkeys(statement.gate for statement in STATEMENTS if statement.gate.startswith(_OF_PASSWORDS)),
@@ -134,6 +135,18 @@ def find_statements(text: str, names: KeyNames) -> Iterator[Span]:
             yield from _after(text, found, statement)
     if "nsert" in text.lower() or "eplace" in text.lower():
         yield from _inserted(text, names)
+
+
+def closer_looks(names: KeyNames) -> dict[str, Callable[[str], bool]]:
+    """Return, by gate, what tells whether a text without escapes has such a statement."""
+    looks: dict[str, Callable[[str], bool]] = {
+        _INSERTS: lambda text: any(True for _ in _inserted(text, names)),
+    }
+    for gate in GATES:
+        given = [statement for statement in STATEMENTS if statement.gate == gate]
+        if given:
+            looks[gate] = lambda text, given=given: any(each.before.search(text) for each in given)  # type: ignore[misc]
+    return looks
 
 
 def _after(text: str, found: re.Match[str], statement: Statement) -> Iterator[Span]:

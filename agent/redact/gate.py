@@ -1,13 +1,12 @@
 """The gate: RE2 scans that say whether, and by which rule, something may be a secret.  Never a wrong no."""
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import re2
 
 from agent.redact import commands
-from agent.redact.cards import CARD_NUMBER
 from agent.redact.names import NAMED_KEYS, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
 from agent.redact.prefixes import literal_prefixes
 from agent.redact.rule import Rule
@@ -40,22 +39,14 @@ class Gate:
         gates = [(KEY_NAME_RULE, gate) for gate in _gates_of_keys(names.names)]
         gates += [(COMMAND_RULE, gate) for gate in (*commands.GATES, *commands.COARSE)] if commands_too else []
         gates += [(rule.name, rule.gate) for rule in shapes]
-        always = [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
-        self._any = _compiled("|".join(gate for _, gate in [*gates, *always]))
-        self._names = [name for name, _ in [*gates, *always]]
-        # Which of the gates say yes most often to what turns out to be none, and can be asked more closely.
-        self._key = _compiled(rf"[\w-]*{_some_names(names.names)}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})") if names.names else None
-        patterns = [gate for _, gate in gates]
-        self._naming = patterns.index(_name_given(names.names)) if names.names else None
-        self._cards = patterns.index(CARD_NUMBER.gate) if CARD_NUMBER.gate in patterns else None
-        self._coarse = {patterns.index(gate) for gate in commands.COARSE if gate in patterns}
-        self._doubtful = {0, self._naming, self._cards, *self._coarse} if names.names else {self._cards, *self._coarse}
-        self._value_beside = _compiled(_VALUE_BESIDE)
-        self._commands = _compiled("|".join(commands.PRECISE))
+        gates += [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
+        self._any = _compiled("|".join(gate for _, gate in gates))
+        self._names = [name for name, _ in gates]
         self._each = re2.Set.SearchSet(_options())
-        for _, gate in [*gates, *always]:
+        for _, gate in gates:
             self._each.Add((_ANY_CASE + gate).encode())
         self._each.Compile()
+        self._doubts = _doubts([gate for _, gate in gates], names, shapes)
 
     def suspects(self, chunk: bytes) -> bool:
         """Return whether some bytes may hold a secret."""
@@ -67,21 +58,48 @@ class Gate:
         found = self._each.Match(text)
         return frozenset(self._names[index] for index in found) if found else frozenset(self._names)
 
-    def is_worth(self, line: bytes, names: KeyNames) -> bool:
-        """Return whether more is suspected in a line than names that are kept and numbers that are no cards'."""
-        found = self._each.Match(line)
-        if not found or not self._doubtful.issuperset(found):
-            return True
-        if 0 in found and self._key is not None and self._names_a_secret(line, names):
-            return True
-        if self._naming in found and self._value_beside.search(line) is not None:
-            return True
-        if self._coarse.intersection(found) and self._commands.search(line) is not None:
-            return True
-        return self._cards in found and any(CARD_NUMBER.find(line.decode("latin-1")))
+    def is_worth(self, line: bytes) -> bool:
+        """Return whether the rules must look at a suspected line, after a closer look at what made it suspect.
 
-    def _names_a_secret(self, line: bytes, names: KeyNames) -> bool:
-        return self._key is not None and not all(_is_kept(line, key, names) for key in self._key.finditer(line))
+        Most of what the gate suspects are numbers that are no cards', names that are kept, and words about secrets.
+        """
+        found = self._each.Match(line)
+        if not found:
+            return True
+        # What is written with escapes reads differently once it is decoded.
+        text = None if b"\\" in line else line.decode("latin-1")
+        for place in found:
+            doubt = self._doubts.get(place)
+            if doubt is None or (doubt.needs_text and text is None) or doubt.is_worth(line, text or ""):
+                return True
+        return False
+
+
+class _Doubt(NamedTuple):
+    """A closer look: says whether a line is worth the rules; one that ``needs_text`` cannot tell of escapes."""
+
+    is_worth: Callable[[bytes, str], bool]
+    needs_text: bool
+
+
+def _doubts(gates: Sequence[str], names: KeyNames, shapes: Sequence[Rule]) -> dict[int, _Doubt]:
+    """Return the closer looks by the places of their gates."""
+    precise, beside = _compiled("|".join(commands.PRECISE)), _compiled(_VALUE_BESIDE)
+    looks: dict[str, _Doubt] = {
+        gate: _Doubt(lambda line, _: precise.search(line) is not None, False) for gate in commands.COARSE
+    }
+    if names.names:
+        key = _compiled(rf"[\w-]*{_some_names(names.names)}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})")
+        looks[_gates_of_keys(names.names)[0]] = _Doubt(
+            lambda line, _: not all(_is_kept(line, found, names) for found in key.finditer(line)), False
+        )
+        looks[_name_given(names.names)] = _Doubt(lambda line, _: beside.search(line) is not None, False)
+    for rule in shapes:
+        if rule.is_local:
+            looks[rule.gate] = _Doubt(lambda _, text, find=rule.find: any(True for _ in find(text)), True)  # type: ignore[misc]
+    for gate, look in commands.closer_looks(names).items():
+        looks[gate] = _Doubt(lambda _, text, look=look: look(text), True)  # type: ignore[misc]
+    return {place: looks[gate] for place, gate in enumerate(gates) if gate in looks}
 
 
 _FIRST_WORD: Final = re.compile(rb"[\w-]*")
@@ -124,7 +142,8 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
     return [
         rf"{key}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
         rf"pwd{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
-        rf"(?:(?:^|[^A-Za-z])(?:{whole})|[a-z](?-i:{camel})){_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
+        # "pass=57" is the result of a test.
+        rf"(?:(?:^|[^A-Za-z])(?:{whole})|[a-z](?-i:{camel})){_QUOTES}(?:{_ASSIGNED}{_QUOTES}(?:[^0-9\s]|[0-9]{{4}})|{_CLOSED})",
         rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){_PARTED}",
         rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
         rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
@@ -136,12 +155,12 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
 def _name_given(names: Sequence[str]) -> str:
     """Return the gate of a name of a secret as a value; :data:`_VALUE_BESIDE` tells whether its value may be there."""
     naming, whole = "|".join(sorted(NAMING_KEYS)), "|".join(WHOLE_NAMES)
-    given = rf"(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
+    given = rf"(?:^|[^A-Za-z_])(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
     return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){_MARKS}"
 
 
 _VALUE_BESIDE: Final = (
-    rf"(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
+    rf"(?:^|[^A-Za-z_]|\\[nrt])(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
     rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\[nr]){{2}}"
 )
 #: How what is looked for begins, in texts that were written as hexadecimal digits.

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from agent.redact.assignments import Assignments
+from agent.redact.assignments import Assignments, is_paired
+from agent.redact.cards import CARD_NUMBER, says_id
 from agent.redact.commands import find_arguments, find_statements
 from agent.redact.gate import Gate
 from agent.redact.keylines import KeyLines
@@ -24,6 +25,9 @@ _TELLING_KEYS: Final = frozenset(
      "arn", "status", "version", "provider", "namespace"}
 )  # fmt: skip
 _SHORT_NUMBER_NAMES: Final = frozenset({"pass", "pw", "psk", "otp", "jwt"})
+_CARD_MIN: Final = 10**14
+_CARD_MAX: Final = 10**19
+_NAME: Final = re.compile(r"(?a)[\w.-]{1,64}")
 _PASSES_MAX: Final = 8
 _SCANNED_TOGETHER: Final = 16
 _ESCAPED_ASCII: Final = re.compile(r"\\u00(2[0-1b-f]|[3-7][0-9a-fA-F])", re.IGNORECASE)
@@ -75,7 +79,7 @@ class SecretRedactor:
             group = lines[start : start + _SCANNED_TOGETHER]
             if self.suspects(b"\n".join(group)):
                 found += [
-                    start + index for index, line in enumerate(group) if self.suspects(line) and self._is_worth(line)
+                    start + index for index, line in enumerate(group) if self.suspects(line) and self._gate.is_worth(line)
                 ]
         return found if keys is None else keys.follow(lines, found)
 
@@ -97,10 +101,6 @@ class SecretRedactor:
             clean = False
         return self._value(value, clean)
 
-    def _is_worth(self, line: bytes) -> bool:
-        """Return whether the rules must look at a line that the gate suspects: most have an id, or a kept name."""
-        return self._gate.is_worth(line, self._names)
-
     def _value(self, value: Any, clean: bool) -> Any:
         if isinstance(value, str):
             return value if clean else self._text(value, self._shapes)
@@ -112,7 +112,7 @@ class SecretRedactor:
 
     def _list(self, items: Sequence[Any], clean: bool) -> list[Any]:
         if len(items) > 1 and all(isinstance(item, str) for item in items):
-            if len(items) == 2 and self._names.is_secret(items[0]):
+            if len(items) == 2 and _NAME.fullmatch(items[0]) and self._names.is_secret(items[0]) and is_paired(items[1]):
                 return [items[0], self._hidden(items[1], "")]
             if not clean:
                 items = self._arguments(items)
@@ -152,10 +152,20 @@ class SecretRedactor:
     def _member(self, key: str, inner: Any, named: bool, clean: bool) -> Any:
         if self._names.is_secret(key) or (named and re.sub("[^a-z]", "", key.lower()) in NAMED_KEYS):
             return self._hidden(inner, key)
+        if isinstance(inner, int) and _CARD_MIN <= inner <= _CARD_MAX and not isinstance(inner, bool):
+            return self._number(inner, key)
         if isinstance(inner, str) and not clean:
+            if inner.isdigit() and says_id(key):
+                return inner
             is_label = key.lower() in _LABEL_KEYS or (named and key.lower() in NAMING_KEYS)
             return self._text(inner, self._shapes_for_label(inner) if is_label else self._shapes)
         return self._value(inner, clean)
+
+    def _number(self, number: int, key: str) -> Any:
+        """Redact a number that may be a card's."""
+        text = str(number)
+        shown = text if says_id(key) else self._text(text, [rule for rule in self._shapes if rule is CARD_NUMBER])
+        return number if shown == text else shown
 
     def _shapes_for_label(self, label: str) -> Sequence[Rule]:
         """A label of several words (``query selected password_hash``) is a phrase that may name a secret column."""

@@ -21,6 +21,7 @@ class Rule(NamedTuple):
     A label is the value of a key such as ``type`` or ``action``: the name of a kind, where a column name or a sentence
     about a key gives nothing away.  ``in_phrases``: whether it holds for labels of several words, which may say more.
     ``optional``: off until the settings ask for it.  ``is_own``: a user's.  ``shapes``: the patterns of tokens.
+    ``is_local``: what it finds in a text it also finds in what the text is a part of.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Rule(NamedTuple):
     optional: bool = False
     is_own: bool = False
     shapes: tuple[str, ...] = ()
+    is_local: bool = False
 
 
 def spans_of(pattern: str, *, flags: int = re.ASCII) -> Find:
@@ -59,4 +61,4 @@ def token(name: str, *shapes: str, gate: str | None = None) -> Rule:
     would need a state for every length of every run.
     """
     shape = "|".join(shapes)
-    return Rule(name, spans_of(f"{START}(?:{shape})"), f"(?-i:{gate or shape})", shapes=shapes)
+    return Rule(name, spans_of(f"{START}(?:{shape})"), f"(?-i:{gate or shape})", shapes=shapes, is_local=True)

@@ -85,13 +85,15 @@ SHAPES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "bearer_token",
-        spans_of(r"(?ai)\bbearer(?:\s{1,4}|%20|\+)(?P<s>(?=[^\s\d]{0,40}\d|\S{20})[\w.~+/=%-]{8,})", flags=0),
-        r"bearer(?:\s|\\[nrt]|%20|\+)+[\w.~+/=\\%-]{8}",
+        spans_of(r"(?ai)\bbearer(?:\s{1,4}|%20|\+)(?P<s>(?=[^\s\d]{0,40}\d|\S{20})[\w.~+/%-]{8,}={0,2})(?![\w=])", flags=0),
+        r"bearer(?:\s|\\[nrt]|%20|\+)+[\w.~+/\\%-]{8}",
+        is_local=True,
     ),
     Rule(
         "basic_auth",
         _find_basic,
-        r"\bbasic(?:\s|%20|\+|\\t)+[A-Za-z0-9+/\\]{8}",
+        r"basic(?:\s|%20|\+|\\t)+[A-Za-z0-9+/\\]{8}",
+        is_local=True,
     ),
     token("jwt", r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){3,4}"),
     Rule(

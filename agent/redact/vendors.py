@@ -45,7 +45,7 @@ VENDORS: Final[tuple[Rule, ...]] = (
     token("atlassian_token", r"AT(?:ATT|CTT|BTT)3[A-Za-z0-9_=-]{20,}", r"ATBB[A-Za-z0-9]{20,}"),
     token("databricks_token", rf"d(?:api|kea|ose){_HEX}{{32}}(?:-[0-9])?"),
     token("grafana_token", rf"glsa_[A-Za-z0-9]{{32}}_{_HEX}{{8}}", r"glc_[A-Za-z0-9+/]{32,}={0,2}", r"eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}"),
-    token("telegram_token", rf"(?:bot)?[0-9]{{8,10}}:{_W}{{35}}\b", gate=rf"[0-9]:{_W}{{35}}"),
+    token("telegram_token", rf"(?:bot)?[0-9]{{8,10}}:{_W}{{35}}\b", gate=rf"[0-9]{{4}}:{_W}{{35}}(?:[^A-Za-z0-9_-]|$)"),
     token("twilio_key", rf"SK{_HEX}{{32}}\b"),
     token("mailgun_key", rf"(?:pub)?key-{_HEX}{{32}}\b", rf"{_HEX}{{32}}-{_HEX}{{8}}-{_HEX}{{8}}\b", gate=rf"key-{_HEX}{{16}}|[0-9a-f]-{_HEX}{{8}}-{_HEX}{{8}}"),
     token("mailchimp_key", rf"{_HEX}{{32}}-us[0-9]{{1,2}}\b", gate=r"[0-9a-f]-us[0-9]"),
