@@ -20,7 +20,7 @@ PARTING: Final = (
 _NO_SECRET: Final = re.compile(
     r"(?i)(?:null|none|nil|true|false|undefined|n/a|-|\*+|x{3,}|\.{3}|•+|\[REDACTED\]?|%5BREDACTED%5D|p_[a-z2-7]{16}"
     r"|[\[(<{]{0,2}(?:redacted|filtered|masked|hidden|removed|sensitive|secret|protected)[\])>}]{0,2}"
-    r"|HIDDEN_DUE_TO_SECURITY_REASONS|\$\{[\w.:-]*\}|\{\{[^{}]*\}\}|%[sv]|string|Bearer|Basic)?"
+    r"|HIDDEN_DUE_TO_SECURITY_REASONS|[\s,:;{}\[\]()]+|\$\{[\w.:-]*\}|\{\{[^{}]*\}\}|%[sv]|string|Bearer|Basic)?"
 )
 #: Words that tell about a secret where it would stand: ``invalid token: expired``.
 _TELLING: Final = re.compile(

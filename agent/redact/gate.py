@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import re2
 
 from agent.redact import commands
-from agent.redact.names import NAMED_KEYS, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
+from agent.redact.names import CAMEL_NAMES, NAMED_KEYS, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
 from agent.redact.prefixes import literal_prefixes
 from agent.redact.rule import Rule
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
@@ -18,7 +18,7 @@ _ANY_CASE: Final = "(?i)"
 _ESCAPES: Final = r"\\u00(?:2[bdf]|3[0-9a]|[46][1-9a-f]|5[0-9af]|7[0-9a])|%(?:25)*(?:3[0-9]|[46][1-9a-f]|5[0-9a]|7[0-9a])"
 _ESCAPE: Final = "escape"
 _HEX: Final = "hex"
-_MEMORY: Final = 64 << 20
+_MEMORY: Final = 32 << 20
 
 _QUOTES: Final = (
     r"(?:[\\\"'`\]\s]|\\[nrt]|\\u00(?:2[027]|0[9ad]|5[cd])|\\x2[27]|%(?:25)*(?:2[027]|5D)"
@@ -137,13 +137,12 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
     key = _some_names(names)
     some = names_pattern(names)
     whole = "|".join(WHOLE_NAMES)
-    camel = "|".join(name.capitalize() for name in WHOLE_NAMES)
     quotes = _MARKS
     return [
         rf"{key}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
         rf"pwd{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
         # "pass=57" is the result of a test.
-        rf"(?:(?:^|[^A-Za-z])(?:{whole})|[a-z](?-i:{camel})){_QUOTES}(?:{_ASSIGNED}{_QUOTES}(?:[^0-9\s]|[0-9]{{4}})|{_CLOSED})",
+        rf"(?:(?:^|[^A-Za-z0-9])(?:{whole})|[a-z](?-i:{CAMEL_NAMES})){_QUOTES}(?:{_ASSIGNED}{_QUOTES}(?:[^0-9\s]|[0-9]{{4}})|{_CLOSED})",
         rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){_PARTED}",
         rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
         rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",

@@ -20,6 +20,8 @@ KEY_NAMES: Final = (
 )  # fmt: skip
 #: Names that are no ends of words: ``pass`` is one, ``bypass`` is none; ``dbPass`` and ``db_pass`` are.
 WHOLE_NAMES: Final = ("pass", "passw", "psw", "pw", "otp", "totp", "cvv", "cvc", "cvv2", "psk", "jwt", "mnemonic", "xauth", "passkey")  # fmt: skip
+#: The same as the last word of a name like ``dbPass``; short ones would be found in random letters.
+CAMEL_NAMES: Final = "|".join(name.capitalize() for name in WHOLE_NAMES if len(name) > 3)
 #: Names that end in such a word and are of no secret.
 KEPT_NAMES: Final = (
     "hashed_token", "token_hash", "next_token", "page_token", "next_page_token", "previous_page_token", "prev_page_token",
@@ -61,8 +63,7 @@ def names_pattern(names: Sequence[str]) -> str:
 def ends_pattern(names: Sequence[str]) -> str:
     """Return a pattern (``re``, any case) for text that ends a secret key: the names, or a whole word of the others."""
     whole = "|".join(sorted(WHOLE_NAMES, key=len))
-    camel = "|".join(name.capitalize() for name in WHOLE_NAMES)
-    return rf"(?:{names_pattern(names)}|(?<![A-Za-z])(?:{whole})|(?<=[a-z])(?-i:{camel}))"
+    return rf"(?:{names_pattern(names)}|(?<![A-Za-z0-9])(?:{whole})|(?<=[a-z])(?-i:{CAMEL_NAMES}))"
 
 
 class KeyNames:
