@@ -101,13 +101,14 @@ async def run_agent(
 
 async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Guest | None) -> tuple[Plan, int] | None:
     """Run with one configuration, in place of ``before``; return what follows, None when the agent is to end."""
-    settings, routes, redactor = plan
+    settings, routes, redactors = plan
     loop = asyncio.get_running_loop()
     worker, spool, clock, turn = frame.worker, frame.spool, frame.clock, Turn(frame.stop)
     frame.stop.drain = settings.drain_timeout
     set_log_level(settings.log_level)
     stored = await loop.run_in_executor(worker, _stored, spool)
-    redactor.counts.update(frame.redacted)
+    for name, redactor in redactors.items():
+        redactor.counts.update(frame.redacted.get(name, {}))
     tailer, waker, backlog, pump = _reading(settings, routes, stored, frame)
     async with Session() as session:
         journal = make_journal(spool, backlog, worker, pump.add_event, clock)
@@ -115,7 +116,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
         shipper.carry_on(frame.shipped)
 
         def status() -> dict[str, Any]:
-            return status_of(settings, pump, shipper, heartbeat.state, redactor, frame)
+            return status_of(settings, pump, shipper, heartbeat.state, redactors, frame)
 
         def describe() -> Any:
             said = status()
@@ -159,7 +160,8 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
                 await pump.finish(turn)
             for task in (*background, reloading):
                 task.cancel()
-        frame.shipped, frame.redacted = shipper.state, redactor.counts
+        frame.shipped = shipper.state
+        frame.redacted |= {name: redactor.counts for name, redactor in redactors.items()}
         await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
         if following is None:
             if guest is None:

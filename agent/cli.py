@@ -146,11 +146,12 @@ def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) ->
     profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
     if name is not None and name not in profiles:
         raise click.UsageError(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}")
-    redactor = make_redactor(RedactSettings())
     named = [each for each in profiles.values() if name in (None, each.name)]
-    chosen = [compile_profile(each, FORMATS, redactor, keep_raw=True) for each in named]
+    redactors = {each.name: make_redactor(RedactSettings()) for each in named}
+    chosen = [compile_profile(each, FORMATS, redactors[each.name], keep_raw=True) for each in named]
+    redacted = {each: redactor.counts for each, redactor in redactors.items()}
     lines = (line.removesuffix(b"\n").removesuffix(b"\r") for line in file)
-    try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
+    try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json, redacted=redacted)
 
 
 @agent.command("discover")

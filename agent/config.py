@@ -20,7 +20,7 @@ from agent.listen import (
 )
 from agent.metrics import MetricsSettings, is_loopback
 from agent.profile import Definition, load_profiles, zone_named
-from agent.redact import RedactSettings
+from agent.redact import InputRedactSettings, RedactSettings
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
@@ -63,6 +63,7 @@ class InputSettings:
     zone: str | None = setting(
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
+    redact: InputRedactSettings | None = setting("What of 'redact' is different for its lines.", None)
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
 
     @property

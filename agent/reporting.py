@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -27,7 +28,7 @@ def status_of(
     pump: Pump,
     shipper: Shipper,
     heartbeat: HeartbeatState,
-    redactor: SecretRedactor | NoRedactor,
+    redactors: Mapping[str, SecretRedactor | NoRedactor],
     frame: Frame,
 ) -> dict[str, Any]:
     """Return how the agent is now, as JSON."""
@@ -46,7 +47,8 @@ def status_of(
         "heartbeat": asdict(heartbeat),
         "paused": pump.paused,
         "errors": errors,
-        "redacted": dict(redactor.counts),
+        "redacted": dict(sum((redactor.counts for redactor in redactors.values()), Counter())),
+        "redacted_by_input": {name: dict(redactor.counts) for name, redactor in redactors.items()},
         "reload": frame.reloads.last,
         "reloads": {"succeeded": frame.reloads.succeeded, "failed": frame.reloads.failed},
         "listeners": frame.receiving.states(),

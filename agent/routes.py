@@ -9,26 +9,38 @@ from agent.config import AgentSettings, load_settings
 from agent.parse import FORMATS
 from agent.profile import Definition, compile_profile
 from agent.pump import Route
-from agent.redact import NoRedactor, SecretRedactor, make_redactor
+from agent.records import Normaliser
+from agent.redact import (
+    NoRedactor,
+    Pseudonymising,
+    Pseudonyms,
+    RedactSettings,
+    SecretRedactor,
+    for_input,
+    make_redactor,
+    read_key,
+)
 from watchbook.configfile import ConfigError, Problem
 
 
 class Plan(NamedTuple):
-    """A configuration that can be run."""
+    """A configuration that can be run; ``routes`` and ``redactors`` by input."""
 
     settings: AgentSettings
     routes: dict[str, Route]
-    redactor: SecretRedactor | NoRedactor
+    redactors: dict[str, SecretRedactor | NoRedactor]
 
 
 def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Plan:
     """Compile what a configuration needs; raises ConfigError with everything that does not fit."""
-    redactor = make_redactor(settings.redact)
+    redactors: dict[str, SecretRedactor | NoRedactor] = {}
     routes: dict[str, Route] = {}
     problems: dict[Problem, None] = {}
     for each in settings.inputs:
+        redact = for_input(settings.redact, each.redact)
+        redactor = redactors[each.name] = make_redactor(redact)
         try:
-            normalise = compile_profile(
+            normalise: Normaliser = compile_profile(
                 profiles[each.profile],
                 FORMATS,
                 redactor,
@@ -39,10 +51,20 @@ def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition]) -> Pl
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
+        normalise = _with_pseudonyms(normalise, redact, redactor)
         routes[each.name] = Route(normalise, Origin(settings.host, settings.name, each.name, each.profile))
     if problems:
         raise ConfigError(list(problems))
-    return Plan(settings, routes, redactor)
+    return Plan(settings, routes, redactors)
+
+
+def _with_pseudonyms(
+    normalise: Normaliser, settings: RedactSettings, redactor: SecretRedactor | NoRedactor
+) -> Normaliser:
+    chosen = settings.pseudonymise
+    if chosen is None or not chosen.fields or not settings.enabled:
+        return normalise
+    return Pseudonymising(normalise, chosen.fields, Pseudonyms(read_key(chosen.key_file)), redactor.counts)
 
 
 def load_plan(path: Path) -> Plan:

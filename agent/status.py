@@ -223,13 +223,7 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
         output(
             f"unsent      {spool['events']} events in {spool['batches']} batches, {format_size(spool['bytes'])}{age}"
         )
-    for name, counters in sorted(report.get("counters", {}).items()):
-        others = sorted(counter for counter, value in counters.items() if value and counter not in _OF_BYTES)
-        words = ", ".join(f"{counters[counter]} {counter.replace('_', ' ')}" for counter in others)
-        output(f"input       {name}: {words}")
-        if read := counters.get("bytes_read", 0):
-            parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
-            output(f"            {read} bytes read = {parts}")
+    _render_inputs(report, output)
     for name, state in sorted(live.get("listeners", {}).items()):
         words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.items() if value not in (None, 0))
         output(f"listener    {name}: {words or 'waiting'}")
@@ -247,6 +241,19 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
         output(f"reload      {'took effect' if reload['ok'] else 'FAILED'} at {reload['time']}")
     for problem in report["problems"]:
         output(f"problem     {problem}")
+
+
+def _render_inputs(report: Mapping[str, Any], output: Callable[[str], None]) -> None:
+    redacted_by_input = report["agent"].get("redacted_by_input", {})
+    for name, counters in sorted(report.get("counters", {}).items()):
+        others = sorted(counter for counter, value in counters.items() if value and counter not in _OF_BYTES)
+        words = ", ".join(f"{counters[counter]} {counter.replace('_', ' ')}" for counter in others)
+        output(f"input       {name}: {words}")
+        if read := counters.get("bytes_read", 0):
+            parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
+            output(f"            {read} bytes read = {parts}")
+        if redacted := redacted_by_input.get(name):
+            output(f"            redacted: {', '.join(f'{rule} {count}' for rule, count in sorted(redacted.items()))}")
 
 
 def encode_report(report: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ Profiles compiled with ``keep_raw`` show the (redacted) line beside its event.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.records import Normaliser
@@ -32,24 +32,38 @@ class Tried(NamedTuple):
 
 
 def try_lines(
-    lines: Iterable[bytes], profiles: Sequence[Normaliser], *, read_us: int, write: Write, as_json: bool = False
+    lines: Iterable[bytes],
+    profiles: Sequence[Normaliser],
+    *,
+    read_us: int,
+    write: Write,
+    as_json: bool = False,
+    redacted: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Counter[str]:
     """Write what becomes of each line (without its newline), then a summary; return how many lines went which way.
 
     With several profiles each line shows the one that fills the most fields.  ``write`` is given whole lines without a
-    newline.  The counter is by profile name, with UNPARSED and BLANK for the others.
+    newline.  The counter is by profile name, with UNPARSED and BLANK for the others.  ``redacted`` are the counts of
+    what each profile's redactor takes out, by rule: the summary has those of the lines that a profile shows.
     """
     counts: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
     for number, line in enumerate(lines, 1):
+        before = {name: Counter(rules) for name, rules in (redacted or {}).items()}
         tried = try_line(number, line, profiles, read_us)
+        shown_by = tried.profile or next(iter(tried.reasons), "")
+        if redacted is not None and shown_by in redacted:
+            taken += Counter(redacted[shown_by]) - before[shown_by]
         counts[tried.profile or (UNPARSED if tried.reasons else BLANK)] += 1
         if tried.profile or tried.reasons:
             for text in [_json(tried)] if as_json else _text(tried):
                 write(text)
     if as_json:
-        write(json.dumps({"summary": dict(counts)}))
+        write(json.dumps({"summary": dict(counts)} | ({} if redacted is None else {"redacted": dict(taken)})))
     else:
         write(_summary(counts))
+        if redacted is not None:
+            write(f"redacted: {', '.join(f'{rule} {count}' for rule, count in taken.most_common()) or 'nothing'}")
     return counts
 
 

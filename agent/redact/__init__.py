@@ -1,8 +1,8 @@
 """Redaction: secrets leave an event before it leaves the host's memory.
 
 Three kinds of rules: *key names* (the value under ``password``, ``db_password``, ``X-Api-Key`` …, in JSON, in
-``key=value`` text, in query strings, XML, YAML), *statements* (``mysql -px``, ``curl -u user:x``, ``IDENTIFIED BY 'x'``)
-and *shapes of values* (cloud keys, tokens, private keys, card numbers, passwords in URLs).  A secret becomes
+``key=value`` text, in query strings, XML, YAML), *statements* (``mysql -px``, ``curl -u user:x``, ``IDENTIFIED BY
+'x'``) and *shapes of values* (cloud keys, tokens, private keys, card numbers, passwords in URLs).  A secret becomes
 ``[REDACTED]`` where it stood, and each replacement is counted by rule.  Words that only name a kind of thing are no
 secrets: a resource of the type ``secret``, a user called ``api_key-12``.
 

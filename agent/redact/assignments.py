@@ -122,7 +122,11 @@ class Assignments:
             if name == "authorization" and text[place : place + 1] == "{":
                 continue
             assigned = found["assigned"] or ""
-            line = assigned.endswith(" ") and ":" in assigned and bool(_LINE_BEGINS.search(text[max(0, found.start() - 80) : found.start()]))
+            line = (
+                assigned.endswith(" ")
+                and ":" in assigned
+                and bool(_LINE_BEGINS.search(text[max(0, found.start() - 80) : found.start()]))
+            )
             start, end = value_span(text, place, name, encoded="%" in assigned, line=line)
             if self._is_secret(text, found, place, start, end):
                 spans.append((start, end))

@@ -48,7 +48,9 @@ def _find(text: str) -> Iterator[Span]:
 def _is_an_id(text: str, found: re.Match[str]) -> bool:
     before = text[max(0, found.start() - _BEFORE_CHARACTERS) : found.start()]
     # Of a list of members only what belongs to the last one tells.
-    near = re.split(r"[,;&{}\n]|\\n", before)[-1] if re.search(r"\w", re.split(r"[,;&{}\n]|\\n", before)[-1]) else before
+    near = (
+        re.split(r"[,;&{}\n]|\\n", before)[-1] if re.search(r"\w", re.split(r"[,;&{}\n]|\\n", before)[-1]) else before
+    )
     if _OF_CARDS.search(near):
         return False
     if not found[0].isdigit():

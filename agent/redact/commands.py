@@ -2,6 +2,7 @@
 
 A command may be written as in a shell, with NUL bytes between its words (``/proc``, auditd), or as a list.
 """
+# ruff: noqa: E501 - a table of patterns or lines, one a line
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -41,9 +42,7 @@ def _program(names: str, option: str, after: str = "") -> Statement:
     )
 
 
-
-_WORD_PASSWORD: Final = r"(?:password|passwd|passphrase|pass phrase)"
-_LOOKS_RANDOM: Final = re.compile(r"(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)[\w+/=.~-]{16,}")
+_PASSWORD: Final = r"(?:password|passwd|passphrase|pass phrase)"  # noqa: S105 - no password
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     _program(r"mysql\w*|mariadb[\w-]*|mycli|mongo\w*|sshpass|lftp|useradd|usermod|adduser|xfreerdp|rdesktop|cqlsh|impala-shell|beeline|sqoop", "-p"),
@@ -66,7 +65,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?a)\bsecret{_P}set\b{_ON}--(?:value|body)(?:=|{_P})"), r"secret[\s\x00\"',]+set", ""),
     Statement(re.compile(rf"(?ai)(?<![\w-])echo{_P}(?:-\w{_P})?(?=[^|\n]{{1,200}}\|\s*(?:sudo\s[^|\n]{{0,40}}-S|passwd|chpasswd|su\b|docker\s[^|\n]*login|podman\s[^|\n]*login|openssl|kinit|gpg|cryptsetup))"), r"echo[\s\"',\x00][^\n]*\|\s*(?:sudo|passwd|chpasswd|su\b|docker|podman|openssl|kinit|gpg|cryptsetup)", ""),
     Statement(re.compile(rf"(?a)\bchpasswd\b[^\n]{{0,40}}?<<<\s*{_Q}[\w.-]{{1,64}}:"), r"chpasswd[^\n]*<<<", ""),
-    Statement(re.compile(rf"(?ai)[\"']auth[\"']\s+(?:[\"'][^\"']{{1,128}}[\"']\s+(?=[\"']))?(?=[\"'])"), r"[\"']auth[\\\"']+\s", ""),
+    Statement(re.compile(r"(?ai)[\"']auth[\"']\s+(?:[\"'][^\"']{1,128}[\"']\s+(?=[\"']))?(?=[\"'])"), r"[\"']auth[\\\"']+\s", ""),
     Statement(re.compile(r"(?a)(?:^|[\s:>\"])AUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5) (?=[A-Za-z0-9+/=]{8})"), r"auth (?:plain|login|xoauth2|cram-md5) [a-z0-9+/=\\]{8}", ""),
     Statement(re.compile(r"(?a)(?<![\w-])PASS (?=[^\s\"<(]+[\"']?\s*$)(?!\w+$|Test)"), r"(?-i:\bPASS [^\s\"<(]*[^A-Za-z\s\"<(])", ""),
     # SQL
@@ -74,18 +73,18 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         re.compile(rf"(?ai)\bidentified\s{{1,8}}(?:with\s{{1,8}}{_Q}\w{{1,64}}{_Q}\s{{1,8}})?(?:by|as|using)\s{{1,8}}(?:(?:random\s)?password\s{{1,8}})?"),
         r"identified(?:\s|\\[nrt])", ""),
     Statement(re.compile(rf"(?ai)\b(?:old_|new_)?(?:password|pwdencrypt|pwdcompare|passphrase|crypt)\s?\(\s{{0,4}}(?=[A-Za-z]?(?:{QUOTE}))"), r"(?:password|pwdencrypt|pwdcompare|passphrase|crypt)\s?\(\s*[a-z]?[\\\"'`]", ""),
-    Statement(re.compile(rf"(?ai)\bpassword\s{{1,8}}for\s{{1,8}}\S{{1,200}}\s{{0,4}}=\s{{0,4}}"), r"password\s+for\s+\S+\s*=", ""),
-    Statement(re.compile(rf"(?ai)\bpgp_sym_\w+\([^,\n]{{1,400}},\s{{0,4}}(?=[\"'])"), r"pgp_sym_", ""),
+    Statement(re.compile(r"(?ai)\bpassword\s{1,8}for\s{1,8}\S{1,200}\s{0,4}=\s{0,4}"), r"password\s+for\s+\S+\s*=", ""),
+    Statement(re.compile(r"(?ai)\bpgp_sym_\w+\([^,\n]{1,400},\s{0,4}(?=[\"'])"), r"pgp_sym_", ""),
     # Sentences, and files of words
     Statement(
         re.compile(rf"(?ai)(?:passcode|pwd|secret|api[ _-]?key|access[ _-]?key|requirepass|masterauth)(?:\s{{1,8}}(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"),
         r"(?:passcode|pwd|secret|key|requirepass|masterauth)(?:\s(?:is|was|to|of|as|set to|changed to))?(?:\s|\\[nrt])+[a-z]?[\\\"'`]", ""),
-    Statement(re.compile(rf"(?ai)\b{_WORD_PASSWORD}\s(?:is|was|set to|changed to)\s(?=\S*[^A-Za-z\s.,;:!?)\"']\S)"), r"(?:password|passwd|passphrase|pass phrase)\s(?:is|was|set to|changed to)\s[a-z.,]*[^a-z\s.,]", ""),
-    Statement(re.compile(rf"(?a)(?<![\w-])(?:(?i:{_WORD_PASSWORD}))[ \t]{{1,8}}(?=\S*[a-z])(?=\S*\d)(?=\S*[A-Z!@#$%^&*+~])[^\s\"'\\/=:,;]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"(?:password|passwd|passphrase)[ \t]+[^\s\"]*[0-9]", "back"),
-    Statement(re.compile(rf"(?ai)\bPASSWORD[ \t]{{1,4}}(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'\\/=:,;.-]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"password[ \t]+[^\s\"]*[0-9]", "back"),
-    Statement(re.compile(rf"(?ai)\b(?:login|user|username|account)\s\S{{1,64}}\s(?:(?:password|passwd)\s(?:\d\s)?|secret\s\d\s)(?!for\b|is\b|was\b|for\b|changed|reset|updated|expired|authentication|failed|check|hash|policy|\W*$)(?=\S)"), r"(?:login|user|username|account)\s[^\s]+\s(?:password|passwd|secret\s[0-9])\s[^\s]", ""),
+    Statement(re.compile(rf"(?ai)\b{_PASSWORD}\s(?:is|was|set to|changed to)\s(?=\S*[^A-Za-z\s.,;:!?)\"']\S)"), r"(?:password|passwd|passphrase|pass phrase)\s(?:is|was|set to|changed to)\s[a-z.,]*[^a-z\s.,]", ""),
+    Statement(re.compile(rf"(?a)(?<![\w-])(?:(?i:{_PASSWORD}))[ \t]{{1,8}}(?=\S*[a-z])(?=\S*\d)(?=\S*[A-Z!@#$%^&*+~])[^\s\"'\\/=:,;]{{6,}}(?=[\s\"',;]|$)(?P<b>)"), r"(?:password|passwd|passphrase)[ \t]+[^\s\"]*[0-9]", "back"),
+    Statement(re.compile(r"(?ai)\bPASSWORD[ \t]{1,4}(?=[^\s\"']*\d)(?=[^\s\"']*[a-z])[^\s\"'\\/=:,;.-]{6,}(?=[\s\"',;]|$)(?P<b>)"), r"password[ \t]+[^\s\"]*[0-9]", "back"),
+    Statement(re.compile(r"(?ai)\b(?:login|user|username|account)\s\S{1,64}\s(?:(?:password|passwd)\s(?:\d\s)?|secret\s\d\s)(?!for\b|is\b|was\b|for\b|changed|reset|updated|expired|authentication|failed|check|hash|policy|\W*$)(?=\S)"), r"(?:login|user|username|account)\s[^\s]+\s(?:password|passwd|secret\s[0-9])\s[^\s]", ""),
     Statement(re.compile(r"(?ai)\benable password (?:level \d+ )?(?:\d )?(?=\S)"), r"enable password ", ""),
-    Statement(re.compile(rf"(?ai){_WORD_PASSWORD}(?:\s(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"), r"(?:password|passwd|passphrase|pass phrase)(?:\s(?:is|was|to|of|as|set to|changed to))?\s+[a-z]?[\\\"'`]", ""),
+    Statement(re.compile(rf"(?ai){_PASSWORD}(?:\s(?:is|was|to|of|as|set to|changed to))?\s{{1,8}}(?=[A-Za-z]?(?:{QUOTE})[^\s\"'\\`]{{4,}}[\"'\\`])"), r"(?:password|passwd|passphrase|pass phrase)(?:\s(?:is|was|to|of|as|set to|changed to))?\s+[a-z]?[\\\"'`]", ""),
     Statement(re.compile(r"(?ai)\benable (?:secret) (?:level \d+ )?(?:\d )?(?=\S)"), r"enable secret ", ""),
     Statement(re.compile(r"(?ai)\b(?:requirepass|masterauth)\s{1,8}(?=\S)"), r"(?:requirepass|masterauth)\s", ""),
     Statement(re.compile(r"(?ai)(?:token|secret|api[ _-]?key|access[ _-]?key|auth[ _-]?key)(?:\s(?:is|was|to|of|value))?\s(?=(?-i:(?=[^\s]*[a-z])(?=[^\s]*[A-Z])(?=[^\s]*\d)[A-Za-z0-9+/.~]{16}[\w+/=.~-]*(?:[\s,;.\"')]|$)))"), r"(?:token|secret|key)(?:\s(?:is|was|to|of|value))?\s[A-Za-z0-9+/.~\\]{16}", ""),
@@ -94,7 +93,9 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
 _INSERT: Final = re.compile(
     r"(?ai)\b(?:insert|replace)\s{1,8}(?:ignore\s{1,8})?into\s{1,8}[\w.\"`\[\]\\]{1,200}\s{0,8}\((?P<columns>[^()]{1,2000})\)\s{0,8}values\s{0,8}"
 )
-_SQL_VALUE: Final = re.compile(r"\s{0,8}(?P<value>[A-Za-z]?'(?:[^']|'')*'|\\?\"(?:[^\"\\]|\\.)*?\\?\"|[^,()']{1,400})\s{0,8}(?P<end>[,)])")
+_SQL_VALUE: Final = re.compile(
+    r"\s{0,8}(?P<value>[A-Za-z]?'(?:[^']|'')*'|\\?\"(?:[^\"\\]|\\.)*?\\?\"|[^,()']{1,400})\s{0,8}(?P<end>[,)])"
+)
 _ARGUMENT: Final = re.compile(r"(?a)(?<![\w])a(?P<number>\d{1,3})=(?:\\?\"(?P<s>[^\"\\]{0,4096})\\?\"|(?P<hex>(?:[0-9A-F]{2}){2,4096})(?![0-9A-Za-z]))")  # fmt: skip
 
 #: How many of the statements, from the first, are of a program and its option.
@@ -117,11 +118,8 @@ COARSE: Final = (
     r"[\s\"'=,\x00]-(?:h?p|P|u|U|-user|-proxy-user|a|A|-auth|w|X)",
     r"pass(?:word|wd|phrase| phrase)\s(?:[^f\s]|f[^o])",
 )
-GATES: Final = tuple(
-    dict.fromkeys(
-        statement.gate for statement in STATEMENTS[_PROGRAMS:] if not statement.gate.startswith(_OF_PASSWORDS)
-    )
-) + (_INSERTS,)
+_STANDING: Final = [each.gate for each in STATEMENTS[_PROGRAMS:] if not each.gate.startswith(_OF_PASSWORDS)]
+GATES: Final = (*dict.fromkeys(_STANDING), _INSERTS)
 PRECISE: Final = (
     _program_gate(),
     *dict.fromkeys(statement.gate for statement in STATEMENTS if statement.gate.startswith(_OF_PASSWORDS)),
@@ -190,5 +188,5 @@ def _inserted(text: str, names: KeyNames) -> Iterator[Span]:
 
 def find_arguments(text: str) -> Sequence[tuple[Span, str]]:
     """Return the arguments of an EXECVE record of auditd in a text, with their places."""
-    found = [each for each in _ARGUMENT.finditer(text)] if "a0=" in text else []
+    found = list(_ARGUMENT.finditer(text)) if "a0=" in text else []
     return [(each.span("s"), each["s"]) for each in found if each["s"] is not None]

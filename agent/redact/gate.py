@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import re2
@@ -15,7 +16,9 @@ from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
 _ANY_CASE: Final = "(?i)"
 #: JSON may write any character as \u00XX, a URL as %XX: letters, digits and the punctuation of tokens are suspect when
 #: they are; the ``<``, ``>`` and ``&`` that many writers always escape are not.
-_ESCAPES: Final = r"\\u00(?:2[bdf]|3[0-9a]|[46][1-9a-f]|5[0-9af]|7[0-9a])|%(?:25)*(?:3[0-9]|[46][1-9a-f]|5[0-9a]|7[0-9a])"
+_ESCAPES: Final = (
+    r"\\u00(?:2[bdf]|3[0-9a]|[46][1-9a-f]|5[0-9af]|7[0-9a])|%(?:25)*(?:3[0-9]|[46][1-9a-f]|5[0-9a]|7[0-9a])"
+)
 _ESCAPE: Final = "escape"
 _HEX: Final = "hex"
 _MEMORY: Final = 32 << 20
@@ -75,6 +78,12 @@ class Gate:
         return False
 
 
+@lru_cache(16)
+def gate_of(names: KeyNames, shapes: tuple[Rule, ...], *, commands_too: bool) -> Gate:
+    """Return the gate of some rules: one for all redactors that have the same, since it takes some megabytes."""
+    return Gate(names, shapes, commands_too=commands_too)
+
+
 class _Doubt(NamedTuple):
     """A closer look: says whether a line is worth the rules; one that ``needs_text`` cannot tell of escapes."""
 
@@ -112,7 +121,7 @@ def _is_kept(line: bytes, key: "re.Match[bytes]", names: KeyNames) -> bool:
 
 
 def _some_names(names: Sequence[str]) -> str:
-    """Return a pattern for the names of keys; a working directory is no secret: sudo writes PWD=/home/… in every line."""
+    """Return a pattern for the names of keys without ``pwd``: sudo writes PWD=/home/… in every line."""
     return names_pattern([name for name in names if name != "pwd"] or ["password"])
 
 
@@ -165,7 +174,8 @@ _VALUE_BESIDE: Final = (
 #: How what is looked for begins, in texts that were written as hexadecimal digits.
 _ROOTS: Final = (
     "pass", "pwd", "pswd", "secr", "tok", "key", "cred", "auth", "cook", "phrase", "bear", "basic", "jwt", "otp", "psk",
-    "pw=", "psw", "cvv", "cvc", "mnemonic", "code", "identified", "answer", "saml", "assertion", "kennw", "senha", "contras",
+    "pw=", "psw", "cvv", "cvc", "mnemonic", "code", "identified", "answer", "saml", "assertion", "kennw", "senha",
+    "contras", "Q~", "+ASt", "+ABa", "ACDb", "+AMC", "JQQJ9", ".atlasv1.", "-us",
     "mot", "material", "salt", "digest", "sig=", "signature", "-----", "Private-Lines", "RSAKey", "hooks.", "webhook",
     "echo", "vault", "insert", "replace", "login", "xauth",
     *(f"{mark}-{option}" for mark in "\0 " for option in ("p", "u", "U", "P", "a", "A", "w", "X", "hp")),
@@ -182,8 +192,10 @@ def _hex_gate(shapes: Sequence[Rule]) -> str:
         prefix.encode().hex().upper() for rule in shapes for shape in rule.shapes for prefix in literal_prefixes(shape)
     }
     url = f"3A2F2F(?:{_HEX_DIGITS})*40"
-    card = r"(?:2[0D])?".join(["3[2-6](?:3[0-9]){3}", "(?:3[0-9]){4}", "(?:3[0-9]){2}", "(?:3[0-9]){2}", "(?:3[0-9]){3}"])
-    return rf"(?-i:[=\"'](?:{_HEX_DIGITS})*(?:{'|'.join(sorted(roots))}|{url}|{card}))"
+    gap, digit = "(?:2[0D])?", "3[0-9]"
+    card = f"3[2-6](?:{digit}){{3}}{gap}(?:{digit}){{4}}{gap}(?:{digit}){{2}}{gap}(?:{digit}){{2}}{gap}(?:{digit}){{3}}"
+    telegram = f"(?:{digit}){{8}}3A"
+    return rf"(?-i:[=\"'](?:{_HEX_DIGITS})*(?:{'|'.join(sorted(roots))}|{url}|{card}|{telegram}))"
 
 
 def _hex_letter(letter: str) -> str:

@@ -1,6 +1,7 @@
 """From the settings to a redactor."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 import re2
 
@@ -37,6 +38,7 @@ def make_redactor(
     )
 
 
+@lru_cache
 def _own(pattern: OwnPattern) -> Rule:
     """Return the rule of a pattern of the user's.
 
@@ -50,6 +52,3 @@ def _own(pattern: OwnPattern) -> Rule:
         return [found.span(group) for found in compiled.finditer(text) if found.end() > found.start()]
 
     return Rule(pattern.name, find, f"(?-i:{pattern.match})", is_own=True)
-
-
-

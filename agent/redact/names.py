@@ -19,16 +19,19 @@ KEY_NAMES: Final = (
     "passwort", "kennwort", "mot_de_passe", "senha", "contrasena",
 )  # fmt: skip
 #: Names that are no ends of words: ``pass`` is one, ``bypass`` is none; ``dbPass`` and ``db_pass`` are.
-WHOLE_NAMES: Final = ("pass", "passw", "psw", "pw", "otp", "totp", "cvv", "cvc", "cvv2", "psk", "jwt", "mnemonic", "xauth", "passkey")  # fmt: skip
+WHOLE_NAMES: Final = (
+    "pass", "passw", "psw", "pw", "otp", "totp", "cvv", "cvc", "cvv2", "psk", "jwt", "mnemonic", "xauth", "passkey",
+)  # fmt: skip
 #: The same as the last word of a name like ``dbPass``; short ones would be found in random letters.
 CAMEL_NAMES: Final = "|".join(name.capitalize() for name in WHOLE_NAMES if len(name) > 3)
 #: Names that end in such a word and are of no secret.
 KEPT_NAMES: Final = (
-    "hashed_token", "token_hash", "next_token", "page_token", "next_page_token", "previous_page_token", "prev_page_token",
+    "hashed_token", "token_hash", "next_token", "page_token", "next_page_token", "previous_page_token",
+    "prev_page_token",
     "start_page_token", "new_start_page_token", "continuation_token", "pagination_token", "next_continuation_token",
     "sync_token", "next_sync_token", "client_request_token", "idempotency_token", "cancellation_token", "resume_token",
     "unexpected_token", "requires_password", "public_access_key", "public_api_key", "is_secret", "has_password",
-    "max_token", "min_token", "stop_token", "eos_token", "bos_token", "pad_token", "unk_token", "num_token", "per_token",
+    "max_token", "min_token", "stop_token", "eos_token", "bos_token", "pad_token", "unk_token", "num_token",
 )  # fmt: skip
 
 #: Keys whose value names what another value in the same object is: ``{"name": "password", "value": "x"}``.
@@ -39,8 +42,8 @@ NAMING_KEYS: Final = frozenset(
 #: Keys of that other value.
 NAMED_KEYS: Final = frozenset(
     {
-        "value", "values", "val", "old", "new", "oldvalue", "newvalue", "before", "after", "previous", "current", "from",
-        "to", "default", "data", "content", "stringvalue", "v", "text", "string", "multivalue",
+        "value", "values", "val", "old", "new", "oldvalue", "newvalue", "before", "after", "previous", "current",
+        "from", "to", "default", "data", "content", "stringvalue", "v", "text", "string", "multivalue",
     }
 )  # fmt: skip
 #: Longer texts name nothing.
@@ -71,10 +74,17 @@ class KeyNames:
 
     def __init__(self, names: Sequence[str], keep: Collection[str]) -> None:
         self.names = tuple(names)
+        self._given = (self.names, frozenset(keep))
         self.kept = frozenset(map(bare, (*KEPT_NAMES, *keep))) if names else frozenset()
         # What may be said of more keys than their own name is asked again and again.
         self.is_secret = lru_cache(4096)(self._is_secret)
         self._ending = re.compile(rf"(?ai){ends_pattern(names)}\s{{0,8}}$") if names else None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KeyNames) and self._given == other._given
+
+    def __hash__(self) -> int:
+        return hash(self._given)
 
     def _is_secret(self, key: str) -> bool:
         if self._ending is None or not self._ending.search(key):
@@ -84,6 +94,8 @@ class KeyNames:
     def is_kept(self, text: str, end: int) -> bool:
         """Return whether the word that ends at a place of a text is one of the kept names."""
         start = end
-        while start > 0 and end - start < NAMING_CHARACTERS_MAX and (text[start - 1].isalnum() or text[start - 1] in "_-"):
+        while (
+            start > 0 and end - start < NAMING_CHARACTERS_MAX and (text[start - 1].isalnum() or text[start - 1] in "_-")
+        ):
             start -= 1
         return bare(text[start:end]) in self.kept

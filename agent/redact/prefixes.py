@@ -1,43 +1,62 @@
-"""How the matches of a pattern begin, as far as the pattern says so letter by letter."""
+"""How what fits the shape of a token begins, as far as the shape says so letter by letter."""
 
-import re._parser as sre
-from collections.abc import Iterable
-from re._constants import BRANCH, IN, LITERAL, MAX_REPEAT, SUBPATTERN
-from typing import Any, Final
+from typing import Final
 
 _SET_MAX: Final = 16
-_PREFIXES_MAX: Final = 64
 _CHARACTERS_MAX: Final = 6
 _CHARACTERS_MIN: Final = 2
+_REPEATS: Final = "?*+{"
 
 
-def literal_prefixes(pattern: str) -> set[str]:
-    """Return texts of which one begins every match; empty when the pattern does not say how its matches begin."""
-    texts, _ = _expand(sre.parse(pattern), {""})
+def literal_prefixes(shape: str) -> set[str]:
+    """Return texts of which one begins whatever fits a shape; empty when the shape does not say.
+
+    It knows letters, escaped punctuation, sets of letters without ranges, and ``(?:a|b)``; what follows anything else
+    does not count.
+    """
+    texts, _, _ = _alternatives(shape, 0, {""})
     return texts if all(len(text) >= _CHARACTERS_MIN for text in texts) else set()
 
 
-def _expand(parts: Iterable[tuple[Any, Any]], texts: set[str]) -> tuple[set[str], bool]:
-    """Return the texts with what follows put behind them, and whether more may be put behind those."""
-    for kind, given in parts:
-        if kind is LITERAL:
-            texts = {text + chr(given) for text in texts}
-        elif kind is IN and all(member[0] is LITERAL for member in given) and len(given) <= _SET_MAX:
-            texts = {text + chr(member[1]) for text in texts for member in given}
-        elif kind is SUBPATTERN:
-            texts, more = _expand(given[3], texts)
-            if not more:
-                return texts, False
-        elif kind is BRANCH:
-            branches = [_expand(branch, texts) for branch in given[1]]
-            texts = set().union(*(each for each, _ in branches))
-            if not all(more for _, more in branches):
-                return texts, False
-        elif kind is MAX_REPEAT and given[:2] == (0, 1):
-            more, _ = _expand(given[2], texts)
-            return texts | more, False
+def _alternatives(shape: str, at: int, before: set[str]) -> tuple[set[str], bool, int]:
+    """Return the texts with each alternative behind them, whether all of these are known, and where they end."""
+    found: set[str] = set()
+    known = True
+    while True:
+        texts, whole, at = _sequence(shape, at, before)
+        found |= texts
+        known = known and whole
+        if at >= len(shape) or shape[at] == ")":
+            return found, known, at + 1
+        at += 1
+
+
+def _sequence(shape: str, at: int, texts: set[str]) -> tuple[set[str], bool, int]:
+    known = True
+    while at < len(shape) and shape[at] not in "|)":
+        more, whole, end = _item(shape, at, texts)
+        if known and shape[end : end + 1] not in (*_REPEATS,):
+            texts, known = more, whole and max(map(len, more)) <= _CHARACTERS_MAX
         else:
-            return texts, False
-        if len(texts) > _PREFIXES_MAX or max(map(len, texts)) > _CHARACTERS_MAX:
-            return texts, False
-    return texts, True
+            known = False
+        at = end
+        if shape[at : at + 1] == "{":
+            at = shape.index("}", at) + 1
+        while shape[at : at + 1] in ("?", "*", "+"):
+            at += 1
+    return texts, known, at
+
+
+def _item(shape: str, at: int, texts: set[str]) -> tuple[set[str], bool, int]:
+    if shape.startswith("(?:", at):
+        return _alternatives(shape, at + 3, texts)
+    if shape[at] == "[":
+        end = shape.index("]", at)
+        letters = shape[at + 1 : end]
+        known = "-" not in letters and "\\" not in letters and len(letters) <= _SET_MAX
+        return ({text + letter for text in texts for letter in letters} if known else texts), known, end + 1
+    if shape[at] == "\\":
+        known = not shape[at + 1].isalnum()
+        return ({text + shape[at + 1] for text in texts} if known else texts), known, at + 2
+    known = shape[at] != "."
+    return ({text + shape[at] for text in texts} if known else texts), known, at + 1

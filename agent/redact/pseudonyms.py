@@ -71,9 +71,7 @@ class Pseudonymising:
     What stood in such a field is replaced wherever else it stands in the event, as a word of its own.
     """
 
-    def __init__(
-        self, inner: Normaliser, fields: Sequence[str], pseudonyms: Pseudonyms, counts: Counter[str]
-    ) -> None:
+    def __init__(self, inner: Normaliser, fields: Sequence[str], pseudonyms: Pseudonyms, counts: Counter[str]) -> None:
         self._inner = inner
         self._places = tuple(place for place, name in enumerate(inner.fields) if name in fields)
         self._of = pseudonyms.of

@@ -8,7 +8,7 @@ from typing import Any, Final
 from agent.redact.assignments import Assignments, is_paired
 from agent.redact.cards import CARD_NUMBER, says_id
 from agent.redact.commands import find_arguments, find_statements
-from agent.redact.gate import Gate
+from agent.redact.gate import gate_of
 from agent.redact.keylines import KeyLines
 from agent.redact.names import NAMED_KEYS, NAMING_CHARACTERS_MAX, NAMING_KEYS, KeyNames, bare
 from agent.redact.rule import REDACTED, Rule, Span
@@ -20,9 +20,9 @@ _LABEL_KEYS: Final = frozenset(
 )
 #: What tells about a secret beside it, in an object that is one: the kind and the name of a credential.
 _TELLING_KEYS: Final = frozenset(
-    {"accesskeyid", "keyid", "type", "kind", "tokentype", "credentialtype", "expiration", "expires", "expiresat", "expiry",
-     "expiresin", "expiresupon", "createdat", "updatedat", "issuedat", "issuer", "scope", "scopes", "name", "username", "user",
-     "arn", "status", "version", "provider", "namespace"}
+    {"accesskeyid", "keyid", "type", "kind", "tokentype", "credentialtype", "expiration", "expires", "expiresat",
+     "expiry", "expiresin", "expiresupon", "createdat", "updatedat", "issuedat", "issuer", "scope", "scopes", "name",
+     "username", "user", "arn", "status", "version", "provider", "namespace"}
 )  # fmt: skip
 _SHORT_NUMBER_NAMES: Final = frozenset({"pass", "pw", "psk", "otp", "jwt"})
 _CARD_MIN: Final = 10**14
@@ -59,7 +59,7 @@ class SecretRedactor:
         self._assignments = Assignments(names) if names.names else None
         self._commands_too = commands_too
         self._pseudonyms = pseudonyms or {}
-        self._gate = Gate(names, shapes, commands_too=commands_too)
+        self._gate = gate_of(names, tuple(shapes), commands_too=commands_too)
         self._key_lines = KeyLines() if any(rule.name == PRIVATE_KEY_RULE for rule in shapes) else None
 
     def suspects(self, chunk: bytes) -> bool:
@@ -79,7 +79,9 @@ class SecretRedactor:
             group = lines[start : start + _SCANNED_TOGETHER]
             if self.suspects(b"\n".join(group)):
                 found += [
-                    start + index for index, line in enumerate(group) if self.suspects(line) and self._gate.is_worth(line)
+                    start + index
+                    for index, line in enumerate(group)
+                    if self.suspects(line) and self._gate.is_worth(line)
                 ]
         return found if keys is None else keys.follow(lines, found)
 
@@ -112,7 +114,12 @@ class SecretRedactor:
 
     def _list(self, items: Sequence[Any], clean: bool) -> list[Any]:
         if len(items) > 1 and all(isinstance(item, str) for item in items):
-            if len(items) == 2 and _NAME.fullmatch(items[0]) and self._names.is_secret(items[0]) and is_paired(items[1]):
+            if (
+                len(items) == 2
+                and _NAME.fullmatch(items[0])
+                and self._names.is_secret(items[0])
+                and is_paired(items[1])
+            ):
                 return [items[0], self._hidden(items[1], "")]
             if not clean:
                 items = self._arguments(items)

@@ -57,8 +57,8 @@ START: Final = (
 def token(name: str, *shapes: str, gate: str | None = None) -> Rule:
     """Return the rule for tokens of these shapes (case-sensitive, understood alike by ``re`` and RE2).
 
-    Shapes that begin with a run of any letters need a ``gate`` that begins with what is rarer: the automaton of the scan
-    would need a state for every length of every run.
+    Shapes that begin with a run of any letters need a ``gate`` that begins with what is rarer: the automaton of the
+    scan would need a state for every length of every run.
     """
     shape = "|".join(shapes)
     return Rule(name, spans_of(f"{START}(?:{shape})"), f"(?-i:{gate or shape})", shapes=shapes, is_local=True)

@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.redact.gate import pattern_problem
 from agent.redact.names import KEY_NAMES
+from agent.redact.pseudonyms import KeyFileError, read_key
 from agent.redact.shapes import OPTIONAL_RULES, RULE_NAMES
 from watchbook.configfile import setting
 from watchbook.event import FIELD_BY_NAME
@@ -35,6 +36,14 @@ def _event_fields(names: Sequence[str]) -> str | None:
     return None if len(fit) == len(names) else "names of text fields of the event, for instance actor.id"
 
 
+def _key_file(path: Path) -> str | None:
+    try:
+        read_key(path)
+    except KeyFileError as error:
+        return f"a file of a key: {error}"
+    return None
+
+
 def _pattern_name(name: str) -> str | None:
     if name in RULE_NAMES:
         return "a name that no rule has"
@@ -56,7 +65,9 @@ class OwnPattern:
 class PseudonymSettings:
     """What stays recognisable without being readable."""
 
-    key_file: Path = setting("File of the key, of at least 32 bytes, that only the agent can read (mode 600).")
+    key_file: Path = setting(
+        "File of the key, of at least 32 bytes, that only the agent can read (mode 600).", check=_key_file
+    )
     fields: tuple[str, ...] = setting(
         "Event fields whose value becomes a pseudonym, wherever it stands in the event.", (), check=_event_fields
     )

@@ -1,4 +1,5 @@
 """The shapes of secrets that are of no one service, and the list of all rules."""
+# ruff: noqa: E501 - a table of patterns or lines, one a line
 
 import base64
 import binascii

@@ -27,7 +27,9 @@ _LINE: Final = re.compile(r"[^\s\"'\\\x00][^\r\n\"'\\\x00]*")
 _MORE_ASSIGNMENTS: Final = re.compile(r"\s[\w.-]+[\"']?(?:=|:\s)|[,;]\s|\s#")
 _BLOCK: Final = re.compile(r"[|>][-+]?[ \t]*(?:\r?\n|\\n)(?P<s>(?:[ \t]+[^\r\n\\\"]+(?:\r?\n|\\n|$))+)")
 _REST_OF_LINE: Final = re.compile(r"[^\r\n\"'\\\x00]+")
-_SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|negotiate|ntlm|api-?key|ssws|splunk|genie-?key|key|hawk|mac)(?:[ \t]|%20|\+)+")
+_SCHEME: Final = re.compile(
+    r"(?i)(?:bearer|basic|token|negotiate|ntlm|api-?key|ssws|splunk|genie-?key|key|hawk|mac)(?:[ \t]|%20|\+)+"
+)
 # Their parameters are quoted one by one: all of the line is the secret.
 _LONG_SCHEME: Final = re.compile(r"(?i)(?:digest|oauth|hawk|aws4-hmac-sha256)[ \t][^\r\n\x00]+")
 _CLOSING: Final = {"{": "}", "[": "]"}
@@ -92,8 +94,13 @@ def _quoted(text: str, quote: re.Match[str]) -> Span:
     if mark[-1] not in "\"'`":  # an escape that is no backslash
         end = text.find(mark, start)
         return start, end if end >= 0 else len(text)
-    if mark in ('"', "'") and text.startswith(mark, start) and (
-        text[start + 1 : start + 2] not in _AFTER_EMPTY or _DOUBLED_BEFORE.search(text, max(0, start - 16), quote.start())
+    if (
+        mark in ('"', "'")
+        and text.startswith(mark, start)
+        and (
+            text[start + 1 : start + 2] not in _AFTER_EMPTY
+            or _DOUBLED_BEFORE.search(text, max(0, start - 16), quote.start())
+        )
     ):
         # Quotes within a CSV cell are doubled.
         end = text.find(mark * 2, start + 1)

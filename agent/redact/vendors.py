@@ -1,4 +1,5 @@
 """The shapes of tokens that services hand out: a prefix of their own, or a structure that nothing else has."""
+# ruff: noqa: E501 - a table of patterns or lines, one a line
 
 from typing import Final
 

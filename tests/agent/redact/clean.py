@@ -1,4 +1,5 @@
 """Clean lines, as real systems write them: full of ids, hashes and words about secrets, without a single secret."""
+# ruff: noqa: E501 - a table of patterns or lines, one a line
 
 import base64
 import hashlib
@@ -10,12 +11,73 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 _ALNUM: Final = string.ascii_letters + string.digits
-_WORDS: Final = (
-    "order shipped invoice report revenue quarterly pipeline cluster node pod service gateway cache queue worker retry "
-    "timeout connection closed opened started stopped completed failed user account profile session request response "
-    "database table index column query rows bytes upload download export import schedule backup restore region zone"
-).split()
-_NAMES: Final = "alice bob carol dave erin frank grace heidi ivan judy mallory niaj olivia peggy rupert sybil trent".split()
+_WORDS: Final = [
+    "order",
+    "shipped",
+    "invoice",
+    "report",
+    "revenue",
+    "quarterly",
+    "pipeline",
+    "cluster",
+    "node",
+    "pod",
+    "service",
+    "gateway",
+    "cache",
+    "queue",
+    "worker",
+    "retry",
+    "timeout",
+    "connection",
+    "closed",
+    "opened",
+    "started",
+    "stopped",
+    "completed",
+    "failed",
+    "user",
+    "account",
+    "profile",
+    "session",
+    "request",
+    "response",
+    "database",
+    "table",
+    "index",
+    "column",
+    "query",
+    "rows",
+    "bytes",
+    "upload",
+    "download",
+    "export",
+    "import",
+    "schedule",
+    "backup",
+    "restore",
+    "region",
+    "zone",
+]
+_NAMES: Final = [
+    "alice",
+    "bob",
+    "carol",
+    "dave",
+    "erin",
+    "frank",
+    "grace",
+    "heidi",
+    "ivan",
+    "judy",
+    "mallory",
+    "niaj",
+    "olivia",
+    "peggy",
+    "rupert",
+    "sybil",
+    "trent",
+]
 _SECRET_RESOURCES: Final = (
     "db-secret", "tls-secret", "token-service", "password-reset", "auth-token", "api-key-rotator", "credentials-sync",
     "cookie-consent", "secret-manager", "default-token-x7k2p", "registry-credentials", "oauth-proxy", "passwd-sync",
@@ -30,6 +92,9 @@ class _Chance:
 
     def pick(self, values: Any) -> Any:
         return self.rng.choice(values)
+
+    def line(self, lines: list[str]) -> str:
+        return self.rng.choice(lines)
 
     def number(self, digits: int) -> str:
         return str(self.rng.randrange(10 ** (digits - 1), 10**digits))
@@ -56,9 +121,12 @@ class _Chance:
         return " ".join(self.rng.choices(_WORDS, k=count))
 
     def ip(self) -> str:
-        return f"{self.rng.choice(['10', '192.0.2', '198.51.100', '203.0.113'])}." + ".".join(
-            str(self.rng.randrange(256)) for _ in range(1)
-        ) if self.rng.random() < 0.8 else "2001:db8::" + self.hexadecimal(4)
+        return (
+            f"{self.rng.choice(['10', '192.0.2', '198.51.100', '203.0.113'])}."
+            + ".".join(str(self.rng.randrange(256)) for _ in range(1))
+            if self.rng.random() < 0.8
+            else "2001:db8::" + self.hexadecimal(4)
+        )
 
     def time(self) -> str:
         rng = self.rng
@@ -155,7 +223,15 @@ def _cloudtrail(c: _Chance) -> str:
 
 
 def _kubernetes(c: _Chance) -> str:
-    kind, name = c.pick([("secrets", c.pick(_SECRET_RESOURCES)), ("pods", f"web-{c.hexadecimal(10)}-x7k2p"), ("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt"), ("tokenreviews", "")])
+    kind, name = c.pick(
+        [
+            ("secrets", c.pick(_SECRET_RESOURCES)),
+            ("pods", f"web-{c.hexadecimal(10)}-x7k2p"),
+            ("serviceaccounts", "default"),
+            ("configmaps", "kube-root-ca.crt"),
+            ("tokenreviews", ""),
+        ]
+    )
     return json.dumps({
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": c.uuid(), "stage": "ResponseComplete", "requestURI": f"/api/v1/namespaces/default/{kind}/{name}?timeout=10s&resourceVersion={c.number(9)}", "verb": c.pick(["get", "list", "create", "update"]),
         "user": {"username": f"system:serviceaccount:kube-system:{c.pick(['token-cleaner', 'default', 'secret-controller'])}", "uid": c.uuid(), "groups": ["system:serviceaccounts", "system:authenticated"], "extra": {"authentication.kubernetes.io/credential-id": [f"JTI={c.uuid()}"]}},
@@ -167,7 +243,7 @@ def _kubernetes(c: _Chance) -> str:
 
 def _auditd(c: _Chance) -> str:
     head = f"msg=audit(1795270000.{c.number(3)}:{c.number(5)})"
-    return c.pick([
+    return c.line([
         f'type=SYSCALL {head}: arch=c000003e syscall=59 success=yes exit=0 a0={c.hexadecimal(12)} a1={c.hexadecimal(12)} a2={c.hexadecimal(12)} a3={c.hexadecimal(3)} items=2 ppid={c.number(4)} pid={c.number(4)} auid=1000 uid=0 tty=pts0 ses=3 comm="ls" exe="/usr/bin/ls" key="exec"',
         f"type=PROCTITLE {head}: proctitle=" + c.pick([b"/usr/sbin/sshd\0-D\0-R", b"tail\0-n\0" + c.number(3).encode() + b"\0/var/log/syslog", b"python3\0/opt/app/run.py\0--port\0" + c.number(4).encode(), b"docker\0run\0--rm\0app"]).hex().upper(),
         f'type=EXECVE {head}: argc=3 a0="systemctl" a1="status" a2="{c.pick(_SECRET_RESOURCES)}"', f'type=USER_LOGIN {head}: pid={c.number(4)} uid=0 auid=1000 ses=2 msg=\'op=login id=1000 exe="/usr/sbin/sshd" hostname={c.ip()} addr={c.ip()} terminal=ssh res=success\'',
@@ -181,7 +257,7 @@ def _database(c: _Chance) -> str:
         "SELECT token_id, expires_at FROM refresh_tokens ORDER BY created_at", f"INSERT INTO events (id, kind, payload_hash) VALUES ('{c.uuid()}', 'x', '{c.sha()}')",
         f"GRANT SELECT ON secrets TO {c.pick(_NAMES)}", "ALTER TABLE users ADD COLUMN password_expires date", f"CREATE INDEX CONCURRENTLY idx_{c.pick(_WORDS)}_token_id ON tokens (token_id)",
     ])  # fmt: skip
-    return c.pick([
+    return c.line([
         f"2026-11-21 14:05:09.120 UTC [{c.number(5)}] {c.pick(_NAMES)}@main LOG:  statement: {statement}",
         f'2026-11-21 14:05:09.120 UTC,"{c.pick(_NAMES)}","main",{c.number(5)},"[local]",{c.hexadecimal(8)}.{c.hexadecimal(4)},{c.number(2)},"SELECT",2026-11-21 14:00:00 UTC,3/{c.number(4)},0,LOG,00000,"{statement}",,,,,,,,,"psql","client backend",,0',
         f'2026-11-21 14:05:09.120 UTC [{c.number(5)}] FATAL:  password authentication failed for user "{c.pick(_NAMES)}"',

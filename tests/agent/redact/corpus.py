@@ -2,6 +2,7 @@
 
 Also escaped, split over key and value, in URLs, in JSON within JSON, over many lines, and as hexadecimal digits.
 """
+# ruff: noqa: E501 - a table of patterns or lines, one a line
 
 import json
 import random
@@ -64,7 +65,9 @@ def _nested_json(given: _Given) -> str:
 def _escaped_json(given: _Given) -> str:
     def escape(text: str, every: int) -> str:
         return "".join(
-            f"\\u{ord(letter):04x}" if number % every == 0 and letter not in '\\"' and letter.isalnum() else json.dumps(letter)[1:-1]
+            f"\\u{ord(letter):04x}"
+            if number % every == 0 and letter not in '\\"' and letter.isalnum()
+            else json.dumps(letter)[1:-1]
             for number, letter in enumerate(text)
         )
 
@@ -105,13 +108,25 @@ def _referrer(given: _Given) -> str:
 
 
 def _query_in_json(given: _Given) -> str:
-    return json.dumps({"ts": _TIME, "method": "POST", "url": f"/hook?{given.name}={given.quoted}#top", "form": f"a=1&{given.name}={given.quoted}"})
+    return json.dumps(
+        {
+            "ts": _TIME,
+            "method": "POST",
+            "url": f"/hook?{given.name}={given.quoted}#top",
+            "form": f"a=1&{given.name}={given.quoted}",
+        }
+    )
 
 
 def _header(given: _Given) -> str:
     value, rng = given.one_line, given.rng
     line = rng.choice(
-        [f"Authorization: Bearer {value}", f"X-Api-Key: {value}", f"PRIVATE-TOKEN: {value}", f"Cookie: theme=dark; sid={value}; n=1"]
+        [
+            f"Authorization: Bearer {value}",
+            f"X-Api-Key: {value}",
+            f"PRIVATE-TOKEN: {value}",
+            f"Cookie: theme=dark; sid={value}; n=1",
+        ]
     )
     return rng.choice([
         f"<13>Nov 21 14:05:09 edge proxy: > {line}",
@@ -123,7 +138,11 @@ def _header(given: _Given) -> str:
 
 def _yaml(given: _Given) -> str:
     value = given.secret.text
-    said = "|\n" + "\n".join(f"    {line}" for line in value.split("\n")) if "\n" in value else given.rng.choice([value, f'"{value}"'])
+    said = (
+        "|\n" + "\n".join(f"    {line}" for line in value.split("\n"))
+        if "\n" in value
+        else given.rng.choice([value, f'"{value}"'])
+    )
     text = f"kind: Config\nspec:\n  replicas: 3\n  {given.name}: {said}\n  region: eu\n"
     return json.dumps({"ts": _TIME, "user": "alice", "applied": text})
 
@@ -149,7 +168,12 @@ def _shell(given: _Given) -> str:
     ])  # fmt: skip
     if given.secret.kind == "password" and given.rng.random() < 0.4:
         command = given.rng.choice(
-            [f"mysql -u root -p{value} -h db1", f"curl -s -u admin:{value} https://api.example.com/", f"sshpass -p {value} ssh web1", f"PGPASSWORD={value} psql -h db1"]
+            [
+                f"mysql -u root -p{value} -h db1",
+                f"curl -s -u admin:{value} https://api.example.com/",
+                f"sshpass -p {value} ssh web1",
+                f"PGPASSWORD={value} psql -h db1",
+            ]
         )
     return f"<85>Nov 21 14:05:09 web1 sudo:    alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND={command}"
 
@@ -179,13 +203,17 @@ def _sql(given: _Given) -> str:
             f"ALTER ROLE bob WITH ENCRYPTED PASSWORD '{value}' VALID UNTIL 'infinity'",
             f"SET PASSWORD FOR 'bob'@'localhost' = PASSWORD('{value}')",
         ])  # fmt: skip
-    return given.rng.choice([f"<134>1 {_TIME} db1 postgres 812 SQL - statement: {statement}", json.dumps({"ts": _TIME, "sql": statement})])
+    return given.rng.choice(
+        [f"<134>1 {_TIME} db1 postgres 812 SQL - statement: {statement}", json.dumps({"ts": _TIME, "sql": statement})]
+    )
 
 
 def _connection(given: _Given) -> str:
     value = given.one_line
     text = f"Server=tcp:db.example.com,1433;Database=main;User ID=app;{given.name}={value};Encrypt=true"
-    return given.rng.choice([f"<134>1 {_TIME} app-1 orders 1005 DB - opening {text}", json.dumps({"ts": _TIME, "conn": text})])
+    return given.rng.choice(
+        [f"<134>1 {_TIME} app-1 orders 1005 DB - opening {text}", json.dumps({"ts": _TIME, "conn": text})]
+    )
 
 
 def _docker(given: _Given) -> str:
@@ -202,7 +230,9 @@ def _auditd(given: _Given) -> str:
     if given.rng.random() < 0.5 and given.secret.text.isascii():
         return f"type=PROCTITLE msg=audit(1795270000.123:456): proctitle={chr(0).join(words).encode().hex().upper()}"
     shown = " ".join(
-        f'a{number}="{word}"' if " " not in word and "\n" not in word and '"' not in word else f"a{number}={word.encode().hex().upper()}"
+        f'a{number}="{word}"'
+        if " " not in word and "\n" not in word and '"' not in word
+        else f"a{number}={word.encode().hex().upper()}"
         for number, word in enumerate(words)
     )
     return f"type=EXECVE msg=audit(1795270000.123:456): argc={len(words)} {shown}"

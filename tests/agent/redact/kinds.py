@@ -1,6 +1,8 @@
 """Twenty kinds of secrets, made up: each looks like what a service hands out, and none ever was one."""
+# ruff: noqa: E501 - a table of patterns or lines, one a line
 
 import base64
+import itertools
 import json
 import random
 import string
@@ -52,21 +54,24 @@ def _jwt(rng: random.Random) -> str:
 
 def _private_key(rng: random.Random) -> Secret:
     kind = rng.choice(["RSA ", "EC ", "", "OPENSSH ", "ENCRYPTED "])
-    body = ["MII" + some(rng, _B64, 61), *(some(rng, _B64, 64) for _ in range(rng.randrange(2, 6))), some(rng, _B64, 42) + "=="]
+    body = [
+        "MII" + some(rng, _B64, 61),
+        *(some(rng, _B64, 64) for _ in range(rng.randrange(2, 6))),
+        some(rng, _B64, 42) + "==",
+    ]
     text = "\n".join([f"-----BEGIN {kind}PRIVATE KEY-----", *body, f"-----END {kind}PRIVATE KEY-----"])
     return Secret("private_key", text, tuple(body), ("private_key", "data", "key", "pem"), False)
 
 
 def _password(rng: random.Random) -> Secret:
     # What people and generators make: never what would end a value of most formats.
-    text = rng.choice(
-        [
-            lambda: some(rng, _ALNUM, rng.randrange(10, 24)),
-            lambda: some(rng, string.ascii_lowercase, 7) + some(rng, string.digits, 3) + rng.choice("!*_"),
-            lambda: "-".join(some(rng, string.ascii_lowercase, 6) for _ in range(3)) + some(rng, string.digits, 2),
-            lambda: some(rng, string.ascii_uppercase, 1) + some(rng, _ALNUM, 9) + rng.choice("!*_.") + some(rng, _ALNUM, 3),
-        ]
-    )()
+    lower, upper, digits = string.ascii_lowercase, string.ascii_uppercase, string.digits
+    text = rng.choice([
+        some(rng, _ALNUM, rng.randrange(10, 24)),
+        some(rng, lower, 7) + some(rng, digits, 3) + rng.choice("!*_"),
+        "-".join(some(rng, lower, 6) for _ in range(3)) + some(rng, digits, 2),
+        some(rng, upper, 1) + some(rng, _ALNUM, 9) + rng.choice("!*_.") + some(rng, _ALNUM, 3),
+    ])  # fmt: skip
     names = ("password", "db_password", "userPassword", "DB_PASSWD", "client_secret", "passphrase", "secret", "apiKey")
     return Secret("password", text, (text,), names, True)
 
@@ -81,20 +86,26 @@ def _url_password(rng: random.Random) -> Secret:
 
 def _azure_sas(rng: random.Random) -> Secret:
     secret = some(rng, _ALNUM, 41) + "2"
-    text = f"https://acct{rng.randrange(9)}.blob.core.windows.net/c1?sv=2024-11-04&se=2026-12-01&sr=b&sp=r&sig={secret}%3D"
+    text = (
+        f"https://acct{rng.randrange(9)}.blob.core.windows.net/c1?sv=2024-11-04&se=2026-12-01&sr=b&sp=r&sig={secret}%3D"
+    )
     return Secret("azure_sas", text, (secret,), ("url", "sas_url", "target", "blob"), False)
 
 
 def _card(rng: random.Random) -> Secret:
-    prefix, length = rng.choice([("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("37", 15), ("6011", 16), ("3530", 16)])
+    prefix, length = rng.choice(
+        [("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("37", 15), ("6011", 16), ("3530", 16)]
+    )
     digits = prefix + some(rng, string.digits, length - len(prefix) - 1)
-    total = sum(int(digit) for digit in digits[-2::-2]) + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-1::-2])
+    total = sum(int(digit) for digit in digits[-2::-2]) + sum(
+        sum(divmod(2 * int(digit), 10)) for digit in digits[-1::-2]
+    )
     digits += str(-total % 10)
     text = digits
     if rng.random() < 0.4:
         mark = rng.choice(" -")
         cuts = (0, 4, 10, 15) if length == 15 else (0, 4, 8, 12, 16)
-        text = mark.join(digits[start:end] for start, end in zip(cuts, cuts[1:], strict=False))
+        text = mark.join(digits[start:end] for start, end in itertools.pairwise(cuts))
     return Secret("card_number", text, tuple({text, digits}), ("card", "pan", "value", "input", "note"), False)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.redact import REDACTED, RULE_NAMES, NoRedactor, RedactSettings, SecretRedactor, make_redactor
-from agent.redact.settings import KEY_NAMES
+from agent.redact.names import KEY_NAMES
 from watchbook.configfile import ConfigError, bind, parse
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -184,7 +184,9 @@ def test_a_wrong_setting_names_its_place_and_what_is_known() -> None:
     with pytest.raises(ConfigError) as caught:
         bind(node, RedactSettings)
     first, second = caught.value.problems
-    assert str(first).startswith("agent.yaml:2:3: 'without': expected only names of rules: key_name, command, private_key, ")
+    assert str(first).startswith(
+        "agent.yaml:2:3: 'without': expected only names of rules: key_name, command, private_key, "
+    )
     assert str(second) == (
         "agent.yaml:3:17: 'more_key_names': expected names of letters, digits and underscores, found a list"
     )
