@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -29,9 +29,10 @@ def status_of(
     shipper: Shipper,
     heartbeat: HeartbeatState,
     redactors: Mapping[str, SecretRedactor | NoRedactor],
+    hide: Callable[[Any], Any],
     frame: Frame,
 ) -> dict[str, Any]:
-    """Return how the agent is now, as JSON."""
+    """Return how the agent is now, as JSON; ``hide`` takes secrets out of what commands and senders said."""
     now, tailer, errors = frame.clock(), frame.tailer, {}
     if tailer is not None:
         errors = dict(tailer.errors)
@@ -51,7 +52,7 @@ def status_of(
         "redacted_by_input": {name: dict(redactor.counts) for name, redactor in redactors.items()},
         "reload": frame.reloads.last,
         "reloads": {"succeeded": frame.reloads.succeeded, "failed": frame.reloads.failed},
-        "listeners": frame.receiving.states(),
+        "listeners": hide(frame.receiving.states()),
         "metrics_error": frame.metrics and frame.metrics.error,
         **frame.health.report(now),
     }
