@@ -7,9 +7,9 @@ from agent.redact.names import NAMED_KEYS, NAMING_KEYS, KeyNames, ends_pattern
 from agent.redact.rule import Span
 from agent.redact.values import QUOTE, value_span
 
-_QUOTES: Final = rf"(?:{QUOTE}|[\\\]]){{0,8}}"
+_QUOTES: Final = rf"(?:\[\d{{0,3}}\])?(?:{QUOTE}|[\\\]]|%(?:25){{0,3}}5D|%(?:25){{0,3}}5B\d{{0,3}}%(?:25){{0,3}}5D){{0,8}}"
 _ASSIGNED: Final = (
-    r"(?::=|=>|={1,2}|::?(?!//)|%(?:25){0,3}3[AD]|\\{1,8}(?:x3[ad]|u003[ad])|&#61;|(?<=[\"']);s:\d{1,7}:)"
+    r"(?::=|=>|-{1,2}>|→|={1,2}|::?(?!//)|%(?:25){0,3}3[AD]|\\{1,8}(?:x3[ad]|u003[ad])|&#61;|(?<=[\"']);s:\d{1,7}:)"
 )
 #: What parts the words of a command: in a shell, in ``/proc``, in a list, in an EXECVE record of auditd.
 PARTING: Final = (
@@ -54,12 +54,13 @@ class Assignments:
         name = ends_pattern(names.names)
         self._found = re.compile(
             rf"(?ai)(?P<name>{name})(?P<quotes>{_QUOTES})(?P<assigned>[ \t]{{0,8}}{_ASSIGNED}[ \t]{{0,8}})"
-            rf"|(?<![\w-])--?[\w.-]{{0,40}}?(?P<option>{name})(?P<parting>{PARTING})(?!-)"
+            rf"|(?<![\w=-])--?[\w.-]{{0,40}}?(?P<option>{name})(?P<parting>{PARTING})(?!-)"
         )
         naming = "|".join(sorted(NAMING_KEYS))
         assigned = r"\s{0,4}(?:=>|[:=])\s{0,4}"
         self._naming = re.compile(
             rf"(?ai)(?<![A-Za-z_])(?:{naming}){_QUOTES}{assigned}(?P<quote>{QUOTE})[^\"'\\`]{{0,128}}?{name}\s{{0,8}}{QUOTE}"
+            rf"|(?<![A-Za-z_])type{_QUOTES}{assigned}{QUOTE}password(?P<typed>{QUOTE})"
             rf"|(?<![A-Za-z_])(?:{naming})[ \t]{{0,4}}[:=][ \t]{{0,4}}[\w.-]{{0,128}}?{name}(?=[\s,;&}}]|\\[nrt]|$)"
         )
         self._element = re.compile(
@@ -80,9 +81,9 @@ class Assignments:
         """Return the values that stand beside the names of secrets: ``{"name": "password", "value": "x"}``."""
         spans: set[Span] = set()
         for naming in self._naming.finditer(text):
-            if naming["quote"] is None:
-                beside = _VALUE_BESIDE.search(text, naming.end(), naming.end() + _BESIDE_CHARACTERS_MAX)
-                places = [beside.end()] if beside else []
+            if naming["quote"] is None and naming["typed"] is None:
+                end = naming.end() + _BESIDE_CHARACTERS_MAX
+                places = [found.end() for found in _VALUE_BESIDE.finditer(text, naming.end(), end)]
             else:
                 opening, closing = _enclosing_object(text, naming.start(), naming.end())
                 places = [found.end() for found in _NAMED.finditer(text, opening, closing)]
@@ -137,7 +138,9 @@ class Assignments:
         value = text[start:end]
         if is_no_secret(value):
             return False
-        name = found["name"] or ""
+        name, assigned = found["name"] or "", found["assigned"] or ""
+        if ("->" in assigned or "→" in assigned) and not any(map(str.isdigit, value)):
+            return False  # what becomes what
         if start == place and not found["option"] and _TELLING.match(value):
             return False  # only words that stand there without quotes tell
         if name.lower() in ("pass", "pw", "psk", "jwt", "otp") and _WHOLE_NUMBER.fullmatch(value):

@@ -28,8 +28,9 @@ _GATE: Final = (
 )
 #: How far before a number the word is looked for that says what it is.
 _BEFORE_CHARACTERS: Final = 48
-_WORDS: Final = re.compile(r"[A-Za-z]+")
-_OF_CARDS: Final = re.compile(r"(?i)card|credit|debit|visa|amex|master|payment|\bpan\b|\bcc\b|ccnum|cc_?n|pan$")
+_WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ASSIGNED: Final = re.compile(r"(?P<key>[A-Za-z][\w.-]*)(?:[\\\"'\]]|%22)*\s?(?:=>?|:|%3D|%3A)\s?(?:[\\\"']|%22)*$|<(?P<tag>[\w:.-]+)[^<>]*>$")
+_OF_CARDS: Final = re.compile(r"(?i)card|credit|debit|visa|amex|master|payment|\bpan\b|\bcc|ccnum|pan$")
 _OF_IDS: Final = re.compile(
     r"(?i)(?:^|[^a-z])(?:id|ids|no|nr|num|number|ref|seq|ts|sn|uid|gid|pid|tid|key|hash|rev|lsn|oid|xid|txid|imei|epoch)$"
     r"|(?:id|ref|no|num|number|seq|key|code|count|time|stamp|serial|offset|version|build|hash|size|bytes|ms|us|ns)$"
@@ -41,25 +42,21 @@ _OF_IDS: Final = re.compile(
 def _find(text: str) -> Iterator[Span]:
     for found in _NUMBER.finditer(text):
         digits = re.sub(r"\D|%20", "", found[0].replace("%20", " "))
-        if _passes_luhn(digits) and len(set(digits)) > 2 and not _is_an_id(text, found):
+        if _passes_luhn(digits) and len(set(digits)) > 1 and not _is_an_id(text, found):
             yield found.span()
 
 
 def _is_an_id(text: str, found: re.Match[str]) -> bool:
     before = text[max(0, found.start() - _BEFORE_CHARACTERS) : found.start()]
-    # Of a list of members only what belongs to the last one tells.
-    near = (
-        re.split(r"[,;&{}\n]|\\n", before)[-1] if re.search(r"\w", re.split(r"[,;&{}\n]|\\n", before)[-1]) else before
-    )
+    assigned = _ASSIGNED.search(before)
+    near = assigned["key"] or assigned["tag"] if assigned else " ".join(_WORDS.findall(before)[-3:])
     if _OF_CARDS.search(near):
         return False
     if not found[0].isdigit():
         return False
     if before.endswith(("/", "#", "\\")) and not before.endswith("//"):
         return True
-    words = re.sub(r"[^A-Za-z0-9_]+$", "", near)
-    word = re.split(r"[\s\"'=:/?({\[|<>]", words)[-1]
-    return bool(_OF_IDS.search(word))
+    return bool(_OF_IDS.search(near if assigned else (_WORDS.findall(before) or [""])[-1]))
 
 
 @lru_cache(4096)

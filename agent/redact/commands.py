@@ -22,7 +22,8 @@ _ON: Final = r"[^\n;]{0,400}?(?<![\w-])"
 class Statement(NamedTuple):
     """A shape of a statement: what stands before its secret, and a gate; of a program its names stand for the gate.
 
-    ``after``: the secret begins behind this character; ``back``: it is the last word of what was found.
+    ``after``: the secret begins behind this character; ``@``: it ends there;
+    ``back``: it is the last word of what was found.
     """
 
     before: re.Pattern[str]
@@ -65,9 +66,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?a)\bsecret{_P}set\b{_ON}--(?:value|body)(?:=|{_P})"), r"secret[\s\x00\"',]+set", ""),
     Statement(re.compile(rf"(?ai)(?<![\w-])echo{_P}(?:-\w{_P})?(?=[^|\n]{{1,200}}\|\s*(?:sudo\s[^|\n]{{0,40}}-S|passwd|chpasswd|su\b|docker\s[^|\n]*login|podman\s[^|\n]*login|openssl|kinit|gpg|cryptsetup))"), r"echo[\s\"',\x00][^\n]*\|\s*(?:sudo|passwd|chpasswd|su\b|docker|podman|openssl|kinit|gpg|cryptsetup)", ""),
     Statement(re.compile(rf"(?a)\bchpasswd\b[^\n]{{0,40}}?<<<\s*{_Q}[\w.-]{{1,64}}:"), r"chpasswd[^\n]*<<<", ""),
-    Statement(re.compile(r"(?ai)[\"']auth[\"']\s+(?:[\"'][^\"']{1,128}[\"']\s+(?=[\"']))?(?=[\"'])"), r"[\"']auth[\\\"']+\s", ""),
+    Statement(re.compile(r"(?ai)\\{0,8}[\"']auth\\{0,8}[\"']\s+(?:\\{0,8}[\"'][^\"'\\]{1,128}\\{0,8}[\"']\s+(?=\\{0,8}[\"']))?(?=\\{0,8}[\"'])"), r"[\"']auth[\\\"']+\s", ""),
+    Statement(re.compile(r"(?a)(?:^|[\s>\]:\"'])AUTH (?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])(?=[^\s\"']{6,}[\"']?\s*$)"), r"(?-i:AUTH [^\s]*[0-9])", ""),
+    Statement(re.compile(r"(?ai)\b(?:sqlplus|sqlldr|expdp|impdp|rman)\s(?:-\S{1,16}\s){0,4}[\w$#]{1,64}/(?!/)|:thin:[\w$#]{1,64}/(?!/)"), r"(?:sqlplus|sqlldr|expdp|impdp|rman)\s[^\n]*/|:thin:[\w$#]+/", "@"),
     Statement(re.compile(r"(?a)(?:^|[\s:>\"])AUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5) (?=[A-Za-z0-9+/=]{8})"), r"auth (?:plain|login|xoauth2|cram-md5) [a-z0-9+/=\\]{8}", ""),
-    Statement(re.compile(r"(?a)(?<![\w-])PASS (?=[^\s\"<(]+[\"']?\s*$)(?!\w+$|Test)"), r"(?-i:\bPASS [^\s\"<(]*[^A-Za-z\s\"<(])", ""),
+    Statement(re.compile(r"(?a)(?<![\w-])PASS (?=[^\s\"<(]*\d)(?=[^\s\"<(]*[A-Za-z])(?=[^\s\"<(]{6,}[\"']?\s*$)(?!Test)"), r"(?-i:PASS [^\s\"<(]*[0-9])", ""),
     # SQL
     Statement(
         re.compile(rf"(?ai)\bidentified\s{{1,8}}(?:with\s{{1,8}}{_Q}\w{{1,64}}{_Q}\s{{1,8}})?(?:by|as|using)\s{{1,8}}(?:(?:random\s)?password\s{{1,8}})?"),
@@ -109,13 +112,13 @@ _OF_PASSWORDS: Final = ("(?:password|passwd|passphrase", "password[", "(?:login|
 def _program_gate() -> str:
     names = "|".join(statement.gate.replace(_BOUNDED, _ANY) for statement in STATEMENTS[:_PROGRAMS])
     options = "p|hp|P|u|U|-user|-proxy-user|a|A|-auth|w|X"
-    return rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names})(?:[\s\"',\x00][^\n]*)?[\s\"',=\x00]-(?:{options}))"
+    return rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names})(?:[\s\"',\\\x00][^\n]*)?(?:[\s\"',=\x00]|u0000|x00)-(?:{options}))"
 
 
 #: Gates that say whether a text may hold any of these.  Those of :data:`COARSE` are quick, and say yes to more: what they
 #: mean is asked of the line by :data:`PRECISE`.
 COARSE: Final = (
-    r"[\s\"'=,\x00]-(?:h?p|P|u|U|-user|-proxy-user|a|A|-auth|w|X)",
+    r"(?:[\s\"'=,\x00]|u0000|x00)-(?:h?p|P|u|U|-user|-proxy-user|a|A|-auth|w|X)",
     r"pass(?:word|wd|phrase| phrase)\s(?:[^f\s]|f[^o])",
 )
 _STANDING: Final = [each.gate for each in STATEMENTS[_PROGRAMS:] if not each.gate.startswith(_OF_PASSWORDS)]
@@ -155,7 +158,9 @@ def _after(text: str, found: re.Match[str], statement: Statement) -> Iterator[Sp
     else:
         start, end = value_span(text, found.end())
     value = text[start:end]
-    if statement.after in (":", "%"):
+    if statement.after == "@":
+        end = start + len(value.partition("@")[0])
+    elif statement.after in (":", "%"):
         user, mark, _ = value.partition(statement.after)
         if not mark:
             return

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import re2
 
 from agent.redact import commands
-from agent.redact.names import CAMEL_NAMES, NAMED_KEYS, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
+from agent.redact.names import CAMEL_NAMES, NAMED_KEYS, NUMBERED, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
 from agent.redact.prefixes import literal_prefixes
 from agent.redact.rule import Rule
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
@@ -24,12 +24,13 @@ _HEX: Final = "hex"
 _MEMORY: Final = 32 << 20
 
 _QUOTES: Final = (
-    r"(?:[\\\"'`\]\s]|\\[nrt]|\\u00(?:2[027]|0[9ad]|5[cd])|\\x2[27]|%(?:25)*(?:2[027]|5D)"
+    r"(?:[\\\"'`\]\s]|\\[nrt]|\\u00(?:2[027]|0[9ad]|5[cd])|\\x2[27]|%(?:25)*(?:2[027]|5[BD])"
     r"|&(?:amp;)?(?:quot|apos|#34|#39|#x22|#x27);)*"
 )
 _MARKS: Final = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
-_ASSIGNED: Final = r"(?:=|:|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
-_BLANK: Final = r"(?:\s|\\[nrt])*"
+_NUMBERED: Final = r"(?:[-_]?[0-9]{1,2})?(?:\[[0-9]*\])?"
+_ASSIGNED: Final = r"(?:=|:|->|→|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
+_BLANK: Final = r"(?:\s|\\+[nrt])*"
 _CLOSED: Final = r"(?:>|&gt;|\\u003e)"
 _OPENED: Final = r"(?:<|&lt;|\\u003c)"
 _PARTED: Final = r"(?:\\[\"'\\]|[\s\"',\x00]|\\[nrt0]|\\u0000|\\x00)"
@@ -98,7 +99,7 @@ def _doubts(gates: Sequence[str], names: KeyNames, shapes: Sequence[Rule]) -> di
         gate: _Doubt(lambda line, _: precise.search(line) is not None, False) for gate in commands.COARSE
     }
     if names.names:
-        key = _compiled(rf"[\w-]*{_some_names(names.names)}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})")
+        key = _compiled(rf"[\w-]*{_some_names(names.names)}{_NUMBERED}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})")
         looks[_gates_of_keys(names.names)[0]] = _Doubt(
             lambda line, _: not all(_is_kept(line, found, names) for found in key.finditer(line)), False
         )
@@ -148,14 +149,15 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
     whole = "|".join(WHOLE_NAMES)
     quotes = _MARKS
     return [
-        rf"{key}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
-        rf"pwd{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
+        rf"{key}{_NUMBERED}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
+        rf"pwd{_NUMBERED}{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
         # "pass=57" is the result of a test.
-        rf"(?:(?:^|[^A-Za-z0-9])(?:{whole})|[a-z](?-i:{CAMEL_NAMES})){_QUOTES}(?:{_ASSIGNED}{_QUOTES}(?:[^0-9\s]|[0-9]{{4}})|{_CLOSED})",
-        rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){_PARTED}",
+        rf"(?:(?:^|[^A-Za-z0-9])(?:{whole})|[a-z](?-i:{CAMEL_NAMES})){_NUMBERED}{_QUOTES}(?:{_ASSIGNED}{_QUOTES}(?:[^0-9\s]|[0-9]{{4}})|{_CLOSED})",
+        rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){NUMBERED}{_PARTED}",
         rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
         rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
         _name_given(names),
+        r"type[\\\"']+\s*:\s*[\\\"']+password[\\\"']",
         r"kind[\\\"']+\s*:\s*[\\\"']+secret(?:list)?[\\\"']",
     ]
 
@@ -164,12 +166,12 @@ def _name_given(names: Sequence[str]) -> str:
     """Return the gate of a name of a secret as a value; :data:`_VALUE_BESIDE` tells whether its value may be there."""
     naming, whole = "|".join(sorted(NAMING_KEYS)), "|".join(WHOLE_NAMES)
     given = rf"(?:^|[^A-Za-z_])(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
-    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){_MARKS}"
+    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}{_MARKS}"
 
 
 _VALUE_BESIDE: Final = (
     rf"(?:^|[^A-Za-z_]|\\[nrt])(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
-    rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\[nr]){{2}}"
+    rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\+[nr]){{2}}"
 )
 #: How what is looked for begins, in texts that were written as hexadecimal digits.
 _ROOTS: Final = (

@@ -16,12 +16,16 @@ KEY_NAMES: Final = (
     "recovery_code", "recovery_codes", "backup_code", "backup_codes", "otp_code", "mfa_code", "totp_code",
     "security_answer", "seed_phrase", "recovery_phrase", "saml_response", "master_auth", "require_pass", "key_material",
     "secret_text", "secret_value", "secret_string", "token_value", "api_key_value", "password_value", "auth_header",
-    "passwort", "kennwort", "mot_de_passe", "senha", "contrasena",
+    "password_confirmation", "password_confirm", "password_repeat", "password_again", "password_new", "password_old",
+    "secret_key_base", "license_key", "userpass", "mypass", "dbpass", "smtppass", "mailpass", "ftppass", "rootpass",
+    "adminpass", "mysqlpass", "ldappass", "bindpass", "passwort", "kennwort", "mot_de_passe", "senha", "contrasena",
 )  # fmt: skip
 #: Names that are no ends of words: ``pass`` is one, ``bypass`` is none; ``dbPass`` and ``db_pass`` are.
 WHOLE_NAMES: Final = (
     "pass", "passw", "psw", "pw", "otp", "totp", "cvv", "cvc", "cvv2", "psk", "jwt", "mnemonic", "xauth", "passkey",
 )  # fmt: skip
+#: What may follow a name: ``password2``, ``token_1``.
+NUMBERED: Final = "(?:[-_]?[0-9]{1,2})?"
 #: The same as the last word of a name like ``dbPass``; short ones would be found in random letters.
 CAMEL_NAMES: Final = "|".join(name.capitalize() for name in WHOLE_NAMES if len(name) > 3)
 #: Names that end in such a word and are of no secret.
@@ -65,8 +69,11 @@ def names_pattern(names: Sequence[str]) -> str:
 
 def ends_pattern(names: Sequence[str]) -> str:
     """Return a pattern (``re``, any case) for text that ends a secret key: the names, or a whole word of the others."""
-    whole = "|".join(sorted(WHOLE_NAMES, key=len))
-    return rf"(?:{names_pattern(names)}|(?<![A-Za-z0-9])(?:{whole})|(?<=[a-z])(?-i:{CAMEL_NAMES}))"
+    whole, camel = "|".join(sorted(WHOLE_NAMES, key=len)), CAMEL_NAMES
+    if "pwd" in names:  # in capital letters ids end like that, too
+        whole, camel = f"{whole}|pwd", f"{camel}|pwd|Pwd"
+        names = [name for name in names if name != "pwd"] or ["password"]
+    return rf"(?:{names_pattern(names)}|(?<![A-Za-z0-9])(?:{whole})|(?<=[a-z])(?-i:{camel})){NUMBERED}"
 
 
 class KeyNames:

@@ -180,6 +180,8 @@ class SecretRedactor:
 
     def _names_a_secret(self, value: Mapping[str, Any]) -> bool:
         """Return whether an object is like ``{"name": "password", "value": …}``."""
+        if value.get("type") == "password" and "value" in value:
+            return True
         return any(
             isinstance(inner, str)
             and key.lower() in NAMING_KEYS

@@ -48,8 +48,12 @@ def _find_aws(text: str) -> Iterator[Span]:
 _BASIC: Final = re.compile(r"(?ai)(?:\bbasic(?:\s|%20|\+){1,4})(?P<s>[A-Za-z0-9+/]{8,}={0,2})")
 
 
+#: ``{"auths": {"example.com": {"auth": "dXNlcjpwYXNz"}}}``
+_AUTH: Final = re.compile(r"(?ai)(?<![A-Za-z])auth[\\\"']{0,8}\s?[:=]\s?[\\\"']{0,8}(?P<s>[A-Za-z0-9+/]{8,}={0,2})")
+
+
 def _find_basic(text: str) -> Iterator[Span]:
-    for found in _BASIC.finditer(text):
+    for found in (*_BASIC.finditer(text), *_AUTH.finditer(text)):
         given = found["s"]
         if len(given) % 4 == 1:
             continue
@@ -59,6 +63,19 @@ def _find_basic(text: str) -> Iterator[Span]:
             continue
         if b":" in said and not re.search(rb"[\0-\x1f]", said):
             yield found.span("s")
+
+
+_AFTER_USER: Final = re.compile(
+    rf"(?i){_COLON_SLASHES}[^\s:/@\"'\\<>]{{0,256}}?(?::|%(?:25){{0,3}}3A)(?!\[REDACTED\](?:@|%))"
+    r"(?P<s>[^\s/@\"'\\<>?#]{1,512}?)(?:@|%(?:25){0,3}40)"
+)
+#: A token in the place of the user, as of Git hosts and Sentry.
+_AS_USER: Final = re.compile(rf"{_COLON_SLASHES}(?P<s>(?=[\w%.-]*\d)(?=[\w%.-]*[A-Za-z])[\w-]{{20}}[\w%.-]{{0,256}})@", re.ASCII)
+
+
+def _find_url_passwords(text: str) -> Iterator[Span]:
+    yield from (found.span("s") for found in _AFTER_USER.finditer(text))
+    yield from (found.span("s") for found in _AS_USER.finditer(text))
 
 
 _GAP: Final = r"(?:[ +]|%(?:25){0,3}20)"
@@ -78,11 +95,9 @@ SHAPES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "url_password",
-        spans_of(
-            rf"(?i){_COLON_SLASHES}[^\s:/@\"'\\<>]{{0,256}}?(?::|%(?:25){{0,3}}3A)(?!\[REDACTED\](?:@|%))"
-            r"(?P<s>[^\s/@\"'\\<>?#]{1,512}?)(?:@|%(?:25){0,3}40)"
-        ),
-        rf"(?::{_SLASH}{_SLASH}|%(?:25)*3A%(?:25)*2F%(?:25)*2F)[^\s:/@\"'\\<>]*(?::|%(?:25)*3A)[^\s/@\"'\\<>?#]+(?:@|%(?:25)*40)",
+        _find_url_passwords,
+        rf"(?::{_SLASH}{_SLASH}|%(?:25)*3A%(?:25)*2F%(?:25)*2F)[^\s:/@\"'\\<>]*(?::|%(?:25)*3A)[^\s/@\"'\\<>?#]+(?:@|%(?:25)*40)"
+        rf"|:{_SLASH}{_SLASH}[\w-]{{20}}[\w%.-]*@",
     ),
     Rule(
         "bearer_token",
@@ -93,7 +108,7 @@ SHAPES: Final[tuple[Rule, ...]] = (
     Rule(
         "basic_auth",
         _find_basic,
-        r"basic(?:\s|%20|\+|\\t)+[A-Za-z0-9+/\\]{8}",
+        r"basic(?:\s|%20|\+|\\t)+[A-Za-z0-9+/\\]{8}|auth[\\\"']*\s?[:=]\s?[\\\"']*[A-Za-z0-9+/\\]{8}",
         is_local=True,
     ),
     token("jwt", r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){3,4}"),

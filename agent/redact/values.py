@@ -11,7 +11,7 @@ QUOTE: Final = (
 )
 _QUOTE: Final = re.compile(QUOTE, re.IGNORECASE)
 #: What may stand between an assignment and the quote of its value: ``b'x'``, ``N'x'``, ``string(3) "x"``.
-_PREFIX: Final = re.compile(rf"(?:[a-zA-Z@$]{{1,2}}|string\(\d{{1,6}}\)\s|<<|\()(?={QUOTE})", re.IGNORECASE)
+_PREFIX: Final = re.compile(rf"(?:[a-zA-Z@$]{{1,2}}|string\(\d{{1,6}}\)\s|<<|[a-zA-Z_]{{0,32}}\()(?={QUOTE})", re.IGNORECASE)
 _WORD: Final = re.compile(
     r"(?:[^\s\"'`,;&<>|\\\x00]"
     r"|,(?!\s|[\w.-]{1,64}[=:]|$)"
@@ -25,7 +25,7 @@ _ENCODED_WORD: Final = re.compile(r"(?i)(?:[^\s\"'`<>&\\%]|%(?!(?:25){0,3}(?:2[0
 _CONNECTION: Final = re.compile(r"[^\s;\"'=&\\\x00][^;\"'\r\n=&\\\x00]*(?=;[ ]?[A-Za-z][\w ]{0,40}=)")
 _LINE: Final = re.compile(r"[^\s\"'\\\x00][^\r\n\"'\\\x00]*")
 _MORE_ASSIGNMENTS: Final = re.compile(r"\s[\w.-]+[\"']?(?:=|:\s)|[,;]\s|\s#")
-_BLOCK: Final = re.compile(r"[|>][-+]?[ \t]*(?:\r?\n|\\n)(?P<s>(?:[ \t]+[^\r\n\\\"]+(?:\r?\n|\\n|$))+)")
+_BLOCK: Final = re.compile(r"[|>][-+]?[ \t]*(?:\r?\n|\\n)(?P<s>(?:[ \t]+[^\r\n\\\"]+(?:\r?\n|\\n|$|(?=\\*[\"'])))+)")
 _REST_OF_LINE: Final = re.compile(r"[^\r\n\"'\\\x00]+")
 _SCHEME: Final = re.compile(
     r"(?i)(?:bearer|basic|token|negotiate|ntlm|api-?key|ssws|splunk|genie-?key|key|hawk|mac)(?:[ \t]|%20|\+)+"
