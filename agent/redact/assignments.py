@@ -7,10 +7,10 @@ from agent.redact.names import NAMED_KEYS, NAMING_KEYS, KeyNames, ends_pattern
 from agent.redact.rule import Span
 from agent.redact.values import QUOTE, value_span
 
-_QUOTES: Final = rf"(?:\[\d{{0,3}}\])?(?:{QUOTE}|[\\\]]|%(?:25){{0,3}}5D|%(?:25){{0,3}}5B\d{{0,3}}%(?:25){{0,3}}5D){{0,8}}"
-_ASSIGNED: Final = (
-    r"(?::=|=>|-{1,2}>|→|={1,2}|::?(?!//)|%(?:25){0,3}3[AD]|\\{1,8}(?:x3[ad]|u003[ad])|&#61;|(?<=[\"']);s:\d{1,7}:)"
+_QUOTES: Final = (
+    rf"(?:\[\d{{0,3}}\])?(?:{QUOTE}|[\\\]]|%(?:25){{0,3}}5D|%(?:25){{0,3}}5B\d{{0,3}}%(?:25){{0,3}}5D){{0,8}}"
 )
+_ASSIGNED: Final = r"(?::=|=>|-{1,2}>|→|\\{1,8}u2192|={1,2}|::?(?!//)|%(?:25){0,3}3[AD]|\\{1,8}(?:x3[ad]|u003[ad])|&#61;|(?<=[\"']);s:\d{1,7}:)"
 #: What parts the words of a command: in a shell, in ``/proc``, in a list, in an EXECVE record of auditd.
 PARTING: Final = (
     r"(?:[ \t\x00]{1,4}|\\{1,8}(?:0|u0000|x00)|\\{0,16}[\"']\s{0,4},\s{0,4}(?=\\{0,16}[\"'])"
@@ -43,6 +43,8 @@ _VALUE_BESIDE: Final = re.compile(
     rf"(?ai)(?:(?<![A-Za-z_])|(?<=\\[nrt]))(?:value|val|old|new|old_?value|new_?value|before|after)"
     rf"{_QUOTES}[ \t]{{0,4}}[:=][ \t]{{0,4}}"
 )
+#: Secrets of several words.
+_PHRASES: Final = ("phrase", "mnemonic")
 _LINE_BEGINS: Final = re.compile(r"(?:^|[\r\n]|\\n)[ \t>*-]*[\w.-]*$")
 
 
@@ -67,7 +69,7 @@ class Assignments:
             rf"(?ai)(?:<|&lt;|\\u003c)(?:[\w.-]{{1,64}}:)?[\w.-]{{0,64}}?(?P<name>{name})(?:\s[^<>]{{0,256}})?(?<!/)(?:>|&gt;|\\u003e)"
             rf"(?:<!\[CDATA\[)?(?P<s>[^<>]+?)(?:\]\]>|<|&lt;|\\u003c|$)"
             rf"|\s(?:{naming})=(?P<quote>{QUOTE})[^\"'\\`<>]{{0,128}}?{name}{QUOTE}[^<>]{{0,256}}(?<!/)(?:>|&gt;|\\u003e)(?P<t>[^<>]+?)(?:<|&lt;|\\u003c|$)"
-            rf"|\bname=\\{{0,8}}[\"'][^\"'\\]{{0,64}}?{name}\\{{0,8}}[\"'](?:\s|\\r|\\n){{2,12}}(?P<u>(?:(?!\\r|\\n)\S)+)"
+            rf"|\bname=\\{{0,8}}[\"'][^\"'\\]{{0,64}}?{name}\\{{0,8}}[\"'](?:\s|\\{{1,8}}[rn]){{2,12}}(?P<u>(?:(?!\\r|\\n)\S)+)"
         )
         self._pair = re.compile(
             rf"(?ai)[\[({{]\s{{0,4}}b?(?:{QUOTE})?[\w.-]{{0,64}}?(?P<name>{name})(?:{QUOTE})?\s{{0,4}},\s{{0,4}}(?=b?{QUOTE}|<<)"
@@ -123,7 +125,7 @@ class Assignments:
             if name == "authorization" and text[place : place + 1] == "{":
                 continue
             assigned = found["assigned"] or ""
-            line = (
+            line = name.endswith(_PHRASES) or (
                 assigned.endswith(" ")
                 and ":" in assigned
                 and bool(_LINE_BEGINS.search(text[max(0, found.start() - 80) : found.start()]))
@@ -139,12 +141,14 @@ class Assignments:
         if is_no_secret(value):
             return False
         name, assigned = found["name"] or "", found["assigned"] or ""
-        if ("->" in assigned or "→" in assigned) and not any(map(str.isdigit, value)):
+        if ("->" in assigned or "→" in assigned or "u2192" in assigned) and not any(map(str.isdigit, value)):
             return False  # what becomes what
         if start == place and not found["option"] and _TELLING.match(value):
             return False  # only words that stand there without quotes tell
         if name.lower() in ("pass", "pw", "psk", "jwt", "otp") and _WHOLE_NUMBER.fullmatch(value):
             return False
+        if name == "PASS" and ":" in assigned and value.startswith(("Test", "Benchmark", "Example")):
+            return False  # the result of a test of Go
         # pam_unix(passwd:chauthtok) names a service and what it does.
         if name == "passwd" and text[found.start() - 1 : found.start()] == "(" and _SERVICE.match(text, place):
             return False

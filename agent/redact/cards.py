@@ -29,7 +29,9 @@ _GATE: Final = (
 #: How far before a number the word is looked for that says what it is.
 _BEFORE_CHARACTERS: Final = 48
 _WORDS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_ASSIGNED: Final = re.compile(r"(?P<key>[A-Za-z][\w.-]*)(?:[\\\"'\]]|%22)*\s?(?:=>?|:|%3D|%3A)\s?(?:[\\\"']|%22)*$|<(?P<tag>[\w:.-]+)[^<>]*>$")
+_ASSIGNED: Final = re.compile(
+    r"(?P<key>[A-Za-z][\w.-]*)(?:[\\\"'\]]|%22)*\s?(?:=>?|:|%3D|%3A)\s?(?:[\\\"']|%22)*$|<(?P<tag>[\w:.-]+)[^<>]*>$"
+)
 _OF_CARDS: Final = re.compile(r"(?i)card|credit|debit|visa|amex|master|payment|\bpan\b|\bcc|ccnum|pan$")
 _OF_IDS: Final = re.compile(
     r"(?i)(?:^|[^a-z])(?:id|ids|no|nr|num|number|ref|seq|ts|sn|uid|gid|pid|tid|key|hash|rev|lsn|oid|xid|txid|imei|epoch)$"

@@ -16,7 +16,7 @@ from agent.redact.values import QUOTE, value_span
 _Q: Final = rf"(?:{QUOTE})?"
 _P: Final = rf"(?:{PARTING})"
 #: What may stand between a program and its option.
-_ON: Final = r"[^\n;]{0,400}?(?<![\w-])"
+_ON: Final = r"[^\n;]{0,400}?(?:(?<![\w-])|(?<=\\u0000)|(?<=\\x00)|(?<=\\0))"
 
 
 class Statement(NamedTuple):
@@ -67,10 +67,10 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(re.compile(rf"(?ai)(?<![\w-])echo{_P}(?:-\w{_P})?(?=[^|\n]{{1,200}}\|\s*(?:sudo\s[^|\n]{{0,40}}-S|passwd|chpasswd|su\b|docker\s[^|\n]*login|podman\s[^|\n]*login|openssl|kinit|gpg|cryptsetup))"), r"echo[\s\"',\x00][^\n]*\|\s*(?:sudo|passwd|chpasswd|su\b|docker|podman|openssl|kinit|gpg|cryptsetup)", ""),
     Statement(re.compile(rf"(?a)\bchpasswd\b[^\n]{{0,40}}?<<<\s*{_Q}[\w.-]{{1,64}}:"), r"chpasswd[^\n]*<<<", ""),
     Statement(re.compile(r"(?ai)\\{0,8}[\"']auth\\{0,8}[\"']\s+(?:\\{0,8}[\"'][^\"'\\]{1,128}\\{0,8}[\"']\s+(?=\\{0,8}[\"']))?(?=\\{0,8}[\"'])"), r"[\"']auth[\\\"']+\s", ""),
-    Statement(re.compile(r"(?a)(?:^|[\s>\]:\"'])AUTH (?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])(?=[^\s\"']{6,}[\"']?\s*$)"), r"(?-i:AUTH [^\s]*[0-9])", ""),
+    Statement(re.compile(r"(?a)(?:^|[\s>\]:\"'])AUTH (?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])(?=[^\s\"']{6,}(?:[\"']|\s*$))"), r"(?-i:AUTH [^\s]*[0-9])", ""),
     Statement(re.compile(r"(?ai)\b(?:sqlplus|sqlldr|expdp|impdp|rman)\s(?:-\S{1,16}\s){0,4}[\w$#]{1,64}/(?!/)|:thin:[\w$#]{1,64}/(?!/)"), r"(?:sqlplus|sqlldr|expdp|impdp|rman)\s[^\n]*/|:thin:[\w$#]+/", "@"),
     Statement(re.compile(r"(?a)(?:^|[\s:>\"])AUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5) (?=[A-Za-z0-9+/=]{8})"), r"auth (?:plain|login|xoauth2|cram-md5) [a-z0-9+/=\\]{8}", ""),
-    Statement(re.compile(r"(?a)(?<![\w-])PASS (?=[^\s\"<(]*\d)(?=[^\s\"<(]*[A-Za-z])(?=[^\s\"<(]{6,}[\"']?\s*$)(?!Test)"), r"(?-i:PASS [^\s\"<(]*[0-9])", ""),
+    Statement(re.compile(r"(?a)(?<![\w-])PASS (?=[^\s\"<(]*\d)(?=[^\s\"<(]*[A-Za-z])(?=[^\s\"<(]{6,}(?:[\"']|\s*$))(?!Test)"), r"(?-i:PASS [^\s\"<(]*[0-9])", ""),
     # SQL
     Statement(
         re.compile(rf"(?ai)\bidentified\s{{1,8}}(?:with\s{{1,8}}{_Q}\w{{1,64}}{_Q}\s{{1,8}})?(?:by|as|using)\s{{1,8}}(?:(?:random\s)?password\s{{1,8}})?"),

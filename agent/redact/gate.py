@@ -8,7 +8,16 @@ from typing import Final, NamedTuple
 import re2
 
 from agent.redact import commands
-from agent.redact.names import CAMEL_NAMES, NAMED_KEYS, NUMBERED, NAMING_KEYS, WHOLE_NAMES, KeyNames, bare, names_pattern
+from agent.redact.names import (
+    CAMEL_NAMES,
+    NAMED_KEYS,
+    NAMING_KEYS,
+    NUMBERED,
+    WHOLE_NAMES,
+    KeyNames,
+    bare,
+    names_pattern,
+)
 from agent.redact.prefixes import literal_prefixes
 from agent.redact.rule import Rule
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
@@ -29,7 +38,7 @@ _QUOTES: Final = (
 )
 _MARKS: Final = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
 _NUMBERED: Final = r"(?:[-_]?[0-9]{1,2})?(?:\[[0-9]*\])?"
-_ASSIGNED: Final = r"(?:=|:|->|→|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
+_ASSIGNED: Final = r"(?:=|:|->|→|\\u2192|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
 _BLANK: Final = r"(?:\s|\\+[nrt])*"
 _CLOSED: Final = r"(?:>|&gt;|\\u003e)"
 _OPENED: Final = r"(?:<|&lt;|\\u003c)"
@@ -103,7 +112,8 @@ def _doubts(gates: Sequence[str], names: KeyNames, shapes: Sequence[Rule]) -> di
         looks[_gates_of_keys(names.names)[0]] = _Doubt(
             lambda line, _: not all(_is_kept(line, found, names) for found in key.finditer(line)), False
         )
-        looks[_name_given(names.names)] = _Doubt(lambda line, _: beside.search(line) is not None, False)
+        given = _Doubt(lambda line, _: beside.search(line) is not None, False)
+        looks |= {_name_given(names.names): given, _TYPED: given}
     for rule in shapes:
         if rule.is_local:
             looks[rule.gate] = _Doubt(lambda _, text, find=rule.find: any(True for _ in find(text)), True)  # type: ignore[misc]
@@ -157,7 +167,7 @@ def _gates_of_keys(names: Sequence[str]) -> list[str]:
         rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
         rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
         _name_given(names),
-        r"type[\\\"']+\s*:\s*[\\\"']+password[\\\"']",
+        _TYPED,
         r"kind[\\\"']+\s*:\s*[\\\"']+secret(?:list)?[\\\"']",
     ]
 
@@ -169,6 +179,8 @@ def _name_given(names: Sequence[str]) -> str:
     return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}{_MARKS}"
 
 
+#: ``{"type": "password", "value": "x"}``
+_TYPED: Final = r"[^A-Za-z_]type[\\\"']+\s*:\s*[\\\"']+password[\\\"']"
 _VALUE_BESIDE: Final = (
     rf"(?:^|[^A-Za-z_]|\\[nrt])(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
     rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\+[nr]){{2}}"

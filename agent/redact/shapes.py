@@ -70,7 +70,9 @@ _AFTER_USER: Final = re.compile(
     r"(?P<s>[^\s/@\"'\\<>?#]{1,512}?)(?:@|%(?:25){0,3}40)"
 )
 #: A token in the place of the user, as of Git hosts and Sentry.
-_AS_USER: Final = re.compile(rf"{_COLON_SLASHES}(?P<s>(?=[\w%.-]*\d)(?=[\w%.-]*[A-Za-z])[\w-]{{20}}[\w%.-]{{0,256}})@", re.ASCII)
+_AS_USER: Final = re.compile(
+    rf"{_COLON_SLASHES}(?P<s>(?=[\w%.-]*\d)(?=[\w%.-]*[A-Za-z])[\w-]{{20}}[\w%.-]{{0,256}})@", re.ASCII
+)
 
 
 def _find_url_passwords(text: str) -> Iterator[Span]:

@@ -11,7 +11,9 @@ QUOTE: Final = (
 )
 _QUOTE: Final = re.compile(QUOTE, re.IGNORECASE)
 #: What may stand between an assignment and the quote of its value: ``b'x'``, ``N'x'``, ``string(3) "x"``.
-_PREFIX: Final = re.compile(rf"(?:[a-zA-Z@$]{{1,2}}|string\(\d{{1,6}}\)\s|<<|[a-zA-Z_]{{0,32}}\()(?={QUOTE})", re.IGNORECASE)
+_PREFIX: Final = re.compile(
+    rf"(?:[a-zA-Z@$]{{1,2}}|string\(\d{{1,6}}\)\s|<<|(?:[a-zA-Z_]\w{{0,32}})?\()(?={QUOTE})", re.IGNORECASE
+)
 _WORD: Final = re.compile(
     r"(?:[^\s\"'`,;&<>|\\\x00]"
     r"|,(?!\s|[\w.-]{1,64}[=:]|$)"
@@ -34,7 +36,7 @@ _SCHEME: Final = re.compile(
 _LONG_SCHEME: Final = re.compile(r"(?i)(?:digest|oauth|hawk|aws4-hmac-sha256)[ \t][^\r\n\x00]+")
 _CLOSING: Final = {"{": "}", "[": "]"}
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
-_DOUBLED_BEFORE: Final = re.compile(r"(?:\"\"|'')\s{0,4}(?:=>|[:=,])\s{0,4}$")
+_DOUBLED_BEFORE: Final = re.compile(r"(?P<mark>\\{0,16}[\"'])(?P=mark)\s{0,4}(?:=>|[:=,])\s{0,4}$")
 _AFTER_EMPTY: Final = ",}]) \t\r\n;&|:<>/"
 
 
@@ -94,17 +96,13 @@ def _quoted(text: str, quote: re.Match[str]) -> Span:
     if mark[-1] not in "\"'`":  # an escape that is no backslash
         end = text.find(mark, start)
         return start, end if end >= 0 else len(text)
-    if (
-        mark in ('"', "'")
-        and text.startswith(mark, start)
-        and (
-            text[start + 1 : start + 2] not in _AFTER_EMPTY
-            or _DOUBLED_BEFORE.search(text, max(0, start - 16), quote.start())
-        )
+    if text.startswith(mark, start) and (
+        text[start + len(mark) : start + len(mark) + 1] not in f"{_AFTER_EMPTY}\\"
+        or _DOUBLED_BEFORE.search(text, max(0, start - 64), quote.start())
     ):
         # Quotes within a CSV cell are doubled.
-        end = text.find(mark * 2, start + 1)
-        return start + 1, end if end >= 0 else len(text)
+        end = text.find(mark * 2, start + len(mark))
+        return start + len(mark), end if end >= 0 else len(text)
     return start, _closing_quote(text, start, mark)
 
 
