@@ -1,7 +1,10 @@
 """What the agent's rooms hand to each other: lines on their way to becoming events."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
+
+#: What stands in the place of a secret.
+REDACTED: Final = "[REDACTED]"
 
 
 class Unparsed(NamedTuple):

@@ -11,9 +11,11 @@ from typing import Any, Final, Protocol
 from agent.profile.choice import Choice
 from agent.profile.learning import Learner
 from agent.profile.states import take_changes, take_redacted_changes
-from agent.records import Normalised, Redactor, Unparsed
+from agent.records import REDACTED, Normalised, Redactor, Unparsed
 from watchbook.event import FLAG_REPLACED
 
+#: Shorter ones are not looked for in the rest of a line: they would be found in other words.
+_SECRET_CHARACTERS_MIN: Final = 3
 #: Longest reason.
 _REASON_CHARACTERS_MAX: Final = 300
 
@@ -58,6 +60,7 @@ class CompiledProfile:
         constants: Mapping[str, str],
         *,
         keep_raw: bool,
+        secret_keys: frozenset[str] = frozenset(),
     ) -> None:
         self._name = name
         self._format = line_format
@@ -67,6 +70,9 @@ class CompiledProfile:
         self._fields = (*fields, "raw") if keep_raw else fields
         self._constants = constants
         self._keep_raw = keep_raw
+        # Columns of secrets, and groups of patterns: no line says that name, so that no scan of it can tell.
+        self._secret_keys = secret_keys
+        self._taken: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -85,7 +91,8 @@ class CompiledProfile:
 
     def __call__(self, lines: Sequence[bytes], read_us: int) -> Normalised:
         """Normalise lines (without their newline) that were read at ``read_us``.  Never raises for a strange line."""
-        suspects = self._redactor.suspected(lines)
+        self._taken.clear()
+        suspects = list(range(len(lines))) if self._secret_keys else self._redactor.suspected(lines)
         done = _Done()
         start = 0
         for place in suspects:
@@ -151,6 +158,8 @@ class CompiledProfile:
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
         redacted = self._redactor.value(values)
         plans = self._choice.choose(redacted)
+        for key in self._secret_keys & redacted.keys():
+            self._hide(redacted, key)
         find_given = plans[tuple(values)].find_states
         given = (None, None) if find_given is None else find_given(values)
         find_states, make_row = plans[tuple(redacted)]
@@ -158,6 +167,17 @@ class CompiledProfile:
         if find_states is not None:
             changes = take_redacted_changes(given, find_states(redacted), self._redactor)
         return make_row(redacted, changes, read_us, flags)
+
+    def _hide(self, values: dict[str, Any], key: str) -> None:
+        """Take a secret out that only the profile knows as one: it stands in the text that it was found in, too."""
+        given, shown = values[key], self._redactor.value({key: values[key]})[key]
+        values[key] = shown
+        if given.__class__ is not str or shown == given or len(given) < _SECRET_CHARACTERS_MIN:
+            return
+        self._taken.add(given)
+        for other, value in values.items():
+            if value.__class__ is str and given in value:
+                values[other] = value.replace(given, shown)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines
@@ -167,7 +187,10 @@ class CompiledProfile:
         return made._replace(rows=[(*row, raw) for row, raw in zip(made.rows, raws, strict=True)])
 
     def _raw(self, line: bytes) -> str:
-        return self._redactor.text(line.decode(errors="replace"))
+        text = self._redactor.text(line.decode(errors="replace"))
+        for secret in self._taken:
+            text = text.replace(secret, REDACTED)
+        return text
 
 
 class _Done:

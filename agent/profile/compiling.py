@@ -61,6 +61,11 @@ def compile_profile(
         columns,
         {**shared, "origin.profile": definition.name},
         keep_raw=keep_raw,
+        secret_keys=frozenset(
+            key
+            for key in (*(line_format.keys or ()), *(group for variant in variants for group in variant.groups))
+            if redactor.hides(key)
+        ),
     )
 
 

@@ -10,10 +10,10 @@ The gate is one RE2 scan that says yes or no for a whole chunk of lines.  It mus
 change; only lines it suspects pay for the rules.
 """
 
+from agent.records import REDACTED
 from agent.redact.making import make_redactor
 from agent.redact.pseudonyms import KeyFileError, Pseudonymising, Pseudonyms, read_key
 from agent.redact.redactor import NoRedactor, SecretRedactor
-from agent.redact.rule import REDACTED
 from agent.redact.settings import InputRedactSettings, RedactSettings, for_input
 from agent.redact.shapes import OPTIONAL_RULES, RULE_NAMES
 

@@ -7,10 +7,12 @@ from agent.redact.names import NAMED_KEYS, NAMING_KEYS, KeyNames, ends_pattern
 from agent.redact.rule import Span
 from agent.redact.values import QUOTE, value_span
 
-_QUOTES: Final = (
-    rf"(?:\[\d{{0,3}}\])?(?:{QUOTE}|[\\\]]|%(?:25){{0,3}}5D|%(?:25){{0,3}}5B\d{{0,3}}%(?:25){{0,3}}5D){{0,8}}"
+_INDEX: Final = r"%(?:25){0,3}5D|%(?:25){0,3}5B\d{0,3}%(?:25){0,3}5D"
+_QUOTES: Final = rf"(?:\[\d{{0,3}}\])?(?:{QUOTE}|[\\\]]|{_INDEX}){{0,8}}"
+_ASSIGNED: Final = (
+    r"(?::=|=>|-{1,2}>|→|\\{1,8}u2192|={1,2}|::?(?!//)|%(?:25){0,3}3[AD]|\\{1,8}(?:x3[ad]|u003[ad])|&#61;"
+    r"|(?<=[\"']);s:\d{1,7}:)"
 )
-_ASSIGNED: Final = r"(?::=|=>|-{1,2}>|→|\\{1,8}u2192|={1,2}|::?(?!//)|%(?:25){0,3}3[AD]|\\{1,8}(?:x3[ad]|u003[ad])|&#61;|(?<=[\"']);s:\d{1,7}:)"
 #: What parts the words of a command: in a shell, in ``/proc``, in a list, in an EXECVE record of auditd.
 PARTING: Final = (
     r"(?:[ \t\x00]{1,4}|\\{1,8}(?:0|u0000|x00)|\\{0,16}[\"']\s{0,4},\s{0,4}(?=\\{0,16}[\"'])"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from agent.redact.rule import REDACTED
+from agent.records import REDACTED
 
 _BEGINS: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|---- BEGIN SSH2 ENCR|Private-Lines: \d")
 _ENDS: Final = re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY|---- END SSH2 ENCR|Private-(?:MAC|Hash): ")

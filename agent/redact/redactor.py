@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from agent.records import REDACTED
 from agent.redact.assignments import Assignments, is_paired
 from agent.redact.cards import CARD_NUMBER, says_id
 from agent.redact.commands import find_arguments, find_statements
 from agent.redact.gate import gate_of
 from agent.redact.keylines import KeyLines
 from agent.redact.names import NAMED_KEYS, NAMING_CHARACTERS_MAX, NAMING_KEYS, KeyNames, bare
-from agent.redact.rule import REDACTED, Rule, Span
+from agent.redact.rule import Rule, Span
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE, PRIVATE_KEY_RULE
 
 #: Keys whose values name a kind of thing.

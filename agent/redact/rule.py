@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-REDACTED: Final = "[REDACTED]"
+from agent.records import REDACTED
 
 #: Start and end of a secret in a text.
 Span = tuple[int, int]

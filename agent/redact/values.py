@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from agent.redact.rule import REDACTED, Span
+from agent.records import REDACTED
+from agent.redact.rule import Span
 
 #: A quote, as it is or as some writer escapes it.
 QUOTE: Final = (
