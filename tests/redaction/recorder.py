@@ -31,27 +31,26 @@ class Recorder:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                server = socket.create_connection(("127.0.0.1", self._target), 5)
-            except OSError:
-                client.close()
-                continue
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
+            threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._target), 5) as server:
+            server.settimeout(None)
+            back = threading.Thread(target=self._pass, args=(server, client), daemon=True)
+            back.start()
+            self._pass(client, server)
+            back.join()
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         # Both directions of a connection would mix in one file: a batch stays in one piece only when it is kept whole.
         kept: list[bytes] = []
-        try:
+        with suppress(OSError):
             while piece := source.recv(_PIECE):
                 kept.append(piece)
                 target.sendall(piece)
-        except OSError:
-            pass
-        finally:
-            for each in (source, target):
-                with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-            with self._lock:
-                if not self._file.closed:
-                    self._file.write(b"".join(kept) + b"\n")
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(b"".join(kept) + b"\n")

@@ -6,7 +6,6 @@ records what goes over the wire.
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,7 +50,8 @@ def run_trial(folder: Path, plants: Sequence[Plant], progress: Callable[[str], N
         progress("the agent alone: everything into the spool")
         stand.agent.start()
         wait_for("all lines to be spooled", lambda: _read(stand) >= lines, 120, stand.evidence)
-        time.sleep(0.5)
+        wait_for("the command's complaint", lambda: "exit code 3" in str(stand.agent_status()), 30, stand.evidence)
+        status = stand.agent_status()
         state = folder / "stand" / "agent"
         places["spool, while it is written"] = bytes_of([state])
         assert stand.agent.stop() == 0, stand.evidence()
@@ -63,8 +63,7 @@ def run_trial(folder: Path, plants: Sequence[Plant], progress: Callable[[str], N
         stand.wait_until_up()
         stand.agent.start()
         assert stand.wait_until_stored(lines, 120), stand.evidence()
-        status = stand.agent_status()
-        places["status"] = str(status).encode()
+        places["status"] = f"{status}{stand.agent_status()}".encode()
         assert stand.agent.stop() == 0, stand.evidence()
         assert stand.collector.stop() == 0, stand.evidence()
         recorder.close()
