@@ -179,19 +179,25 @@ _PLAIN_WORD: Final = re.compile(r"[a-z][a-z_-]*")
 
 
 def _enclosing_object(text: str, start: int, end: int) -> Span:
-    """Return the bounds of the braces around a place; the farthest looked at when they are farther away."""
-    depth, opening, marks = 0, start, "{}"
-    for opening in range(start - 1, max(-1, start - _OBJECT_CHARACTERS_MAX), -1):
-        character = text[opening]
-        if character == "<" and depth == 0:
-            marks = "<>"
+    """Return the bounds of the braces, or of the tag, around a place; the farthest looked at when they are away."""
+    opening, closing = max(0, start - _OBJECT_CHARACTERS_MAX), min(len(text), end + _OBJECT_CHARACTERS_MAX)
+    depth, marks = 0, "{}"
+    for found in reversed(list(_BRACES.finditer(text, opening, start))):
+        mark = found[0]
+        if mark == "<" and depth == 0:
+            opening, marks = found.start(), "<>"
             break
-        depth += (character == "}") - (character == "{")
+        depth += (mark == "}") - (mark == "{")
         if depth < 0:
+            opening = found.start()
             break
-    depth, closing = 0, end
-    for closing in range(end, min(len(text), end + _OBJECT_CHARACTERS_MAX)):
-        depth += (text[closing] == marks[0]) - (text[closing] == marks[1])
+    depth = 0
+    for found in _BRACES.finditer(text, end, closing):
+        depth += (found[0] == marks[0]) - (found[0] == marks[1])
         if depth < 0:
+            closing = found.end()
             break
-    return max(0, opening), closing + 1
+    return opening, closing
+
+
+_BRACES: Final = re.compile(r"[{}<>]")

@@ -25,7 +25,7 @@ _WORD: Final = re.compile(
 )
 # In what is encoded for a URL the characters that end a value are encoded too.
 _ENCODED_WORD: Final = re.compile(r"(?i)(?:[^\s\"'`<>&\\%]|%(?!(?:25){0,3}(?:2[02367c]|0[ad]|3b|5d|7d)))+")
-_CONNECTION: Final = re.compile(r"[^\s;\"'=&\\\x00][^;\"'\r\n=&\\\x00]*(?=;[ ]?[A-Za-z][\w ]{0,40}=)")
+_CONNECTION: Final = re.compile(r"[^\s;\"'=&\\\x00][^;\"'\r\n=&\\\x00]{0,200}(?=;[ ]?[A-Za-z][\w ]{0,40}=)")
 _LINE: Final = re.compile(r"[^\s\"'\\\x00][^\r\n\"'\\\x00]*")
 _MORE_ASSIGNMENTS: Final = re.compile(r"\s[\w.-]+[\"']?(?:=|:\s)|[,;]\s|\s#")
 _BLOCK: Final = re.compile(r"[|>][-+]?[ \t]*(?:\r?\n|\\n)(?P<s>(?:[ \t]+[^\r\n\\\"]+(?:\r?\n|\\n|$|(?=\\*[\"'])))+)")

@@ -259,8 +259,11 @@ def test_any_text_can_be_redacted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["eyJ", "password", "a", "://", '\\"', "secret:[", "-----BEGIN ", "bearer ", "--a", '":']
-)
+    "piece",
+    ["eyJ", "password", "a", "://", '\\"', "secret:[", "-----BEGIN ", "bearer ", "--a", '":', "mysql -p x ", "curl -u ",
+     '"name":"password",', "<password>", "identified by ", "login x password ", "token -> ",
+     "insert into x (password) ", "=7061737377", "4111 ", "%3A", "name: password\n", 'a0="x" ', "echo x|"],
+)  # fmt: skip
 def test_a_hostile_line_takes_no_more_than_linear_time(redactor: SecretRedactor, piece: str) -> None:
     def cpu_seconds(characters: int) -> float:
         started = time.process_time()
@@ -268,7 +271,7 @@ def test_a_hostile_line_takes_no_more_than_linear_time(redactor: SecretRedactor,
         return time.process_time() - started
 
     cpu_seconds(1000)
-    assert cpu_seconds(400_000) < 100 * max(cpu_seconds(40_000), 0.005)
+    assert cpu_seconds(400_000) < 30 * max(cpu_seconds(40_000), 0.005)
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:

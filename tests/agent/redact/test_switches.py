@@ -170,6 +170,7 @@ def test_a_group_of_a_pattern_that_names_a_secret_is_hidden(tmp_path: Path) -> N
     definition = written(
         tmp_path,
         "profile: profile\ndescription: x\nformat: syslog\nfields: {actor.id: user}\n"
+        "constants: {action: login}\n"
         "patterns:\n  - {name: p, of: message, match: 'bind (?P<user>\\S+) (?P<password>\\S+)'}\n",
     )
     shown = event(compiled(definition, keep_raw=True), "Nov 21 14:05:09 h app: bind bob hunter2")
