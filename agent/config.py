@@ -21,7 +21,7 @@ from agent.listen import (
 )
 from agent.metrics import MetricsSettings, is_loopback
 from agent.profile import Definition, ProfileFolder, load_profiles, zone_named
-from agent.redact import RedactSettings
+from agent.redact import InputRedactSettings, RedactSettings
 from agent.routing import AutoSettings
 from agent.select import DropSettings, SampleSettings, name_nodes, repeated_names
 from agent.ship import ShipSettings, ship_problems
@@ -77,6 +77,7 @@ class InputSettings:
     zone: str | None = setting(
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
+    redact: InputRedactSettings | None = setting("What of 'redact' is different for its lines.", None)
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
     include: tuple[str, ...] = setting("Optional kinds of lines of the profile that are wanted.", ())
     exclude: tuple[str, ...] = setting("Optional kinds of lines of the profile that are not wanted.", ())

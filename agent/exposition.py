@@ -213,9 +213,10 @@ def _health(report: Mapping[str, Any]) -> Iterator[Family]:
     yield Family("watchbook_agent_file_errors", "gauge", "Files and folders that cannot be read just now.").add(
         len(live["errors"])
     )
-    redacted = Family("watchbook_agent_redacted_total", "counter", "Secrets taken out, by rule.")
-    for rule, count in sorted(live["redacted"].items()):
-        redacted.add(count, rule=rule)
+    redacted = Family("watchbook_agent_redacted_total", "counter", "Secrets taken out, by input and rule.")
+    for name, counts in sorted(live["redacted_by_input"].items()):
+        for rule, count in sorted(counts.items()):
+            redacted.add(count, input=name, rule=rule)
     yield redacted
     reloads = Family("watchbook_agent_reloads_total", "counter", "Reloads of the configuration.")
     for result, count in live["reloads"].items():

@@ -1,9 +1,11 @@
 """What the agent's rooms hand to each other: lines on their way to becoming events."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
+#: What stands in the place of a secret.
+REDACTED: Final = "[REDACTED]"
 _NOTHING_DROPPED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -94,6 +96,21 @@ class Redactor(Protocol):
 
     def suspects(self, chunk: bytes) -> bool:
         """Return whether some bytes may hold a secret: a quick yes or no, never a wrong no."""
+        ...
+
+    def suspected(self, lines: Sequence[bytes]) -> list[int]:
+        """Return the places of the lines that may hold a secret, in order; never misses one."""
+        ...
+
+    def for_source(self, without: Collection[str], keep: Collection[str]) -> "Redactor":
+        """Return the redactor for a source that some rules do not apply to, and where some keys hold no secrets.
+
+        It counts together with this one.
+        """
+        ...
+
+    def hides(self, key: str) -> bool:
+        """Return whether a value under a key is a secret, whatever it is."""
         ...
 
     def text(self, text: str) -> str:

@@ -12,7 +12,16 @@ from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, ProfileFolder, compile_profile
 from agent.pump import Route
 from agent.records import Normaliser, Redactor
-from agent.redact import NoRedactor, SecretRedactor, make_redactor
+from agent.redact import (
+    NoRedactor,
+    Pseudonymising,
+    Pseudonyms,
+    RedactSettings,
+    SecretRedactor,
+    for_input,
+    make_redactor,
+    read_key,
+)
 from agent.routing import Candidate, Router, Undecided
 from agent.select import Selection
 from agent.tail import Records, join_lines
@@ -25,32 +34,44 @@ _GENERAL_FORMATS: Final = frozenset({"json", "logfmt", "pairs", "syslog", "text"
 
 
 class Plan(NamedTuple):
-    """A configuration that can be run."""
+    """A configuration that can be run; ``routes`` and ``redactors`` by input."""
 
     settings: AgentSettings
     routes: dict[str, Route]
-    redactor: SecretRedactor | NoRedactor
+    redactors: dict[str, SecretRedactor | NoRedactor]
 
 
 def make_plan(settings: AgentSettings, profiles: Mapping[str, Definition], clock: Clock = now_us) -> Plan:
     """Compile what a configuration needs; raises ConfigError with everything that does not fit."""
-    redactor = make_redactor(settings.redact)
+    redactors: dict[str, SecretRedactor | NoRedactor] = {}
     routes: dict[str, Route] = {}
     problems: dict[Problem, None] = {}
     for each in settings.inputs:
+        redact = for_input(settings.redact, each.redact)
+        redactor = redactors[each.name] = make_redactor(redact)
         try:
-            routes[each.name] = _make_route(settings, each, profiles, redactor, clock)
+            routes[each.name] = _make_route(settings, each, profiles, redact, redactor, clock)
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
     if problems:
         raise ConfigError(list(problems))
-    return Plan(settings, routes, redactor)
+    return Plan(settings, routes, redactors)
+
+
+def _with_pseudonyms(
+    normalise: Normaliser, settings: RedactSettings, redactor: SecretRedactor | NoRedactor
+) -> Normaliser:
+    chosen = settings.pseudonymise
+    if chosen is None or not chosen.fields or not settings.enabled:
+        return normalise
+    return Pseudonymising(normalise, chosen.fields, Pseudonyms(read_key(chosen.key_file)), redactor.counts)
 
 
 def _make_route(
     settings: AgentSettings,
     source: InputSettings,
     profiles: Mapping[str, Definition],
+    redact: RedactSettings,
     redactor: SecretRedactor | NoRedactor,
     clock: Clock,
 ) -> Route:
@@ -59,6 +80,7 @@ def _make_route(
         if not names:
             return Route(Undecided(redactor.text), origin)
         normalise = make_normaliser(settings, replace(source, profile=names), profiles, redactor)
+        normalise = _with_pseudonyms(normalise, redact, redactor)
         return Route(normalise, origin, make_selection(settings, source, normalise))
 
     if source.profile_names:

@@ -280,6 +280,8 @@ def _of_inputs(report: Mapping[str, Any]) -> Iterator[str]:
             parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
             yield f"            {read} bytes read = {parts}"
         yield from (f"            {line}" for line in _of_rules(report, name))
+        if redacted := report["agent"].get("redacted_by_input", {}).get(name):
+            yield f"            redacted: {', '.join(f'{rule} {count}' for rule, count in sorted(redacted.items()))}"
 
 
 def _of_rules(report: Mapping[str, Any], name: str) -> Iterator[str]:

@@ -19,11 +19,11 @@ from agent.profile.learning import Learner
 from agent.profile.origins import origins_of
 from agent.profile.splitting import FindAll, split
 from agent.profile.states import DEPTH_MAX, check_depth
-from agent.records import Normalised, NotAnEventError, Redactor, Unparsed
+from agent.records import REDACTED, Normalised, NotAnEventError, Redactor, Unparsed
 from watchbook.event import FLAG_REPLACED
 
-#: Lines that are scanned for secrets together, once their chunk is suspected.
-_SCANNED_TOGETHER: Final = 16
+#: Shorter ones are not looked for in the rest of a line: they would be found in other words.
+_SECRET_CHARACTERS_MIN: Final = 3
 #: Longest reason.
 _REASON_CHARACTERS_MAX: Final = 300
 
@@ -43,6 +43,7 @@ class CompiledProfile:
         each: Sequence[FindAll],
         *,
         keep_raw: bool,
+        secret_keys: frozenset[str] = frozenset(),
     ) -> None:
         self._name = name
         self._format = line_format
@@ -53,6 +54,9 @@ class CompiledProfile:
         self._constants = constants
         self._each = tuple(each)
         self._keep_raw = keep_raw
+        # Columns of secrets, and groups of patterns: no line says that name, so that no scan of it can tell.
+        self._secret_keys = secret_keys
+        self._taken: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -71,7 +75,8 @@ class CompiledProfile:
 
     def __call__(self, lines: Sequence[bytes], read_us: int) -> Normalised:
         """Normalise lines (without their newline) that were read at ``read_us``.  Never raises for a strange line."""
-        suspects = self._suspects(lines)
+        self._taken.clear()
+        suspects = list(range(len(lines))) if self._secret_keys else self._redactor.suspected(lines)
         if self._each:
             made = self._severally(lines, read_us, frozenset(suspects))
             return self._with_raws(made, lines, frozenset(suspects)) if self._keep_raw else made
@@ -161,18 +166,6 @@ class CompiledProfile:
             except Exception:  # noqa: BLE001 - whatever a strange line provokes: it goes the lenient way, alone
                 self._leniently(line, read_us, done)
 
-    def _suspects(self, lines: Sequence[bytes]) -> list[int]:
-        """Return the places of the lines that may hold a secret."""
-        suspects = self._redactor.suspects
-        if not suspects(b"\n".join(lines)):
-            return []
-        found: list[int] = []
-        for start in range(0, len(lines), _SCANNED_TOGETHER):
-            group = lines[start : start + _SCANNED_TOGETHER]
-            if suspects(b"\n".join(group)):
-                found += [start + index for index, line in enumerate(group) if suspects(line)]
-        return found
-
     def _carefully(self, line: bytes, read_us: int, done: Done) -> None:
         """Normalise a line that may hold a secret."""
         try:
@@ -257,6 +250,8 @@ class CompiledProfile:
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
         redacted = self._redactor.value(values)
         _, make_row, changers = self._choice.choose(redacted, self._redactor.value)[tuple(redacted)]
+        for key in self._secret_keys & redacted.keys():
+            self._hide(redacted, key)
         if changers is None:
             return make_row(redacted, None, read_us, flags)
         given: dict[str, Any] | None = None
@@ -268,6 +263,17 @@ class CompiledProfile:
             return changers.take_redacted(given, line, self._redactor, holed)
 
         return make_row(redacted, take, read_us, flags)
+
+    def _hide(self, values: dict[str, Any], key: str) -> None:
+        """Take a secret out that only the profile knows as one: it stands in the text that it was found in, too."""
+        given, shown = values[key], self._redactor.value({key: values[key]})[key]
+        values[key] = shown
+        if given.__class__ is not str or shown == given or len(given) < _SECRET_CHARACTERS_MIN:
+            return
+        self._taken.add(given)
+        for other, value in values.items():
+            if value.__class__ is str and given in value:
+                values[other] = value.replace(given, shown)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines
@@ -282,7 +288,10 @@ class CompiledProfile:
         return json.dumps(self._redactor.value(part), ensure_ascii=False)
 
     def _raw(self, line: bytes) -> str:
-        return self._redactor.text(line.decode(errors="replace"))
+        text = self._redactor.text(line.decode(errors="replace"))
+        for secret in self._taken:
+            text = text.replace(secret, REDACTED)
+        return text
 
 
 def _is_utf8(line: bytes) -> bool:

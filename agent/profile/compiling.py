@@ -47,6 +47,9 @@ def compile_profile(
     off = {
         name for name, default in definition.kinds.items() if name in exclude or (not default and name not in include)
     }
+    if definition.redact_without or definition.redact_keep:
+        redactor = redactor.for_source(definition.redact_without, definition.redact_keep)
+    parts = (*definition.patterns, *definition.cases)
     compiler = _Compiler(definition, line_format, constants or {}, zone)
     choice = Choice(definition.name, compiler.steps(formats, off), compiler.keys(), compiler.plans)
     return CompiledProfile(
@@ -59,6 +62,11 @@ def compile_profile(
         compiler.shared,
         [line_finder(path, compiler.keys()) for path in definition.each],
         keep_raw=keep_raw,
+        secret_keys=frozenset(
+            key
+            for key in (*(line_format.keys or ()), *(group for part in parts for group in groups_of(part)))
+            if redactor.hides(key)
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from agent.config import AgentSettings, InputSettings, load_settings, record_set
 from agent.profile import CompiledProfile, Definition, load_profiles
 from agent.profile.explaining import Explained
 from agent.records import Normaliser, Redactor
-from agent.redact import RedactSettings, make_redactor
+from agent.redact import RedactSettings, for_input, make_redactor
 from agent.routes import compile_input, is_specific, make_normaliser, make_selection
 from agent.routing import Router, choosing
 from agent.tail import normal_name
@@ -141,7 +141,7 @@ def _found_profiles(
     settings: AgentSettings, source: InputSettings, profiles: Mapping[str, Definition], path: str, framing: Framing
 ) -> tuple[str, ...]:
     """Return the profiles that the agent would find for a file, and say why."""
-    redactor = make_redactor(settings.redact)
+    redactor = make_redactor(for_input(settings.redact, source.redact))
     candidates = [
         choosing.Candidate(
             name, each.format.name, is_specific(each),
@@ -163,7 +163,8 @@ def _check_name(name: str | None, profiles: Mapping[str, Any]) -> None:
 
 def _candidate(settings: AgentSettings | None, source: InputSettings, profiles: Mapping[str, Definition]) -> Candidate:
     """Return the profile of an input as the agent runs it."""
-    counting, showing = (make_redactor(RedactSettings() if settings is None else settings.redact) for _ in range(2))
+    redact = RedactSettings() if settings is None else for_input(settings.redact, source.redact)
+    counting, showing = (make_redactor(redact) for _ in range(2))
 
     def made(redactor: Redactor, *, keep_raw: bool) -> Normaliser:
         each = replace(source, keep_raw=keep_raw)
