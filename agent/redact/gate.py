@@ -200,7 +200,7 @@ _HEX_DIGITS: Final = "[0-9A-F]{2}"
 def _hex_gate(shapes: Sequence[Rule]) -> str:
     """Return a gate for text that auditd has written as hexadecimal digits, which are in capital letters."""
     if any(rule.optional or rule.is_own for rule in shapes):
-        return rf"(?-i:[=\"'](?:{_HEX_DIGITS}){{8}})"  # whatever it is, it must be looked at
+        return rf"(?-i:(?:^|[=\x00])(?:{_HEX_DIGITS}){{8}})"  # whatever it is, it must be looked at
     roots = {"".join(_hex_letter(letter) for letter in root) for root in _ROOTS}
     roots |= {
         prefix.encode().hex().upper() for rule in shapes for shape in rule.shapes for prefix in literal_prefixes(shape)
@@ -209,7 +209,7 @@ def _hex_gate(shapes: Sequence[Rule]) -> str:
     gap, digit = "(?:2[0D])?", "3[0-9]"
     card = f"3[2-6](?:{digit}){{3}}{gap}(?:{digit}){{4}}{gap}(?:{digit}){{2}}{gap}(?:{digit}){{2}}{gap}(?:{digit}){{3}}"
     telegram = f"(?:{digit}){{8}}3A"
-    return rf"(?-i:[=\"'](?:{_HEX_DIGITS})*(?:{'|'.join(sorted(roots))}|{url}|{card}|{telegram}))"
+    return rf"(?-i:(?:^|[=\x00])(?:{_HEX_DIGITS})*(?:{'|'.join(sorted(roots))}|{url}|{card}|{telegram}))"
 
 
 def _hex_letter(letter: str) -> str:

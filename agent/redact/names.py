@@ -40,8 +40,7 @@ KEPT_NAMES: Final = (
 
 #: Keys whose value names what another value in the same object is: ``{"name": "password", "value": "x"}``.
 NAMING_KEYS: Final = frozenset(
-    {"name", "field", "key", "header", "parameter", "variable", "option", "property", "attribute", "column", "setting",
-     "label", "param", "parameter_name", "field_name", "display_name", "property_name", "headername", "var"}
+    {"name", "field", "key", "header", "parameter", "param", "variable", "option", "property", "attribute", "setting"}
 )  # fmt: skip
 #: Keys of that other value.
 NAMED_KEYS: Final = frozenset(

@@ -54,7 +54,11 @@ VENDORS: Final[tuple[Rule, ...]] = (
     token("square_token", rf"sq0(?:atp|csp|idp)-{_W}{{20,}}", rf"EAAA{_W}{{56,}}"),
     token("heroku_key", rf"HRKU-{_W}{{30,}}"),
     token("harness_token", r"[ps]at\.[A-Za-z0-9_-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}"),
-    token("discord_token", rf"[MNO][A-Za-z0-9]{{23,25}}\.{_W}{{6}}\.{_W}{{27,40}}", gate=rf"\.{_W}{{6}}\.{_W}{{27}}"),
+    token(
+        "discord_token",  # digits in base64
+        rf"[MNO][A-Za-z0-9]{{3}}[MNO][A-Za-z0-9]{{3}}[MNO][A-Za-z0-9]{{13,17}}\.{_W}{{6}}\.{_W}{{27,40}}",
+        gate=r"[MNO][A-Za-z0-9]{3}[MNO][A-Za-z0-9]{3}[MNO][A-Za-z0-9]{3}[MNO]",
+    ),
     token(
         "other_token",
         r"hf_[A-Za-z0-9]{30,}",

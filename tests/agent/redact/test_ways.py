@@ -89,7 +89,7 @@ TOKENS = {
     "atlassian_token": "ATATT3xFfGF0" + "aB3d" * 10, "databricks_token": "dapi" + "0a1b2c3d" * 4, "grafana_token": "glsa_" + "aB3d" * 8 + "_1234abcd",
     "telegram_token": "123456789:AA" + "b3_-" * 8 + "c", "twilio_key": "SK" + "0a1b2c3d" * 4, "mailgun_key": "key-" + "0a1b2c3d" * 4, "shopify_token": "shpat_" + "0a1b2c3d" * 4,
     "square_token": "sq0atp-" + "aB3d" * 5 + "_x", "heroku_key": "HRKU-AA" + "aB3d" * 14, "anthropic_key": "sk-ant-api03-" + "aB3_" * 20, "harness_token": "pat." + "aB3d" * 5 + "xy." + "0a1b2c3d" * 3 + "." + "aB3d" * 5,
-    "terraform_token": "aB3daB3daB3dxy.atlasv1." + "aB3_" * 15, "other_token": "hf_" + "aBcd" * 9, "mailchimp_key": "0a1b2c3d" * 4 + "-us12", "discord_token": "M" + "aB3d" * 6 + ".aB3_-x." + "aB3d" * 7,
+    "terraform_token": "aB3daB3daB3dxy.atlasv1." + "aB3_" * 15, "other_token": "hf_" + "aBcd" * 9, "mailchimp_key": "0a1b2c3d" * 4 + "-us12", "discord_token": "MTIzNDU2Nzg5MDEyMzQ1Njc4" + ".aB3_-x." + "aB3d" * 7,
 }  # fmt: skip
 
 
