@@ -20,7 +20,7 @@ PARTING: Final = (
 )
 # What stands for "nothing here", or was taken out before.
 _NO_SECRET: Final = re.compile(
-    r"(?i)(?:null|none|nil|true|false|undefined|n/a|-|\*+|x{3,}|\.{3}|•+|\[REDACTED\]?|%5BREDACTED%5D|p_[a-z2-7]{16}"
+    r"(?i)(?:null|none|nil|true|false|undefined|n/a|-|\*+|x{3,}|\.{3}|•+|\[REDACTED\]?|%5BREDACTED%5D|p_[a-z2-7]{16}|hmac-sha256:[0-9a-f]{64}"
     r"|[\[(<{]{0,2}(?:redacted|filtered|masked|hidden|removed|sensitive|secret|protected)[\])>}]{0,2}"
     r"|HIDDEN_DUE_TO_SECURITY_REASONS|[\s,:;{}\[\]()]+|\$\{[\w.:-]*\}|\{\{[^{}]*\}\}|%[sv]|string|Bearer|Basic)?"
 )
@@ -152,13 +152,14 @@ class Assignments:
         if name == "PASS" and ":" in assigned and value.startswith(("Test", "Benchmark", "Example")):
             return False  # the result of a test of Go
         # pam_unix(passwd:chauthtok) names a service and what it does.
-        if name == "passwd" and text[found.start() - 1 : found.start()] == "(" and _SERVICE.match(text, place):
+        if _SERVICE.match(text, place) and _MODULE.search(text, max(0, found.start() - 48), found.end("name")):
             return False
         # PWD=/home/alice in a line of sudo is the working directory.
         return not (name.lower() == "pwd" and value.startswith("/"))
 
 
 _SERVICE: Final = re.compile(r"\w+\)")
+_MODULE: Final = re.compile(r"\bpam_\w{1,24}\([\w.-]{1,40}\Z")
 _BLANK: Final = re.compile(r"(?:[\s]|\\[nrt]){0,64}")
 
 

@@ -35,6 +35,8 @@ _ESCAPED_ASCII: Final = re.compile(r"\\u00(2[0-1b-f]|[3-7][0-9a-fA-F])", re.IGNO
 _ENCODED_ASCII: Final = re.compile(r"%(?:25)*(3[0-9]|[46][1-9a-f]|5[0-9af]|7[0-9a]|2d)", re.IGNORECASE)
 _HEX_RUN: Final = re.compile(r"(?<![A-Za-z0-9])(?:[0-9A-F]{2}){6,}(?![A-Za-z0-9])")
 _HEX_RULE: Final = "hex"
+#: What stands where a secret would: nothing, a mask, the keyed hash of one (Vault).
+_NOTHING: Final = re.compile(r"(?:-|\*+|\[REDACTED\]|hmac-sha256:[0-9a-f]{64})?")
 
 
 #: Makes the redactor of the same settings for a source: rules that do not apply, key names to keep, where to count.
@@ -215,7 +217,7 @@ class SecretRedactor:
             }
         if isinstance(secret, list | tuple):
             return [self._hidden(inner, "") for inner in secret]
-        if secret is None or isinstance(secret, bool) or secret in ("", REDACTED):
+        if secret is None or isinstance(secret, bool) or (isinstance(secret, str) and _NOTHING.fullmatch(secret)):
             return secret
         if key.lower().endswith("pwd") and str(secret).startswith("/"):
             return secret

@@ -155,7 +155,7 @@ def test_what_rules_drop_is_shown_and_counted() -> None:
 def test_many_profiles_that_say_the_same_are_named_together() -> None:
     many = [candidate("jsonl") for _ in range(9)]
     for number, each in enumerate(many):
-        each.plain._name = f"p{number}"
+        each.plain._name = f"p{number}"  # type: ignore[attr-defined]
     written, _ = shown([b"hello"], many)
     assert written[2] == "    p0, p1, p2 and 6 more is no JSON object: it does not start with '{'"
 
