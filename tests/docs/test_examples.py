@@ -39,7 +39,7 @@ UNITS = sorted((ROOT / "systemd").glob("*.service"))
 
 def test_the_example_configuration_of_the_agent_is_right() -> None:
     settings, profiles = load_agent(ROOT / "config" / "agent.yaml")
-    assert {each.profile for each in settings.inputs} == set(SAMPLES.values()) <= profiles.keys()
+    assert set(SAMPLES.values()) <= {name for each in settings.inputs for name in each.profile_names} <= profiles.keys()
 
 
 def test_what_the_agents_example_has_in_comments_is_right_too(tmp_path: Path) -> None:
