@@ -12,6 +12,8 @@ _REST_OF_LINE: Final = re.compile(r"[^\r\n\"'\\]+")
 _SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|negotiate|ntlm|apikey)[ \t]+")
 # Their parameters are quoted one by one: all of the line is the secret.
 _LONG_SCHEME: Final = re.compile(r"(?i)(?:digest|oauth|aws4-hmac-sha256)[ \t][^\r\n]+")
+# "pam_unix(passwd:chauthtok)": the program passwd and what it asked PAM for.
+_PAM_KIND: Final = r"(?:auth|account|session|chauthtok|setcred)\)"
 # What stands for "nothing here", or was taken out before.
 _NO_SECRET: Final = re.compile(r"(?i)(?:null|none|nil|true|false|undefined|-|\*+|\[REDACTED\]?|%5BREDACTED%5D)?")
 #: How far from ``"name": "password"`` its ``"value"`` is looked for, in each direction.
@@ -26,7 +28,7 @@ class Assignments:
     def __init__(self, names: Sequence[str]) -> None:
         name = names_pattern(names)
         self._found = re.compile(
-            rf"(?ai)(?P<name>{name})[\\\"'\]]{{0,8}}[ \t]{{0,4}}(?::=|=>|={{1,2}}|:(?!//))[ \t]{{0,4}}"
+            rf"(?ai)(?P<name>{name})[\\\"'\]]{{0,8}}[ \t]{{0,4}}(?::=|=>|={{1,2}}|:(?!//|{_PAM_KIND}))[ \t]{{0,4}}"
             rf"|--[\w-]{{0,40}}?{name}[ \t]{{1,4}}(?!-)"
         )
 

@@ -100,6 +100,8 @@ def test_every_shape_is_found_in_texts_values_and_keys_and_counted(
         "api_key updated notebook revenue churn",
         "Basic authentication failed; Bearer authentication is not enabled",
         "alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/ls",
+        "pam_unix(passwd:chauthtok): password changed for bob",
+        "pam_unix(gdm-password:session): session opened for user bob",
         "password: null, token: ***, secret=false",
         "see https://example.com:8443/a@b and mailto:bob@example.com",
         "SG.1 AKIA sk-learn pypi-server xoxb glpat",
