@@ -37,6 +37,10 @@ _ABSENT: Final = frozenset({"?", "(null)", "(none)"})
 _ENRICHED: Final = re.compile(
     r"(?<=[a-z0-9)\"'}])(?=(?:ARCH|SYSCALL|SADDR|(?:[A-Z]+-)?[A-Z]{0,4}UID|[A-Z]{0,4}GID|ID)=)"
 )
+# PAM before 1.0: msg='PAM: session open acct="root" : exe="/usr/sbin/crond" (hostname=?, addr=?, terminal=cron res=success)'
+_OLD_PAM: Final = re.compile(r"\((hostname=[^)']*)\)")
+#: Kernels before 3.13 say in words which login is the old one.
+_OLD_LOGIN: Final = (("old auid=", "old-auid="), ("new auid=", "auid="), ("old ses=", "old-ses="), ("new ses=", "ses="))
 _DECISION: Final = re.compile(r"avc: +(denied|granted) +\{([^}]*)\} +for +")
 _WORD: Final = re.compile(r"""([^\s="']++)=(?:"([^"]*+)"|'([^']*+)'|(\{[^}]*+\})|([^\s"']*+))|(\S+)""")
 
@@ -109,6 +113,11 @@ def _record(line: str) -> dict[str, Any]:
 
 def _values(values: dict[str, Any], kind: str, body: str) -> dict[str, Any]:
     """Add the values of a record's body to those of its head."""
+    if "(hostname=" in body:
+        body = _OLD_PAM.sub(lambda found: found[1].replace(", ", " "), body)
+    elif kind == "LOGIN":
+        for words, name in _OLD_LOGIN:
+            body = body.replace(words, name)
     rest = _quick(body, kind) if body else {}
     if rest is None or not values.keys().isdisjoint(rest):
         rest = _parts(body, kind, values)
