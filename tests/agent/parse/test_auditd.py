@@ -107,7 +107,22 @@ def test_the_arguments_of_a_program_make_a_command_line() -> None:
         ("AVC", 'apparmor="DENIED" operation="open" pid=1', {"apparmor": "DENIED", "operation": "open", "pid": "1"}),
         ("ADD_USER", "msg='op=adding user acct=\"bob\" res=1'", {"op": "adding user", "acct": "bob", "res": "1"}),
         ("DAEMON_START", "auditd start, ver=2.2 res=1", {"text": "auditd start,", "ver": "2.2", "res": "1"}),
-        ("LOGIN", "login pid=2 old auid=1 new auid=0", {"text": "login old new", "pid": "2", "auid": ["1", "0"]}),
+        ("LOGIN", "login pid=2 old auid=1 new auid=0", {"text": "login", "pid": "2", "old-auid": "1", "auid": "0"}),
+        (
+            "USER_START",
+            "user pid=2 msg='PAM: session open acct=\"root\" : exe=\"/usr/sbin/crond\" "
+            "(hostname=?, addr=192.0.2.7, terminal=cron res=success)'",
+            {
+                "text": "user",
+                "pid": "2",
+                "msg_text": "PAM: session open :",
+                "acct": "root",
+                "exe": "/usr/sbin/crond",
+                "addr": "192.0.2.7",
+                "terminal": "cron",
+                "res": "success",
+            },
+        ),
         (
             "SOCKADDR",
             "saddr=0200\x1dSADDR={ saddr_fam=inet laddr=192.0.2.7 lport=53 }",
