@@ -37,7 +37,7 @@ _ABSENT: Final = frozenset({"?", "(null)", "(none)"})
 _ENRICHED: Final = re.compile(
     r"(?<=[a-z0-9)\"'}])(?=(?:ARCH|SYSCALL|SADDR|(?:[A-Z]+-)?[A-Z]{0,4}UID|[A-Z]{0,4}GID|ID)=)"
 )
-# PAM before 1.0: msg='PAM: session open acct="root" : exe="/usr/sbin/crond" (hostname=?, addr=?, terminal=cron res=success)'
+# PAM before 1.0: msg='PAM: session open acct="root" : exe="/x" (hostname=?, addr=?, terminal=cron res=success)'
 _OLD_PAM: Final = re.compile(r"\((hostname=[^)']*)\)")
 #: Kernels before 3.13 say in words which login is the old one.
 _OLD_LOGIN: Final = (("old auid=", "old-auid="), ("new auid=", "auid="), ("old ses=", "old-ses="), ("new ses=", "ses="))

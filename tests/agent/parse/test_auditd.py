@@ -110,16 +110,14 @@ def test_the_arguments_of_a_program_make_a_command_line() -> None:
         ("LOGIN", "login pid=2 old auid=1 new auid=0", {"text": "login", "pid": "2", "old-auid": "1", "auid": "0"}),
         (
             "USER_START",
-            "user pid=2 msg='PAM: session open acct=\"root\" : exe=\"/usr/sbin/crond\" "
-            "(hostname=?, addr=192.0.2.7, terminal=cron res=success)'",
+            'user pid=2 msg=\'PAM: open acct="root" : exe="/usr/sbin/crond" (hostname=?, addr=192.0.2.7, res=success)\'',
             {
                 "text": "user",
                 "pid": "2",
-                "msg_text": "PAM: session open :",
+                "msg_text": "PAM: open :",
                 "acct": "root",
                 "exe": "/usr/sbin/crond",
                 "addr": "192.0.2.7",
-                "terminal": "cron",
                 "res": "success",
             },
         ),
