@@ -110,13 +110,13 @@ def test_the_arguments_of_a_program_make_a_command_line() -> None:
         ("LOGIN", "login pid=2 old auid=1 new auid=0", {"text": "login", "pid": "2", "old-auid": "1", "auid": "0"}),
         (
             "USER_START",
-            'user pid=2 msg=\'PAM: open acct="root" : exe="/usr/sbin/crond" (hostname=?, addr=192.0.2.7, res=success)\'',
+            'user pid=2 msg=\'PAM: open acct="root" : exe="/x" (hostname=?, addr=192.0.2.7, res=success)\'',
             {
                 "text": "user",
                 "pid": "2",
                 "msg_text": "PAM: open :",
                 "acct": "root",
-                "exe": "/usr/sbin/crond",
+                "exe": "/x",
                 "addr": "192.0.2.7",
                 "res": "success",
             },
