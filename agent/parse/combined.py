@@ -16,8 +16,8 @@ from agent.parse.format import text_format
 
 KEYS: Final = frozenset(
     {
-        "vhost", "remote_addr", "remote_addrs", "remote_ident", "remote_user", "time_local", "request", "method", "path",
-        "query", "protocol", "status", "body_bytes_sent", "http_referer", "http_user_agent", "extra",
+        "vhost", "remote_addr", "remote_addrs", "remote_ident", "remote_user", "time_local", "request", "method",
+        "path", "query", "protocol", "status", "body_bytes_sent", "http_referer", "http_user_agent", "extra",
     }
 )  # fmt: skip
 

@@ -41,6 +41,11 @@ _SLASH: Final = r"\\?/"
 _COLUMN: Final = r"(?:password|passwd|pwd)[-_]?(?:hash|digest|salt)"
 _KEY_CHANGED: Final = r"api key (?:updated|changed|rotated|regenerated|replaced|created)"
 _KEY_GIVEN: Final = r"(?:\s{0,4}[:=]\s{0,4}[^\s,;\"']+|\s(?:to|from)\s(?=[^\s,;.]*\d)[\w-]{8,}(?=[\s,;.]|$))+"
+# CREATE USER … PASSWORD 'x', SET PASSWORD = PASSWORD('x'), IDENTIFIED [WITH plugin] BY 'x'.
+_SQL_GIVES: Final = (
+    r"(?ai)\b(identified\s{1,4}(?:(?:with|via)\s{1,4}[^\s'\";]{1,64}\s{1,4})?(?:by|as|using)\s{1,4}"
+    r"(?:password(?:\s{1,4}|\s?\(\s?))?\\{0,8}['\"]{1,2}|password(?:\s{1,4}|\s?\(\s?)\\{0,8}'{1,2})"
+)
 
 SHAPES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -96,6 +101,12 @@ SHAPES: Final[tuple[Rule, ...]] = (
         _KEY_CHANGED,
         in_labels=False,
         in_phrases=False,
+    ),
+    Rule(
+        "sql_password",
+        re.compile(_SQL_GIVES + r"(?!\[REDACTED\])[^'\"\\\s][^'\"\\]{0,511}(?=\\{0,8}['\"])"),
+        r"\1" + REDACTED,
+        r"(?:identified|password)(?:\s|\\[nrt])[^;]*['\"]|password\(",
     ),
     Rule(
         "secret_column",
