@@ -209,3 +209,16 @@ def test_every_value_is_kept(values: dict[str, str]) -> None:
     found = audit(f"type=USER {ID}: {text}")
     for name, value in values.items():
         assert found.get(f"msg_{name}" if name in ("type", "timestamp", "serial", "node") else name) == value
+
+
+def test_a_record_that_says_more_than_its_call_is_the_main_one_and_takes_who_called() -> None:
+    head = "msg=audit(1795269940.632:5846):"
+    lines = (
+        f'type=SYSCALL {head} arch=c000003e syscall=46 success=yes auid=1000 uid=0 ses=1 pid=99 exe="/usr/sbin/nft"\n'
+        f"type=NETFILTER_CFG {head} table=filter family=2 auid=1000 pid=98\n"
+    )
+    values = audit(lines)
+    assert values["type"] == "NETFILTER_CFG"
+    assert (values["table"], values["auid"], values["ses"], values["success"]) == ("filter", "1000", "1", "yes")
+    assert values["pid"] == "98"
+    assert values["records"] == [{"type": "SYSCALL", "arch": "c000003e", "syscall": "46", "pid": "99"}]
