@@ -32,12 +32,29 @@ _COMPANIONS: Final = frozenset(
         "OPENAT2", "TIME_INJOFFSET", "TIME_ADJNTPVAL", "URINGOP", "UNKNOWN",
     }
 )  # fmt: skip
+#: Records of the kernel that say more of what happened than the system call that they came of.
+_ABOVE_CALLS: Final = frozenset(
+    {
+        "CONFIG_CHANGE", "FEATURE_CHANGE", "MAC_STATUS", "MAC_POLICY_LOAD", "MAC_CONFIG_CHANGE", "MAC_IPSEC_EVENT",
+        "MAC_UNLBL_ALLOW", "MAC_UNLBL_STCADD", "MAC_UNLBL_STCDEL", "MAC_CIPSOV4_ADD", "MAC_CIPSOV4_DEL", "MAC_MAP_ADD",
+        "MAC_MAP_DEL", "NETFILTER_CFG", "ANOM_PROMISCUOUS", "ANOM_LINK", "ANOM_CREAT", "LOGIN", "BPF", "EVENT_LISTENER",
+        "INTEGRITY_DATA", "INTEGRITY_METADATA", "INTEGRITY_STATUS", "INTEGRITY_HASH", "INTEGRITY_RULE",
+    }
+)  # fmt: skip
+#: Who called, and how it ended: taken from the system call where the record above it does not say.
+_OF_CALLS: Final = (
+    "success", "exit", "pid", "auid", "uid", "euid", "ses", "tty", "comm", "exe", "subj", "AUID", "UID", "EUID",
+)  # fmt: skip
 #: What the head of a record says besides its type.
 _HEAD_NAMES: Final = ("timestamp", "serial", "node")
 _ABSENT: Final = frozenset({"?", "(null)", "(none)"})
 _ENRICHED: Final = re.compile(
     r"(?<=[a-z0-9)\"'}])(?=(?:ARCH|SYSCALL|SADDR|(?:[A-Z]+-)?[A-Z]{0,4}UID|[A-Z]{0,4}GID|ID)=)"
 )
+# PAM before 1.0: msg='PAM: session open acct="root" : exe="/x" (hostname=?, addr=?, terminal=cron res=success)'
+_OLD_PAM: Final = re.compile(r"\((hostname=[^)']*)\)")
+#: Kernels before 3.13 say in words which login is the old one.
+_OLD_LOGIN: Final = (("old auid=", "old-auid="), ("new auid=", "auid="), ("old ses=", "old-ses="), ("new ses=", "ses="))
 _DECISION: Final = re.compile(r"avc: +(denied|granted) +\{([^}]*)\} +for +")
 _WORD: Final = re.compile(r"""([^\s="']++)=(?:"([^"]*+)"|'([^']*+)'|(\{[^}]*+\})|([^\s"']*+))|(\S+)""")
 
@@ -83,10 +100,15 @@ def _together(records: list[dict[str, Any]]) -> dict[str, Any]:
         if not records:
             raise NotAnEventError("end")
     if "SYSCALL" in types:
-        place = types.index("SYSCALL")
+        place = next((place for place, kind in enumerate(types) if kind in _ABOVE_CALLS), types.index("SYSCALL"))
     else:
         place = next((place for place, kind in enumerate(types) if kind not in _COMPANIONS), 0)
     main = records.pop(place)
+    if main["type"] in _ABOVE_CALLS and "SYSCALL" in types:
+        call = next(record for record in records if record["type"] == "SYSCALL")
+        for name in _OF_CALLS:
+            if name in call and main.get(name, call[name]) == call[name]:
+                main[name] = call.pop(name)
     if "EXECVE" in types:
         for record in records:
             if "command" in record:
@@ -110,6 +132,11 @@ def _record(line: str) -> dict[str, Any]:
 
 def _values(values: dict[str, Any], kind: str, body: str) -> dict[str, Any]:
     """Add the values of a record's body to those of its head."""
+    if "(hostname=" in body:
+        body = _OLD_PAM.sub(lambda found: found[1].replace(", ", " "), body)
+    elif kind == "LOGIN":
+        for words, name in _OLD_LOGIN:
+            body = body.replace(words, name)
     rest = _quick(body, kind) if body else {}
     if rest is None or not values.keys().isdisjoint(rest):
         rest = _parts(body, kind, values)

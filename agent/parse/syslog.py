@@ -4,7 +4,9 @@ r"""Syslog: lines of files and messages from the network, in whichever of its fo
 - RFC 3164 and what stands in files: ``<34>TIMESTAMP HOST PROGRAM[PID]: MESSAGE``.  The timestamp is that of the RFC
   (``Nov 21 14:05:09``, no year), one with a year (``Nov 21 2026 14:05:09``, Cisco), or an ISO 8601 one, as rsyslog and
   systemd write it.  The priority may be missing, and so may the host (programs leave it out when they write to
-  ``/dev/log``).  A line without ``PROGRAM:`` has a message only.
+  ``/dev/log``).  A line without ``PROGRAM:`` has a message only.  The stamp's day may have one digit (busybox), and
+  more than one blank may follow it (macOS); ``[PROGRAM]`` for host and program is metalog's, and
+  ``[ID NUMBER FACILITY.SEVERITY]`` before the message is Solaris'.
 - a priority and then anything: a message without a time.
 - an entry of the systemd journal as JSON: ``agent.parse.journal_entry``.
 
@@ -31,6 +33,7 @@ FACILITIES: Final = (
     "audit", "alert", "clock", *(f"local{number}" for number in range(8)),
 )  # fmt: skip
 SEVERITIES: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+_SEVERITY_NAMES: Final = {name: name for name in SEVERITIES} | {"error": "err", "warn": "warning", "panic": "emerg"}
 _PRIORITIES: Final = {
     str(facility * 8 + severity): (FACILITIES[facility], SEVERITIES[severity])
     for facility in range(24)
@@ -38,7 +41,7 @@ _PRIORITIES: Final = {
 }
 _HEADS_5424: Final = {f"<{priority}>1": names for priority, names in _PRIORITIES.items()}
 
-_SHORT: Final = r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+_SHORT: Final = r"[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
 _ISO: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
@@ -47,9 +50,11 @@ _ORDINARY: Final = re.compile(
     rf"(?:<([0-9]{{1,3}})>)?({_SHORT}|{_ISO}) ([^ ]++) ([^ :\[]++)(?:\[([0-9]++)\])?: ?(.*)", re.DOTALL
 )
 _PRIORITY: Final = re.compile(r"<([0-9]{1,3})>")
-_STAMP: Final = re.compile(rf"({_SHORT}|{_ISO}) ")
+_STAMP: Final = re.compile(rf"({_SHORT}|{_ISO}) +")
 _STAMP_WITH_YEAR: Final = re.compile(r"([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(?: |(?=:))")
 _TAG: Final = re.compile(r"[^ :\[]+(?:\[[^\]]*\])?:")
+_BRACKETED: Final = re.compile(r"\[([A-Za-z_][\w./-]*)\](?::| (?=\S))")
+_MESSAGE_ID: Final = re.compile(r"\[ID ([0-9]+) ([a-z0-9]+)\.([a-z]+)\] ")
 _NAMED: Final = re.compile(r"[A-Za-z_/.(][^ :\[]*(?:\[[^\]]*\])?: ")
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -89,6 +94,8 @@ def read(text: str) -> dict[str, Any]:
     if pid is not None:
         values["pid"] = int(pid) if len(pid) < 19 and (pid[0] != "0" or pid == "0") else pid
     values["message"] = message.rstrip("\r\n") if message[-1:] in ("\r", "\n") else message
+    if message[:4] == "[ID ":
+        _take_message_id(values)
     return values
 
 
@@ -157,6 +164,10 @@ def _read_without_stamp(text: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_behind_stamp(text: str, values: dict[str, Any]) -> dict[str, Any]:
+    if (tag := _BRACKETED.match(text)) is not None:
+        values["program"] = tag[1]
+        values["message"] = text[tag.end() :].removeprefix(" ")
+        return values
     host, _, rest = text.partition(" ")
     if not host:
         raise ValueError("is not in the syslog format: expected a host name after the timestamp")
@@ -178,6 +189,17 @@ def _read_tag(rest: str, values: dict[str, Any]) -> None:
     if pid[:-1]:
         values["pid"] = _number_or_text(pid[:-1])
     values["message"] = message.removeprefix(" ")
+    _take_message_id(values)
+
+
+def _take_message_id(values: dict[str, Any]) -> None:
+    """Take what Solaris writes before a message: its number, and the facility and severity."""
+    found = _MESSAGE_ID.match(values["message"])
+    if found is not None and found[2] in FACILITIES and found[3] in _SEVERITY_NAMES:
+        values.setdefault("facility", found[2])
+        values.setdefault("severity", _SEVERITY_NAMES[found[3]])
+        values["msgid"] = found[1]
+        values["message"] = values["message"][found.end() :]
 
 
 def _add_priority(priority: str, values: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ _MONTHS: Final = {
     "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12,
 }  # fmt: skip
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?")
-_CLF: Final = re.compile(r"[0-3][0-9]/[A-Z][a-z]{2}/[0-9]{4}:[0-2][0-9]:[0-5][0-9]:[0-5][0-9] [+-][0-9]{4}")
+_CLF: Final = re.compile(r"[0-3][0-9]/[A-Z][a-z]{2}/[0-9]{4}:[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?: [+-][0-9]{4})?")
 _SYSLOG: Final = re.compile(r"[A-Z][a-z]{2} [ 0-3]?[0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?")
 # A day alone is no time; a week date or a bare number would be read by fromisoformat as one.
 _ISO: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T t_][0-9]{2}:?[0-9]{2}.*", re.DOTALL)
@@ -112,13 +112,15 @@ def _of_any_size(number: float) -> int | None:
     return _in_range(number * (SECOND_US if size < 1e11 else 1000 if size < 1e14 else 1))
 
 
-def clf(_zone: tzinfo | None) -> TimeReader:
-    """Return a reader of the common log format: ``21/Nov/2026:14:05:09 +0100``."""
+def clf(zone: tzinfo | None) -> TimeReader:
+    """Return a reader of the common log format: ``21/Nov/2026:14:05:09 +0100``; ``zone`` if that is left out."""
+    assumed = zone or UTC
 
     @lru_cache(maxsize=256)
     def minute_us(minute: str, offset: str) -> int:
         stamp = f"{minute[7:11]}-{_MONTHS[minute[3:6]]:02}-{minute[:2]}T{minute[12:]}{offset}"
-        return (datetime.fromisoformat(stamp) - EPOCH) // _MICROSECOND
+        moment = datetime.fromisoformat(stamp)
+        return ((moment if offset else moment.replace(tzinfo=assumed)) - EPOCH) // _MICROSECOND
 
     def read(value: Any, _read_us: int) -> int | None:
         if value.__class__ is not str or not _CLF.fullmatch(value):

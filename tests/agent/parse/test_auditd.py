@@ -107,7 +107,20 @@ def test_the_arguments_of_a_program_make_a_command_line() -> None:
         ("AVC", 'apparmor="DENIED" operation="open" pid=1', {"apparmor": "DENIED", "operation": "open", "pid": "1"}),
         ("ADD_USER", "msg='op=adding user acct=\"bob\" res=1'", {"op": "adding user", "acct": "bob", "res": "1"}),
         ("DAEMON_START", "auditd start, ver=2.2 res=1", {"text": "auditd start,", "ver": "2.2", "res": "1"}),
-        ("LOGIN", "login pid=2 old auid=1 new auid=0", {"text": "login old new", "pid": "2", "auid": ["1", "0"]}),
+        ("LOGIN", "login pid=2 old auid=1 new auid=0", {"text": "login", "pid": "2", "old-auid": "1", "auid": "0"}),
+        (
+            "USER_START",
+            'user pid=2 msg=\'PAM: open acct="root" : exe="/x" (hostname=?, addr=192.0.2.7, res=success)\'',
+            {
+                "text": "user",
+                "pid": "2",
+                "msg_text": "PAM: open :",
+                "acct": "root",
+                "exe": "/x",
+                "addr": "192.0.2.7",
+                "res": "success",
+            },
+        ),
         (
             "SOCKADDR",
             "saddr=0200\x1dSADDR={ saddr_fam=inet laddr=192.0.2.7 lport=53 }",
@@ -196,3 +209,16 @@ def test_every_value_is_kept(values: dict[str, str]) -> None:
     found = audit(f"type=USER {ID}: {text}")
     for name, value in values.items():
         assert found.get(f"msg_{name}" if name in ("type", "timestamp", "serial", "node") else name) == value
+
+
+def test_a_record_that_says_more_than_its_call_is_the_main_one_and_takes_who_called() -> None:
+    head = "msg=audit(1795269940.632:5846):"
+    lines = (
+        f'type=SYSCALL {head} arch=c000003e syscall=46 success=yes auid=1000 uid=0 ses=1 pid=99 exe="/usr/sbin/nft"\n'
+        f"type=NETFILTER_CFG {head} table=filter family=2 auid=1000 pid=98\n"
+    )
+    values = audit(lines)
+    assert values["type"] == "NETFILTER_CFG"
+    assert (values["table"], values["auid"], values["ses"], values["success"]) == ("filter", "1000", "1", "yes")
+    assert values["pid"] == "98"
+    assert values["records"] == [{"type": "SYSCALL", "arch": "c000003e", "syscall": "46", "pid": "99"}]

@@ -161,3 +161,25 @@ def test_any_bytes_are_read_or_refused(name: str, line: bytes) -> None:
     except ValueError:
         return
     assert found.keys is None or set(values) <= found.keys
+
+
+@pytest.mark.parametrize(
+    ("head", "values"),
+    [
+        (
+            "www.example.com 203.0.113.2, 192.0.2.1 - -",
+            {"vhost": "www.example.com", "remote_addr": "203.0.113.2", "remote_addrs": "203.0.113.2, 192.0.2.1"},
+        ),
+        ('"203.0.113.2, 192.0.2.1" - bob', {"remote_addr": "203.0.113.2", "remote_user": "bob"}),
+        ("www.example.com 203.0.113.2 - -", {"vhost": "www.example.com", "remote_addr": "203.0.113.2"}),
+        ("host4 - -", {"remote_addr": "host4"}),
+        ("203.0.113.2 fade bob", {"remote_addr": "203.0.113.2", "remote_ident": "fade", "remote_user": "bob"}),
+        ('203.0.113.2 - "alice smith"', {"remote_addr": "203.0.113.2", "remote_user": "alice smith"}),
+        ('203.0.113.2 - ""', {"remote_addr": "203.0.113.2"}),
+    ],
+)
+def test_who_asked_is_read_in_whichever_of_its_shapes(head: str, values: dict[str, Any]) -> None:
+    line = f'{head} [21/Nov/2026:14:05:09 +0100] "GET /a HTTP/1.1" 200 5 "-" "UA"'
+    got = combined(line)
+    assert {name: got.get(name) for name in values} == values
+    assert "remote_user" in values or "remote_user" not in got

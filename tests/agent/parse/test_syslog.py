@@ -48,6 +48,41 @@ AUTH = {"facility": "auth", "severity": "crit"}
             {"timestamp": "Nov 21 14:05:09", "host": "2001:db8::", "program": "a", "message": "b"},
         ),
         (b"Nov 21 14:05:09 web01", {"timestamp": "Nov 21 14:05:09", "host": "web01", "message": ""}),
+        (
+            b"Nov 7 14:05:09 web01 su[7]: msg",
+            {"timestamp": "Nov 7 14:05:09", "host": "web01", "program": "su", "pid": 7, "message": "msg"},
+        ),
+        (
+            b"2026-11-21 14:05:09.801612-0700  mac01 sshd[7]: msg",
+            {
+                "timestamp": "2026-11-21 14:05:09.801612-0700",
+                "host": "mac01",
+                "program": "sshd",
+                "pid": 7,
+                "message": "msg",
+            },
+        ),
+        (
+            b"Nov  7 14:05:09 [sshd] User root",
+            {"timestamp": "Nov  7 14:05:09", "program": "sshd", "message": "User root"},
+        ),
+        (
+            b"Nov 21 14:05:09 sun01 sshd[7]: [ID 800047 auth.info] Failed none",
+            {
+                "timestamp": "Nov 21 14:05:09",
+                "host": "sun01",
+                "program": "sshd",
+                "pid": 7,
+                "facility": "auth",
+                "severity": "info",
+                "msgid": "800047",
+                "message": "Failed none",
+            },
+        ),
+        (
+            b"Nov 21 14:05:09 web01 a: [ID 7] is no message id",
+            {"timestamp": "Nov 21 14:05:09", "host": "web01", "program": "a", "message": "[ID 7] is no message id"},
+        ),
     ],
 )
 def test_a_line_of_a_file_or_of_rfc_3164_is_taken_apart(line: bytes, values: dict[str, Any]) -> None:

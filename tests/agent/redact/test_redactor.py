@@ -72,6 +72,14 @@ def redactor() -> SecretRedactor:
         (r'{"\u0070assword":"hunter2"', '{"password":"[REDACTED]"'),
         (r"\npassword=x\nuser=y", r"\npassword=[REDACTED]\nuser=y"),
         ("-----BEGIN PRIVATE KEY----- MIIEvQ", "[REDACTED]"),
+        ("CREATE USER bob PASSWORD 'hunter2';", "CREATE USER bob PASSWORD '[REDACTED]';"),
+        (
+            "ALTER ROLE bob WITH ENCRYPTED PASSWORD 'hunter2' LOGIN",
+            "ALTER ROLE bob WITH ENCRYPTED PASSWORD '[REDACTED]' LOGIN",
+        ),
+        ("GRANT ALL ON a TO 'bob'@'%' IDENTIFIED BY 'x'", "GRANT ALL ON a TO 'bob'@'%' IDENTIFIED BY '[REDACTED]'"),
+        (r"IDENTIFIED WITH sha2 BY \"x\" REQUIRE SSL", r"IDENTIFIED WITH sha2 BY \"[REDACTED]\" REQUIRE SSL"),
+        (r"SET PASSWORD FOR \'bob\' = PASSWORD(\'x\')", r"SET PASSWORD FOR \'bob\' = PASSWORD(\'[REDACTED]\')"),
     ],
 )
 def test_a_secret_in_a_text_is_replaced_where_it_stands(redactor: SecretRedactor, text: str, expected: str) -> None:
@@ -100,6 +108,10 @@ def test_every_shape_is_found_in_texts_values_and_keys_and_counted(
         "api_key updated notebook revenue churn",
         "Basic authentication failed; Bearer authentication is not enabled",
         "alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/ls",
+        "pam_unix(passwd:chauthtok): password changed for bob",
+        "pam_unix(gdm-password:session): session opened for user bob",
+        "password for 'bob' changed by 'root'",
+        "CREATE USER bob IDENTIFIED BY <secret>",
         "password: null, token: ***, secret=false",
         "see https://example.com:8443/a@b and mailto:bob@example.com",
         "SG.1 AKIA sk-learn pypi-server xoxb glpat",
