@@ -19,7 +19,7 @@ from agent.profile.learning import Learner
 from agent.profile.origins import origins_of
 from agent.profile.splitting import FindAll, split
 from agent.profile.states import DEPTH_MAX, check_depth
-from agent.records import Normalised, NotAnEventError, Redactor, Unparsed
+from agent.records import Normalised, NotAnEventError, Redactor, Unparsed, opened
 from watchbook.event import FLAG_REPLACED
 
 #: Lines that are scanned for secrets together, once their chunk is suspected.
@@ -150,7 +150,7 @@ class CompiledProfile:
         for line in lines:
             try:
                 values = decode(line)
-                if nests and line.count(b"{") + line.count(b"[") > DEPTH_MAX:  # what opens fewer cannot nest deeper
+                if nests and opened(line) > DEPTH_MAX:  # what opens fewer cannot nest deeper
                     check_depth(values)
                 if learn is not None:
                     learn(values)
@@ -217,7 +217,7 @@ class CompiledProfile:
     def _decoded(self, line: bytes) -> tuple[dict[str, Any], bool]:
         try:
             values = self._format.decode(line)
-            if line.count(b"{") + line.count(b"[") > DEPTH_MAX:
+            if opened(line) > DEPTH_MAX:
                 check_depth(values)
             return values, False
         except NotAnEventError:
