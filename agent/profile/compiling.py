@@ -115,7 +115,9 @@ class _Compiler:
                 for path in definition.lift
             ),
             match=None if definition.match is None else (definition.match, make_test(definition.match, keys)),
-            patterns=_dispatch(definition.patterns, keys),
+            patterns=_dispatch(
+                definition.patterns, keys, None if definition.lift or definition.each else self._format.keys
+            ),
             looked_at=" or ".join(looked_at),
             keeps_unmatched=definition.keeps_unmatched,
             decodings=tuple(
@@ -181,7 +183,7 @@ def _has_verb(rules: Mapping[str, Rule]) -> bool:
     return "action" in rules and any(source.cast == VERB for source in rules["action"].sources)
 
 
-def _dispatch(parts: Sequence[Part], keys: Keys) -> Dispatch | None:
+def _dispatch(parts: Sequence[Part], keys: Keys, line_keys: frozenset[str] | None = None) -> Dispatch | None:
     variants = [
         Variant(
             part.name,
@@ -193,7 +195,7 @@ def _dispatch(parts: Sequence[Part], keys: Keys) -> Dispatch | None:
         )
         for part in parts
     ]
-    return Dispatch(variants, lambda path: line_getter(path, keys)) if variants else None
+    return Dispatch(variants, lambda path: line_getter(path, keys), line_keys) if variants else None
 
 
 def _reader(line_format: LineFormat) -> Callable[[str], dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from agent.profile.conditions import Condition
 from agent.profile.paths import parse_path, scalar_text
-from agent.profile.regexes import BEGINNING, prefixes_of
+from agent.profile.regexes import BEGINNING, groups_always, prefixes_of
 
 Line = dict[str, Any]
 Test = Callable[[Line], bool]
@@ -33,18 +33,31 @@ class Variant(NamedTuple):
     groups: tuple[str, ...]
 
 
+#: Whether a text fits a pattern; adds its groups to the line if it does.
+Fit = Callable[[Line, str], bool]
+
+
 class _Candidate(NamedTuple):
     place: int
     when: Test | None
     text: int
-    fullmatch: Callable[[str], re.Match[str] | None] | None
-    groups: tuple[str, ...]
+    fit: Fit | None
 
 
 class Dispatch:
-    """Finds the first variant that a line is of.  ``get`` makes what gets the value at a path of a line."""
+    """Finds the first variant that a line is of.
 
-    def __init__(self, variants: Sequence[Variant], get: Callable[[str], Callable[[Line], Any]]) -> None:
+    ``get`` makes what gets the value at a path of a line.  ``line_keys`` are the keys that lines can have besides the
+    groups of variants, None when there may be any.  ``find`` returns the place of the first variant that a line is of,
+    NONE without one, and adds its groups to the line.
+    """
+
+    def __init__(
+        self,
+        variants: Sequence[Variant],
+        get: Callable[[str], Callable[[Line], Any]],
+        line_keys: frozenset[str] | None = None,
+    ) -> None:
         self.variants = tuple(variants)
         ofs = list(dict.fromkeys(each.of for each in variants if each.regex is not None))
         self._gets = tuple(get(of) for of in ofs)
@@ -53,36 +66,36 @@ class Dispatch:
         self._path = _asked_most([each.condition for each in variants if each.condition is not None])
         self._asked = None if self._path is None else get(self._path)
         self._remembered: dict[tuple[Any, ...], tuple[_Candidate, ...]] = {}
+        self._fits = [None if each.regex is None else _fit(each, line_keys) for each in variants]
+        self.find: Callable[[Line], int] = self._function()
 
-    def find(self, line: Line) -> int:
-        """Return the place of the first variant that a line is of, NONE without one; add its groups to the line."""
-        value = None
+    def _function(self) -> Callable[[Line], int]:
+        """Return ``find``, written for so many texts."""
+        code = []
         if self._asked is not None:
-            asked = self._asked(line)
-            value = asked if asked.__class__ is str else scalar_text(asked)
-        texts = [get(line) for get in self._gets]
-        if len(texts) == 1:
-            (text,) = texts
-            key: tuple[Any, ...] = (value, text[:BEGINNING] if text.__class__ is str else None)
+            code += ["asked = get_asked(d)", "asked = asked if asked.__class__ is str else scalar_text(asked)"]
         else:
-            key = (value, *(text[:BEGINNING] if text.__class__ is str else None for text in texts))
-        candidates = self._remembered.get(key)
-        if candidates is None:
-            candidates = self._candidates(key)
-        for place, when, index, fullmatch, groups in candidates:
-            if when is not None and not when(line):
-                continue
-            if fullmatch is None:
-                return place
-            found = fullmatch(texts[index])
-            if found is not None:
-                values = found.groups()
-                if None in values or not line.keys().isdisjoint(groups):
-                    _add_some(line, groups, values)
-                else:
-                    line.update(zip(groups, values))  # noqa: B905 - a third of the time with strict=True
-                return place
-        return NONE
+            code.append("asked = None")
+        texts = [f"text_{index}" for index in range(len(self._gets))]
+        code += [f"{text} = get_{text}(d)" for text in texts]
+        key = "".join(f", {text}[:{BEGINNING}] if {text}.__class__ is str else None" for text in texts)
+        text = texts[0] if len(texts) == 1 else f"({', '.join(texts)})[index]"
+        code += [
+            f"key = (asked, {key.removeprefix(', ')})" if texts else "key = (asked,)",
+            "found = remembered.get(key)",
+            "for place, when, index, fit in found if found is not None else candidates(key):",
+            f"    if (when is None or when(d)) and (fit is None or fit(d, {text})):" if texts
+            else "    if when is None or when(d):",
+            "        return place",
+            f"return {NONE}",
+        ]  # fmt: skip
+        names: dict[str, Any] = {"remembered": self._remembered, "candidates": self._candidates}
+        names |= {"get_asked": self._asked, "scalar_text": scalar_text}
+        names |= {f"get_{text}": get for text, get in zip(texts, self._gets, strict=True)}
+        source = "\n".join(["def find(d):", *(f"    {line}" for line in code), ""])
+        exec(compile(source, "<dispatching>", "exec"), names)  # noqa: S102 - nothing of a profile is in it
+        find: Callable[[Line], int] = names["find"]
+        return find
 
     def _candidates(self, key: tuple[Any, ...]) -> tuple[_Candidate, ...]:
         value, *beginnings = key
@@ -94,16 +107,37 @@ class Dispatch:
             is_sure = allowed is not None and _asks_only(variant.condition)
             when = None if is_sure else variant.when
             if variant.regex is None:
-                found.append(_Candidate(place, when, 0, None, ()))
+                found.append(_Candidate(place, when, 0, None))
                 continue
             index = self._places[variant.of]
             beginning = beginnings[index]
             if beginning is not None and _may_begin(beginning, self._prefixes[place]):
-                found.append(_Candidate(place, when, index, variant.regex.fullmatch, variant.groups))
+                found.append(_Candidate(place, when, index, self._fits[place]))
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
         self._remembered[key] = candidates = tuple(found)
         return candidates
+
+
+def _fit(variant: Variant, line_keys: frozenset[str] | None) -> Fit:
+    """Return what says whether a text fits a pattern, and adds its groups to the line: written out, group by group."""
+    groups = variant.groups
+    assert variant.regex is not None
+    names: dict[str, Any] = {"fullmatch": variant.regex.fullmatch, "add_some": _add_some, "groups": groups}
+    code = ["found = fullmatch(text)", "if found is None:", "    return False"]
+    if groups:
+        code.append(f"{' '.join(f'g{index},' for index in range(len(groups)))} = values = found.groups()")
+        if line_keys is None or not line_keys.isdisjoint(groups):
+            code += ["if not d.keys().isdisjoint(groups):", "    add_some(d, groups, values)", "    return True"]
+        always = groups_always(variant.regex)
+        for index, group in enumerate(groups):
+            if group not in always:
+                code.append(f"if g{index} is not None:")
+            code.append(f"{'' if group in always else '    '}d[{group!r}] = g{index}")
+    source = "\n".join(["def fit(d, text):", *(f"    {line}" for line in [*code, "return True"]), ""])
+    exec(compile(source, f"<fitting {variant.name}>", "exec"), names)  # noqa: S102 - groups only by repr()
+    fit: Fit = names["fit"]
+    return fit
 
 
 def _add_some(line: Line, groups: tuple[str, ...], values: Sequence[str | None]) -> None:
