@@ -58,6 +58,7 @@ def compile_profile(
         compiler.columns,
         compiler.shared,
         [line_finder(path, compiler.keys()) for path in definition.each],
+        frozenset(key for path in definition.each for key in compiler.keys().first_keys(path)),
         keep_raw=keep_raw,
     )
 
