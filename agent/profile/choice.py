@@ -224,7 +224,7 @@ def _asking(condition: Condition, keys: Keys, objects: dict[str, Any]) -> tuple[
                 loads.extend(f"    {statement}" for statement in _loading(name, parsed.steps))
         return Loaded(names[path], False, f"{names[path]} is not None")
 
-    expression = expression_of(condition, load, objects)
+    expression = expression_of(condition, load, objects, remembers=False)  # of whole lines, mostly
     return loads, expression
 
 
