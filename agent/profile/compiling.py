@@ -12,6 +12,7 @@ from agent.profile.definition import DETAILS, MEASURES, Definition, Part, Rule
 from agent.profile.dispatch import NONE, Dispatch, Variant
 from agent.profile.learning import Learner
 from agent.profile.meaning import Meaning, TimeSource
+from agent.profile.paths import parse_path
 from agent.profile.plan import Plans
 from agent.profile.regexes import tells_all
 from agent.profile.rowcode import VERB_FIELDS
@@ -196,7 +197,12 @@ def _dispatch(parts: Sequence[Part], keys: Keys, line_keys: frozenset[str] | Non
         )
         for part in parts
     ]
-    return Dispatch(variants, lambda path: line_getter(path, keys), line_keys) if variants else None
+
+    def key_of(path: str) -> str | None:
+        steps, _ = parse_path(path)
+        return str(steps[0]) if len(steps) == 1 and not keys.is_loose else None
+
+    return Dispatch(variants, lambda path: line_getter(path, keys), line_keys, key_of) if variants else None
 
 
 def _reader(line_format: LineFormat) -> Callable[[str], dict[str, Any]]:
