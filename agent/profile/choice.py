@@ -60,7 +60,13 @@ class Steps(NamedTuple):
 
 
 class Choice:
-    """Chooses the plans for a line.  ``only`` are the plans of every line when there is nothing to choose."""
+    """Chooses the plans for a line.  ``only`` are the plans of every line when there is nothing to choose.
+
+    ``choose`` returns the plans for a line, and adds to it what its pattern and its case find in it; ``variants``
+    returns the places of the two.  ``redact`` is applied to what is decoded.  Both raise ValueError with the reason
+    when the line is not of the profile or fits no pattern, NotAnEventError when it is of an optional kind that is
+    switched off.
+    """
 
     def __init__(self, profile: str, steps: Steps, keys: Keys, make_plans: Callable[[int, int], Plans]) -> None:
         self._profile = profile
@@ -68,24 +74,16 @@ class Choice:
         self._keys = keys
         self._make_plans = make_plans
         self._plans: dict[tuple[int, int], Plans] = {}
-        self._find = self._find_function()
-        self.only = None if steps.is_needed else make_plans(NONE, NONE)
+        self.only = None if steps.is_needed else self.plans(NONE, NONE)
+        self.choose: Callable[..., Plans] = self._function(
+            "plans.get((pattern, case)) or make_plans(pattern, case)", {"plans": self._plans, "make_plans": self.plans}
+        )
+        self.variants: Callable[..., tuple[int, int]] = self._function("(pattern, case)", {})
 
     @property
     def is_of(self) -> Test | None:
         """Tell whether a line is of the profile; None when every line is."""
         return None if self._steps.match is None else self._steps.match[1]
-
-    def choose(self, line: Line, redact: Redact | None = None) -> Plans:
-        """Return the plans for a line, and add to it what its pattern and its case find in it.
-
-        ``redact`` is applied to what is decoded.  Raises ValueError with the reason when the line is not of the profile
-        or fits no pattern, NotAnEventError when it is of an optional kind that is switched off.
-        """
-        if self.only is not None:
-            return self.only
-        found = self.variants(line, redact)
-        return self._plans.get(found) or self.plans(*found)
 
     def plans(self, pattern: int, case: int) -> Plans:
         """Return the plans of the lines of a pattern and a case."""
@@ -94,14 +92,10 @@ class Choice:
             found = self._plans[pattern, case] = self._make_plans(pattern, case)
         return found
 
-    def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
-        """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
-        return self._find(line, redact)
-
-    def _find_function(self) -> Callable[[Line, Redact | None], tuple[int, int]]:
+    def _function(self, result: str, objects: dict[str, Any]) -> Callable[..., Any]:
         """Return the function that takes a line through the steps there are: asking for the others takes longer."""
         steps, code = self._steps, []
-        objects: dict[str, Any] = {"scalar_text": scalar_text, "lift": lift, "decode_text": _decode}
+        objects |= {"scalar_text": scalar_text, "lift": lift, "decode_text": _decode}
         for number, (keys, find, decode) in enumerate(steps.lifts):
             objects |= {f"lifted_{number}": find, f"read_{number}": decode}
             asked = " or ".join(f"{key!r} in d" for key in dict.fromkeys(keys)) or "True"
@@ -113,7 +107,7 @@ class Choice:
         code.append(f"pattern = {NONE if steps.patterns is None else 'find_pattern(d)'}")
         objects["find_pattern"] = None if steps.patterns is None else steps.patterns.find
         if steps.patterns is not None and not (steps.decodings or steps.dropped or steps.cases):
-            code += [f"if pattern != {NONE}:", f"    return pattern, {NONE}"]
+            code += [f"if pattern != {NONE}:", f"    case = {NONE}", f"    return {result}"]
         for number, (find, decode) in enumerate(steps.decodings):
             objects |= {f"texts_{number}": find, f"decode_{number}": decode}
             code += [
@@ -127,7 +121,7 @@ class Choice:
         if steps.patterns is not None and not steps.keeps_unmatched:
             code += [f"if pattern == {NONE}:", "    refuse_unfit()"]
         if steps.cases is None:
-            code.append(f"return pattern, {NONE}")
+            code.append(f"case = {NONE}")
         else:
             objects |= {
                 "find_case": steps.cases.find,
@@ -137,10 +131,10 @@ class Choice:
             code.append("case = find_case(d)")
             if steps.dropped_cases:
                 code += ["if case in dropped_cases:", "    raise NotAnEventError(cases[case].name)"]
-            code.append("return pattern, case")
+        code.append(f"return {result}")
         source = "\n".join(["def find(d, redact=None):", *(f"    {line}" for line in code), ""])
         exec(compile(source, f"<choosing for {self._profile}>", "exec"), objects)  # noqa: S102 - values only by repr()
-        made: Callable[[Line, Redact | None], tuple[int, int]] = objects["find"]
+        made: Callable[..., Any] = objects["find"]
         return made
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:

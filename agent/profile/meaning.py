@@ -91,7 +91,7 @@ class Meaning:
         if source.extract is not None:
             extracted = self.namespace[f"extract_{name}"] = Memo(_extraction(source.extract))
             whole = source.cast != VERB and source.cast not in IN_PART and source.cast not in AS_THEY_ARE
-            if whole and f"convert_{name}" in self.namespace:
+            if whole and convert is not None and f"convert_{name}" in self.namespace:
                 self.namespace[f"pick_{name}"] = Memo(_picking(extracted.function, convert))
         if source.join is not None:
             self.namespace[f"join_{name}"] = _joining(source.join)

@@ -142,11 +142,13 @@ def syslog(zone: tzinfo | None) -> TimeReader:
 
     def read(value: Any, read_us: int) -> int | None:
         nonlocal minute, began, next_began
-        if value.__class__ is str and value[:13] == minute and value[13:] in _WITHIN_MINUTE:
+        if value.__class__ is not str or value[4:5] == "-":
+            return iso(value, read_us)
+        if value[:13] == minute and value[13:] in _WITHIN_MINUTE:
             time_us = began + _WITHIN_MINUTE[value[13:]]
             if time_us <= read_us + DAY_US < time_us + next_began - began:
                 return time_us
-        if value.__class__ is not str or value[:1].isdigit() or not _SYSLOG.fullmatch(value):
+        if not _SYSLOG.fullmatch(value):
             return iso(value, read_us)
         month, day, clock = value.split()
         limit = read_us + DAY_US
