@@ -85,15 +85,15 @@ def read(text: str) -> dict[str, Any]:
     priority, stamp, host, program, pid, message = found.groups()
     if host[-1] == ":":
         return _read_parts(text)
-    values: dict[str, Any] = {}
+    if message[-1:] in ("\r", "\n"):
+        message = message.rstrip("\r\n")
+    if pid is None:
+        values: dict[str, Any] = {"timestamp": stamp, "host": host, "program": program, "message": message}
+    else:
+        number = int(pid) if len(pid) < 19 and (pid[0] != "0" or pid == "0") else pid
+        values = {"timestamp": stamp, "host": host, "program": program, "pid": number, "message": message}
     if priority is not None:
-        _add_priority(priority, values)
-    values["timestamp"] = stamp
-    values["host"] = host
-    values["program"] = program
-    if pid is not None:
-        values["pid"] = int(pid) if len(pid) < 19 and (pid[0] != "0" or pid == "0") else pid
-    values["message"] = message.rstrip("\r\n") if message[-1:] in ("\r", "\n") else message
+        values = {**_of_priority(priority), **values}
     if message[:4] == "[ID ":
         _take_message_id(values)
     return values
@@ -139,7 +139,7 @@ def _read_parts(text: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     found = _PRIORITY.match(text)
     if found is not None:
-        _add_priority(found[1], values)
+        values = _of_priority(found[1])
         text = text[found.end() :]
     if stamp := _STAMP.match(text):
         values["timestamp"] = stamp[1]
@@ -202,12 +202,9 @@ def _take_message_id(values: dict[str, Any]) -> None:
         values["message"] = values["message"][found.end() :]
 
 
-def _add_priority(priority: str, values: dict[str, Any]) -> None:
+def _of_priority(priority: str) -> dict[str, Any]:
     names = _PRIORITIES.get(priority)
-    if names is not None:
-        values["facility"], values["severity"] = names
-    else:
-        values["priority"] = priority
+    return {"priority": priority} if names is None else {"facility": names[0], "severity": names[1]}
 
 
 def _number_or_text(text: str) -> int | str:

@@ -1,11 +1,11 @@
 """Which lines are of a profile, which of its patterns fits a line, and which of its cases it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.profile.conditions import Condition, Loaded, expression_of, missed
 from agent.profile.dispatch import NONE, Dispatch, Test
-from agent.profile.paths import Link, finder_of_all, getter, parse_path, scalar_text
+from agent.profile.paths import Link, Step, finder_of_all, getter, parse_path, scalar_text
 from agent.profile.plan import Plans
 from agent.profile.splitting import lift
 from agent.profile.states import check_depth
@@ -60,7 +60,13 @@ class Steps(NamedTuple):
 
 
 class Choice:
-    """Chooses the plans for a line.  ``only`` are the plans of every line when there is nothing to choose."""
+    """Chooses the plans for a line.  ``only`` are the plans of every line when there is nothing to choose.
+
+    ``choose`` returns the plans for a line, and adds to it what its pattern and its case find in it; ``variants``
+    returns the places of the two.  ``redact`` is applied to what is decoded.  Both raise ValueError with the reason
+    when the line is not of the profile or fits no pattern, NotAnEventError when it is of an optional kind that is
+    switched off.
+    """
 
     def __init__(self, profile: str, steps: Steps, keys: Keys, make_plans: Callable[[int, int], Plans]) -> None:
         self._profile = profile
@@ -68,24 +74,16 @@ class Choice:
         self._keys = keys
         self._make_plans = make_plans
         self._plans: dict[tuple[int, int], Plans] = {}
-        self._has_more = bool(steps.decodings or steps.dropped or steps.cases)
-        self.only = None if steps.is_needed else make_plans(NONE, NONE)
+        self.only = None if steps.is_needed else self.plans(NONE, NONE)
+        self.choose: Callable[..., Plans] = self._function(
+            "plans.get((pattern, case)) or make_plans(pattern, case)", {"plans": self._plans, "make_plans": self.plans}
+        )
+        self.variants: Callable[..., tuple[int, int]] = self._function("(pattern, case)", {})
 
     @property
     def is_of(self) -> Test | None:
         """Tell whether a line is of the profile; None when every line is."""
         return None if self._steps.match is None else self._steps.match[1]
-
-    def choose(self, line: Line, redact: Redact | None = None) -> Plans:
-        """Return the plans for a line, and add to it what its pattern and its case find in it.
-
-        ``redact`` is applied to what is decoded.  Raises ValueError with the reason when the line is not of the profile
-        or fits no pattern, NotAnEventError when it is of an optional kind that is switched off.
-        """
-        if self.only is not None:
-            return self.only
-        found = self.variants(line, redact)
-        return self._plans.get(found) or self.plans(*found)
 
     def plans(self, pattern: int, case: int) -> Plans:
         """Return the plans of the lines of a pattern and a case."""
@@ -94,29 +92,50 @@ class Choice:
             found = self._plans[pattern, case] = self._make_plans(pattern, case)
         return found
 
-    def variants(self, line: Line, redact: Redact | None = None) -> tuple[int, int]:
-        """Return the places of a line's pattern and case; otherwise as :meth:`choose`."""
-        lifts, match, patterns, *_ = steps = self._steps
-        for keys, find, decode in lifts:
-            if not keys or keys[0] in line or keys[-1] in line:
-                lift(line, find, decode, redact)
-        if match is not None and not match[1](line):
-            raise ValueError(f"is not of the profile '{self._profile}': {self._missed(match[0], line)}")
-        pattern = NONE if patterns is None else patterns.find(line)
-        if not self._has_more and pattern != NONE:
-            return pattern, NONE
-        for find, decode in steps.decodings:
-            for text, chain in find(line):
-                _decode(text, chain[-1], decode, redact)
-        for name, test in steps.dropped:
-            if test(line):
-                raise NotAnEventError(name)
-        if pattern == NONE and steps.patterns is not None and not steps.keeps_unmatched:
-            raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {steps.looked_at}")
-        case = NONE if steps.cases is None else steps.cases.find(line)
-        if case in steps.dropped_cases and steps.cases is not None:
-            raise NotAnEventError(steps.cases.variants[case].name)
-        return pattern, case
+    def _function(self, result: str, objects: dict[str, Any]) -> Callable[..., Any]:
+        """Return the function that takes a line through the steps there are: asking for the others takes longer."""
+        steps, code = self._steps, []
+        objects |= {"scalar_text": scalar_text, "lift": lift, "decode_text": _decode}
+        for number, (keys, find, decode) in enumerate(steps.lifts):
+            objects |= {f"lifted_{number}": find, f"read_{number}": decode}
+            asked = " or ".join(f"{key!r} in d" for key in dict.fromkeys(keys)) or "True"
+            code += [f"if {asked}:", f"    lift(d, lifted_{number}, read_{number}, redact)"]
+        if steps.match is not None:
+            loads, expression = _asking(steps.match[0], self._keys, objects)
+            objects["refuse"] = self._refuse
+            code += [*loads, f"if not ({expression}):", "    refuse(d)"]
+        code.append(f"pattern = {NONE if steps.patterns is None else 'find_pattern(d)'}")
+        objects["find_pattern"] = None if steps.patterns is None else steps.patterns.find
+        if steps.patterns is not None and not (steps.decodings or steps.dropped or steps.cases):
+            code += [f"if pattern != {NONE}:", f"    case = {NONE}", f"    return {result}"]
+        for number, (find, decode) in enumerate(steps.decodings):
+            objects |= {f"texts_{number}": find, f"decode_{number}": decode}
+            code += [
+                f"for text, chain in texts_{number}(d):",
+                f"    decode_text(text, chain[-1], decode_{number}, redact)",
+            ]
+        for number, (name, test) in enumerate(steps.dropped):
+            objects |= {f"is_dropped_{number}": test}
+            code += [f"if is_dropped_{number}(d):", f"    raise NotAnEventError({name!r})"]
+        objects |= {"NotAnEventError": NotAnEventError, "refuse_unfit": self._refuse_unfit}
+        if steps.patterns is not None and not steps.keeps_unmatched:
+            code += [f"if pattern == {NONE}:", "    refuse_unfit()"]
+        if steps.cases is None:
+            code.append(f"case = {NONE}")
+        else:
+            objects |= {
+                "find_case": steps.cases.find,
+                "dropped_cases": steps.dropped_cases,
+                "cases": steps.cases.variants,
+            }
+            code.append("case = find_case(d)")
+            if steps.dropped_cases:
+                code += ["if case in dropped_cases:", "    raise NotAnEventError(cases[case].name)"]
+        code.append(f"return {result}")
+        source = "\n".join(["def find(d, redact=None):", *(f"    {line}" for line in code), ""])
+        exec(compile(source, f"<choosing for {self._profile}>", "exec"), objects)  # noqa: S102 - values only by repr()
+        made: Callable[..., Any] = objects["find"]
+        return made
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
         """Return the names of a pattern and a case."""
@@ -135,8 +154,13 @@ class Choice:
                 found.update(dict.fromkeys(variant.groups, f"{kind} {variant.name}"))
         return found
 
-    def _missed(self, condition: Condition, line: Line) -> str:
-        return missed(condition, lambda path: line_getter(path, self._keys)(line))
+    def _refuse(self, line: Line) -> None:
+        assert self._steps.match is not None
+        reason = missed(self._steps.match[0], lambda path: line_getter(path, self._keys)(line))
+        raise ValueError(f"is not of the profile '{self._profile}': {reason}")
+
+    def _refuse_unfit(self) -> None:
+        raise ValueError(f"fits no pattern of the profile '{self._profile}', which look at {self._steps.looked_at}")
 
 
 def line_getter(path: str, keys: Keys) -> Callable[[Line], Any]:
@@ -166,28 +190,44 @@ def make_test(condition: Condition, keys: Keys) -> Test:
     Raises ValueError when it holds for every line, or for none.
     """
     objects: dict[str, Any] = {"scalar_text": scalar_text}
-    loads: dict[str, tuple[str, str]] = {}
-
-    def load(path: str) -> Loaded:
-        if path not in loads:
-            name = f"v{len(loads)}"
-            parsed = parse_path(path)
-            if len(parsed.steps) == 1 and not keys.is_loose:
-                loads[path] = (name, f"d.get({parsed.steps[0]!r})")
-            else:
-                made = line_finder(path, keys) if parsed.has_every else line_getter(path, keys)
-                objects[f"get_{name}"] = made
-                loads[path] = (name, f"get_{name}(d)")
-        name = loads[path][0]
-        return Loaded(name, False, f"{name} is not None")
-
-    expression = expression_of(condition, load, objects)
-    # A value that is asked for once is loaded where it is asked for.
-    body = [f"    {name} = {loaded}" for name, loaded in loads.values()]
-    source = "\n".join(["def test(d):", *body, f"    return {expression}", ""])
+    loads, expression = _asking(condition, keys, objects)
+    source = "\n".join(["def test(d):", *(f"    {load}" for load in loads), f"    return {expression}", ""])
     exec(compile(source, "<a condition of a profile>", "exec"), objects)  # noqa: S102 - values only by repr()
     test: Test = objects["test"]
     return test
+
+
+def _asking(condition: Condition, keys: Keys, objects: dict[str, Any]) -> tuple[list[str], str]:
+    """Return the statements that load what a condition asks for of a line ``d``, and its expression."""
+    loads: list[str] = []
+    names: dict[str, str] = {}
+
+    def load(path: str) -> Loaded:
+        if path not in names:
+            names[path] = name = f"v{len(names)}"
+            parsed = parse_path(path)
+            if keys.is_loose or not parsed.is_plain:
+                objects[f"get_{name}"] = line_finder(path, keys) if parsed.has_every else line_getter(path, keys)
+                loads.append(f"{name} = get_{name}(d)")
+            elif parsed.joined == 1:
+                loads.extend(_loading(name, parsed.steps))
+            else:  # one key with dots in it comes first
+                loads.append(f"{name} = d.get({'.'.join(map(str, parsed.steps[: parsed.joined]))!r})")
+                loads.extend(_loading(name, parsed.steps[parsed.joined :], name))
+                loads.append(f"if {name} is None:")
+                loads.extend(f"    {statement}" for statement in _loading(name, parsed.steps))
+        return Loaded(names[path], False, f"{names[path]} is not None")
+
+    expression = expression_of(condition, load, objects, remembers=False)  # of whole lines, mostly
+    return loads, expression
+
+
+def _loading(name: str, steps: Sequence[Step], start: str = "d") -> Iterator[str]:
+    """Yield the statements that load what keys lead to from an object."""
+    for step in steps:
+        checked = "" if start == "d" else f" if {start}.__class__ is dict else None"
+        yield f"{name} = {start}.get({step!r}){checked}"
+        start = name
 
 
 def _decode(text: Any, link: Link, decode: Callable[[str], Line], redact: Redact | None) -> None:

@@ -19,7 +19,7 @@ from agent.profile.learning import Learner
 from agent.profile.origins import origins_of
 from agent.profile.splitting import FindAll, split
 from agent.profile.states import DEPTH_MAX, check_depth
-from agent.records import REDACTED, Normalised, NotAnEventError, Redactor, Unparsed
+from agent.records import REDACTED, Normalised, NotAnEventError, Redactor, Unparsed, opened
 from watchbook.event import FLAG_REPLACED
 
 #: Shorter ones are not looked for in the rest of a line: they would be found in other words.
@@ -41,6 +41,7 @@ class CompiledProfile:
         fields: tuple[str, ...],
         constants: Mapping[str, str],
         each: Sequence[FindAll],
+        each_keys: frozenset[str],
         *,
         keep_raw: bool,
         secret_keys: frozenset[str] = frozenset(),
@@ -53,6 +54,8 @@ class CompiledProfile:
         self._fields = (*fields, "raw") if keep_raw else fields
         self._constants = constants
         self._each = tuple(each)
+        #: A line with none of these keys is one event; when there are none only looking tells.
+        self._each_keys = each_keys
         self._keep_raw = keep_raw
         # Columns of secrets, and groups of patterns: no line says that name, so that no scan of it can tell.
         self._secret_keys = secret_keys
@@ -155,7 +158,7 @@ class CompiledProfile:
         for line in lines:
             try:
                 values = decode(line)
-                if nests and line.count(b"{") + line.count(b"[") > DEPTH_MAX:  # what opens fewer cannot nest deeper
+                if nests and opened(line) > DEPTH_MAX:  # what opens fewer cannot nest deeper
                     check_depth(values)
                 if learn is not None:
                     learn(values)
@@ -180,37 +183,55 @@ class CompiledProfile:
     def _severally(self, lines: Sequence[bytes], read_us: int, suspects: frozenset[int]) -> Normalised:
         """Normalise lines that may hold several events each."""
         done = Several()
+        decode, choose = self._format.decode, self._choice.choose
+        add, are_apart = done.add, self._each_keys.isdisjoint
         for place, line in enumerate(lines):
-            if not line.strip():
-                done.blank += 1
-                continue
-            try:
-                values, replaced = self._decoded(line)
-            except NotAnEventError as error:
-                done.dropped[error.kind] += 1
-                continue
-            except Exception as error:  # noqa: BLE001 - as in _plainly
-                done.replaced += not _is_utf8(line)
-                done.unparsed.append(Unparsed(place, self._raw(line), self._reason(error)))
-                continue
-            done.replaced += replaced
-            parts = split(values, self._each)
-            for index, part in enumerate(parts):
+            if place not in suspects and self._each_keys:
                 try:
-                    row = self._row(part, [FLAG_REPLACED] if replaced else None, read_us, redacts=place in suspects)
+                    values = decode(line)
+                    if are_apart(values) and opened(line) <= DEPTH_MAX:  # one event, like any other line
+                        take, make_row, _ = choose(values)[tuple(values)]
+                        add(make_row(values, take, read_us, None), place)
+                        continue
                 except NotAnEventError as error:
                     done.dropped[error.kind] += 1
-                except Exception as error:  # noqa: BLE001 - as in _plainly
-                    raw = self._raw(line) if len(parts) == 1 else self._raw_part(line, index)
-                    done.unparsed.append(Unparsed(place, raw, self._reason(error)))
-                else:
-                    done.add(row, place)
+                    continue
+                except Exception:  # noqa: BLE001, S110 - as in _plainly
+                    pass
+            self._several(line, place, read_us, done, redacts=place in suspects)
         return done.normalised(len(lines))
+
+    def _several(self, line: bytes, place: int, read_us: int, done: Several, *, redacts: bool) -> None:
+        """Normalise a line that may hold several events, or is strange."""
+        if not line.strip():
+            done.blank += 1
+            return
+        try:
+            values, replaced = self._decoded(line)
+        except NotAnEventError as error:
+            done.dropped[error.kind] += 1
+            return
+        except Exception as error:  # noqa: BLE001 - as in _plainly
+            done.replaced += not _is_utf8(line)
+            done.unparsed.append(Unparsed(place, self._raw(line), self._reason(error)))
+            return
+        done.replaced += replaced
+        parts = split(values, self._each)
+        for index, part in enumerate(parts):
+            try:
+                row = self._row(part, [FLAG_REPLACED] if replaced else None, read_us, redacts=redacts)
+            except NotAnEventError as error:
+                done.dropped[error.kind] += 1
+            except Exception as error:  # noqa: BLE001 - as in _plainly
+                raw = self._raw(line) if len(parts) == 1 else self._raw_part(line, index)
+                done.unparsed.append(Unparsed(place, raw, self._reason(error)))
+            else:
+                done.add(row, place)
 
     def _decoded(self, line: bytes) -> tuple[dict[str, Any], bool]:
         try:
             values = self._format.decode(line)
-            if line.count(b"{") + line.count(b"[") > DEPTH_MAX:
+            if opened(line) > DEPTH_MAX:
                 check_depth(values)
             return values, False
         except NotAnEventError:

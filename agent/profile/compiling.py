@@ -12,6 +12,7 @@ from agent.profile.definition import DETAILS, MEASURES, Definition, Part, Rule
 from agent.profile.dispatch import NONE, Dispatch, Variant
 from agent.profile.learning import Learner
 from agent.profile.meaning import Meaning, TimeSource
+from agent.profile.paths import parse_path
 from agent.profile.plan import Plans
 from agent.profile.regexes import tells_all
 from agent.profile.rowcode import VERB_FIELDS
@@ -61,6 +62,7 @@ def compile_profile(
         compiler.columns,
         compiler.shared,
         [line_finder(path, compiler.keys()) for path in definition.each],
+        frozenset(key for path in definition.each for key in compiler.keys().first_keys(path)),
         keep_raw=keep_raw,
         secret_keys=frozenset(
             key
@@ -123,7 +125,9 @@ class _Compiler:
                 for path in definition.lift
             ),
             match=None if definition.match is None else (definition.match, make_test(definition.match, keys)),
-            patterns=_dispatch(definition.patterns, keys),
+            patterns=_dispatch(
+                definition.patterns, keys, None if definition.lift or definition.each else self._format.keys
+            ),
             looked_at=" or ".join(looked_at),
             keeps_unmatched=definition.keeps_unmatched,
             decodings=tuple(
@@ -189,7 +193,7 @@ def _has_verb(rules: Mapping[str, Rule]) -> bool:
     return "action" in rules and any(source.cast == VERB for source in rules["action"].sources)
 
 
-def _dispatch(parts: Sequence[Part], keys: Keys) -> Dispatch | None:
+def _dispatch(parts: Sequence[Part], keys: Keys, line_keys: frozenset[str] | None = None) -> Dispatch | None:
     variants = [
         Variant(
             part.name,
@@ -201,7 +205,12 @@ def _dispatch(parts: Sequence[Part], keys: Keys) -> Dispatch | None:
         )
         for part in parts
     ]
-    return Dispatch(variants, lambda path: line_getter(path, keys)) if variants else None
+
+    def key_of(path: str) -> str | None:
+        steps, _ = parse_path(path)
+        return str(steps[0]) if len(steps) == 1 and not keys.is_loose else None
+
+    return Dispatch(variants, lambda path: line_getter(path, keys), line_keys, key_of) if variants else None
 
 
 def _reader(line_format: LineFormat) -> Callable[[str], dict[str, Any]]:

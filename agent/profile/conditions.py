@@ -9,10 +9,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from agent.profile.memo import Memo
 from agent.profile.paths import parse_path, scalar_text
 
 #: Operators that may be written in a condition, besides plain texts.
 OPERATORS: Final = ("present", "not", "starts", "ends", "contains", "match", "below", "above")
+
+
+#: Texts of which is remembered whether a regular expression fits, and how long they are at most.
+_MATCHED_MAX: Final = 1024
+_MATCHED_CHARACTERS_MAX: Final = 128
 
 
 class Check(NamedTuple):
@@ -57,12 +63,13 @@ def paths_of(condition: Condition) -> list[str]:
     return [clause.path for alternative in condition for clause in alternative]
 
 
-def expression_of(condition: Condition, load: Load, objects: dict[str, Any]) -> str:
+def expression_of(condition: Condition, load: Load, objects: dict[str, Any], *, remembers: bool = True) -> str:
     """Return the expression of a condition: ``True`` or ``False`` when no line can change it.
 
-    Values of the profile come into it only by ``repr()`` or as ``objects``, to which it adds.
+    Values of the profile come into it only by ``repr()`` or as ``objects``, to which it adds.  ``remembers``: whether
+    texts come again, so that it pays to remember which of them a regular expression fits.
     """
-    alternatives = [_all_of([_clause(clause, load, objects) for clause in each]) for each in condition]
+    alternatives = [_all_of([_clause(clause, load, objects, remembers) for clause in each]) for each in condition]
     if "True" in alternatives:
         return "True"
     left = [each for each in dict.fromkeys(alternatives) if each != "False"]
@@ -101,17 +108,17 @@ def _all_of(expressions: list[str]) -> str:
     return " and ".join(left) if left else "True"
 
 
-def _clause(clause: Clause, load: Load, objects: dict[str, Any]) -> str:
+def _clause(clause: Clause, load: Load, objects: dict[str, Any], remembers: bool) -> str:
     loaded = load(clause.path)
     if loaded is None:
         return str(holds(clause.tests, None))
     if parse_path(clause.path).has_every:  # a list of what was found
         name = _object(objects, _any_check(clause.tests))
         return f"{name}({loaded.name})"
-    return _all_of([_test(test, loaded, objects) for test in clause.tests])
+    return _all_of([_test(test, loaded, objects, remembers) for test in clause.tests])
 
 
-def _test(test: Check, loaded: Loaded, objects: dict[str, Any]) -> str:
+def _test(test: Check, loaded: Loaded, objects: dict[str, Any], remembers: bool) -> str:
     name = loaded.name
     if test.operator == "present":
         if not loaded.present:
@@ -125,7 +132,15 @@ def _test(test: Check, loaded: Loaded, objects: dict[str, Any]) -> str:
             return f"{name} {'==' if test.operator == 'is' else '!='} {words[0]!r}"
         text = name if loaded.is_text else f"({name} if {name}.__class__ is str else scalar_text({name}))"
         return f"{text} {sign}in {_object(objects, frozenset(words))}"
-    return f"{_object(objects, _check(test))}({name})"
+    checked = f"{_object(objects, _check(test))}({name})"
+    if test.operator in ("starts", "ends") and "" not in test.argument:
+        asked = f"{name}.{test.operator}with({_object(objects, test.argument)})"
+        return f"({asked} if {name}.__class__ is str else {checked})"
+    if test.operator == "match" and remembers:
+        memo = _object(objects, Memo(_check(test), max_=_MATCHED_MAX))
+        short = f"{name}.__class__ is str and len({name}) < {_MATCHED_CHARACTERS_MAX}"
+        return f"({memo}[{name}] if {short} else {checked})"
+    return checked
 
 
 def _may_be_no_text(word: str) -> bool:

@@ -16,11 +16,11 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from agent.profile.conditions import paths_of
-from agent.profile.definition import DETAILS
+from agent.profile.definition import DETAILS, Source
 from agent.profile.meaning import Meaning, local_name
 from agent.profile.paths import Step, finder, finder_of_all
 from agent.profile.rowcode import RowCode
-from agent.profile.sourcecode import Known
+from agent.profile.sourcecode import Known, text_of_loaded
 from agent.profile.values import Value
 
 
@@ -40,6 +40,9 @@ class DictCode(RowCode):
         #: Top-level keys below which changes are taken out.
         self._changed = {value.key for rule in meaning.changes for path in rule.paths for value in self._places(path)}
         self._takers = self._count_takers()
+        #: Values that one rule asks for, and loads of them that are not written yet.
+        self._lone = self._find_lone()
+        self._late: list[str] = []
 
     def source(self) -> str:
         """Return the source of ``row(d, changes, read_us, flags)``."""
@@ -80,7 +83,19 @@ class DictCode(RowCode):
                 return name
             container, key = self._place(value)
             self._names[place] = name = f"v{len(self._names)}"
-            self._loads.append(f"{name} = {container}.get({key!r})")
+            loads = self._late if value in self._lone else self._loads
+            loads.append(f"{name} = {container}.get({key!r})")
+        return self._names[place]
+
+    def _load_text(self, value: Value) -> str:
+        """Return the variable of a value's text: more than one template may ask for it."""
+        place = (value.key, *value.below, "", "", "")
+        if value in self._lone:
+            return super()._load_text(value)
+        if place not in self._names:
+            loaded = self._load(value)
+            self._names[place] = name = f"s{len(self._names)}"
+            self._loads.append(f"{name} = {text_of_loaded(loaded)}")
         return self._names[place]
 
     def _load_directly(self, value: Value) -> str:
@@ -134,6 +149,31 @@ class DictCode(RowCode):
             self._listed.update(value.key for path in paths for value in self._places(path) if not value.is_plain)
         return takers
 
+    def _find_lone(self) -> frozenset[Value]:
+        """Return the values that one rule asks for, and nothing else: most lines come to none of its later sources."""
+        rules = Counter[Value]()
+        for rule in self._meaning.rules.values():
+            paths = {path for source in rule.sources for path in _all_paths(source)}
+            rules.update({value for path in paths for value in self._places(path)})
+        for each in self._meaning.time:
+            for source in (*each.sources, each.nanos):
+                paths = set() if source is None else set(_all_paths(source))
+                rules.update(2 * [value for path in paths for value in self._places(path)])
+        above = {Value(value.key, value.below[:length]) for value in rules for length in range(len(value.below))}
+        return frozenset(
+            value
+            for value, asking in rules.items()
+            if asking == 1
+            and value.is_plain
+            and value not in above
+            and value.key not in self._changed
+            and value.key not in self._listed
+        )
+
+    def _late_loads(self) -> list[str]:
+        late, self._late = self._late, []
+        return late
+
     def _taking(self, value: Value, *, always: bool) -> list[str]:  # noqa: ARG002
         if _is_direct(value):
             return self._taking_directly(value)
@@ -175,6 +215,10 @@ class DictCode(RowCode):
                 yield f"if {local_name(name)} is not None:"
                 yield f"    d[{name.removeprefix(DETAILS)!r}] = {local_name(name)}"
         yield "details = d or None"
+
+
+def _all_paths(source: Source) -> list[str]:
+    return [*source.all_paths, *(() if source.when is None else paths_of(source.when))]
 
 
 def _is_direct(value: Value) -> bool:

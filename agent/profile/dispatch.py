@@ -1,18 +1,18 @@
 """Which of many patterns, or cases, a line is of, without asking each of them.
 
 Two things are looked at first: how the text begins (a regular expression mostly begins with words of its own), and the
-value that most conditions ask for (the program, the event's name).  What is left to be asked for such a beginning and
-such a value is remembered.
+values that most conditions ask for (the program, the event's name).  What is left to be asked for such a beginning and
+such values is remembered; of the values only the words that some condition names count, so that there are few.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from agent.profile.conditions import Condition
+from agent.profile.conditions import Check, Condition
 from agent.profile.paths import parse_path, scalar_text
-from agent.profile.regexes import BEGINNING, prefixes_of
+from agent.profile.regexes import BEGINNING, groups_always, prefixes_of
 
 Line = dict[str, Any]
 Test = Callable[[Line], bool]
@@ -20,6 +20,8 @@ Test = Callable[[Line], bool]
 NONE: Final = -1
 #: Ways to begin that are remembered; the memory starts afresh when it is full.
 REMEMBERED_MAX: Final = 4096
+#: Values that are looked at first.
+_ASKED_MAX: Final = 4
 
 
 class Variant(NamedTuple):
@@ -33,77 +35,127 @@ class Variant(NamedTuple):
     groups: tuple[str, ...]
 
 
+#: Whether a text fits a pattern; adds its groups to the line if it does.
+Fit = Callable[[Line, str], bool]
+
+
 class _Candidate(NamedTuple):
     place: int
     when: Test | None
     text: int
-    fullmatch: Callable[[str], re.Match[str] | None] | None
-    groups: tuple[str, ...]
+    fit: Fit | None
 
 
 class Dispatch:
-    """Finds the first variant that a line is of.  ``get`` makes what gets the value at a path of a line."""
+    """Finds the first variant that a line is of.
 
-    def __init__(self, variants: Sequence[Variant], get: Callable[[str], Callable[[Line], Any]]) -> None:
+    ``get`` makes what gets the value at a path of a line.  ``line_keys`` are the keys that lines can have besides the
+    groups of variants, None when there may be any.  ``key_of`` returns the key that a path stands for, None when it is
+    more than that.  ``find`` returns the place of the first variant that a line is of,
+    NONE without one, and adds its groups to the line.
+    """
+
+    def __init__(
+        self,
+        variants: Sequence[Variant],
+        get: Callable[[str], Callable[[Line], Any]],
+        line_keys: frozenset[str] | None = None,
+        key_of: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         self.variants = tuple(variants)
         ofs = list(dict.fromkeys(each.of for each in variants if each.regex is not None))
-        self._gets = tuple(get(of) for of in ofs)
         self._places = {of: index for index, of in enumerate(ofs)}
         self._prefixes = [() if each.regex is None else prefixes_of(each.regex) for each in variants]
-        self._path = _asked_most([each.condition for each in variants if each.condition is not None])
-        self._asked = None if self._path is None else get(self._path)
+        #: Paths of the values that are looked at first, with the words that conditions name.
+        self._asked = _asked_most([each.condition for each in variants if each.condition is not None])
         self._remembered: dict[tuple[Any, ...], tuple[_Candidate, ...]] = {}
+        self._fits = [None if each.regex is None else _fit(each, line_keys) for each in variants]
+        self.find: Callable[[Line], int] = self._function(get, key_of)
 
-    def find(self, line: Line) -> int:
-        """Return the place of the first variant that a line is of, NONE without one; add its groups to the line."""
-        value = None
-        if self._asked is not None:
-            asked = self._asked(line)
-            value = asked if asked.__class__ is str else scalar_text(asked)
-        texts = [get(line) for get in self._gets]
-        if len(texts) == 1:
-            (text,) = texts
-            key: tuple[Any, ...] = (value, text[:BEGINNING] if text.__class__ is str else None)
-        else:
-            key = (value, *(text[:BEGINNING] if text.__class__ is str else None for text in texts))
-        candidates = self._remembered.get(key)
-        if candidates is None:
-            candidates = self._candidates(key)
-        for place, when, index, fullmatch, groups in candidates:
-            if when is not None and not when(line):
-                continue
-            if fullmatch is None:
-                return place
-            found = fullmatch(texts[index])
-            if found is not None:
-                values = found.groups()
-                if None in values or not line.keys().isdisjoint(groups):
-                    _add_some(line, groups, values)
-                else:
-                    line.update(zip(groups, values))  # noqa: B905 - a third of the time with strict=True
-                return place
-        return NONE
+    def _function(
+        self, get: Callable[[str], Callable[[Line], Any]], key_of: Callable[[str], str | None]
+    ) -> Callable[[Line], int]:
+        """Return ``find``, written for so many values and texts."""
+        names: dict[str, Any] = {"remembered": self._remembered, "candidates": self._candidates}
+        names["scalar_text"] = scalar_text
+        code: list[str] = []
+
+        def load(name: str, path: str) -> None:
+            key = key_of(path)
+            names[f"get_{name}"] = get(path)
+            code.append(f"{name} = get_{name}(d)" if key is None else f"{name} = d.get({key!r})")
+
+        for index, (path, words) in enumerate(self._asked.items()):
+            name = f"asked_{index}"
+            load(name, path)
+            names[f"words_{index}"] = words
+            code += [
+                f"if {name}.__class__ is not str and {name} is not None:",
+                f"    {name} = scalar_text({name})",
+                f"if {name} not in words_{index}:",
+                f"    {name} = None",
+            ]
+        texts = [f"text_{index}" for index in range(len(self._places))]
+        for text, path in zip(texts, self._places, strict=True):
+            load(text, path)
+        key = [f"asked_{index}" for index in range(len(self._asked))]
+        key += [f"{text}[:{BEGINNING}] if {text}.__class__ is str else None" for text in texts]
+        text = texts[0] if len(texts) == 1 else f"({', '.join(texts)})[index]"
+        code += [
+            f"key = ({' '.join(f'{part},' for part in key)})",
+            "found = remembered.get(key)",
+            "for place, when, index, fit in found if found is not None else candidates(key):",
+            f"    if (when is None or when(d)) and (fit is None or fit(d, {text})):" if texts
+            else "    if when is None or when(d):",
+            "        return place",
+            f"return {NONE}",
+        ]  # fmt: skip
+        source = "\n".join(["def find(d):", *(f"    {line}" for line in code), ""])
+        exec(compile(source, "<dispatching>", "exec"), names)  # noqa: S102 - nothing of a profile is in it
+        find: Callable[[Line], int] = names["find"]
+        return find
 
     def _candidates(self, key: tuple[Any, ...]) -> tuple[_Candidate, ...]:
-        value, *beginnings = key
+        known = dict(zip(self._asked, key, strict=False))
+        beginnings = key[len(known) :]
         found = []
         for place, variant in enumerate(self.variants):
-            allowed = None if self._path is None else _asked_for(variant.condition, self._path)
-            if allowed is not None and value not in allowed:
+            holds = None if variant.condition is None else _holds(variant.condition, self._asked, known)
+            if holds is False:
                 continue
-            is_sure = allowed is not None and _asks_only(variant.condition)
-            when = None if is_sure else variant.when
+            when = None if holds else variant.when
             if variant.regex is None:
-                found.append(_Candidate(place, when, 0, None, ()))
+                found.append(_Candidate(place, when, 0, None))
                 continue
             index = self._places[variant.of]
             beginning = beginnings[index]
             if beginning is not None and _may_begin(beginning, self._prefixes[place]):
-                found.append(_Candidate(place, when, index, variant.regex.fullmatch, variant.groups))
+                found.append(_Candidate(place, when, index, self._fits[place]))
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
         self._remembered[key] = candidates = tuple(found)
         return candidates
+
+
+def _fit(variant: Variant, line_keys: frozenset[str] | None) -> Fit:
+    """Return what says whether a text fits a pattern, and adds its groups to the line: written out, group by group."""
+    groups = variant.groups
+    assert variant.regex is not None
+    names: dict[str, Any] = {"fullmatch": variant.regex.fullmatch, "add_some": _add_some, "groups": groups}
+    code = ["found = fullmatch(text)", "if found is None:", "    return False"]
+    if groups:
+        code.append(f"{' '.join(f'g{index},' for index in range(len(groups)))} = values = found.groups()")
+        if line_keys is None or not line_keys.isdisjoint(groups):
+            code += ["if not d.keys().isdisjoint(groups):", "    add_some(d, groups, values)", "    return True"]
+        always = groups_always(variant.regex)
+        for index, group in enumerate(groups):
+            if group not in always:
+                code.append(f"if g{index} is not None:")
+            code.append(f"{'' if group in always else '    '}d[{group!r}] = g{index}")
+    source = "\n".join(["def fit(d, text):", *(f"    {line}" for line in [*code, "return True"]), ""])
+    exec(compile(source, f"<fitting {variant.name}>", "exec"), names)  # noqa: S102 - groups only by repr()
+    fit: Fit = names["fit"]
+    return fit
 
 
 def _add_some(line: Line, groups: tuple[str, ...], values: Sequence[str | None]) -> None:
@@ -127,33 +179,36 @@ def _may_begin(beginning: str, prefixes: tuple[str, ...]) -> bool:
     return any(beginning.startswith(prefix[: len(beginning)]) for prefix in prefixes)
 
 
-def _asked_most(conditions: Sequence[Condition]) -> str | None:
-    """Return the path whose value most conditions ask to be one of some words; None when there is none."""
-    paths = Counter(
-        path
-        for condition in conditions
-        for path in {clause.path for alternative in condition for clause in alternative}
-        if not parse_path(path).has_every and _asked_for(condition, path) is not None
-    )
-    return max(paths, key=lambda path: paths[path]) if paths else None
+def _asked_most(conditions: Sequence[Condition]) -> dict[str, frozenset[str]]:
+    """Return the paths whose values most conditions ask to be some words, or not to be, and all these words."""
+    words: dict[str, set[str]] = {}
+    asking = Counter[str]()
+    for condition in conditions:
+        named = [(clause.path, test) for alternative in condition for clause in alternative for test in clause.tests]
+        named = [(path, test) for path, test in named if _names_words(test) and not parse_path(path).has_every]
+        asking.update({path for path, _ in named})
+        for path, test in named:
+            words.setdefault(path, set()).update(test.argument)
+    often = [path for place, (path, count) in enumerate(asking.most_common(_ASKED_MAX)) if count > 1 or not place]
+    return {path: frozenset(words[path]) for path in often}
 
 
-def _asked_for(condition: Condition | None, path: str) -> frozenset[str] | None:
-    """Return the words that the value at a path must be one of for a condition to hold; None when it may be any."""
-    if condition is None:
-        return None
-    words: set[str] = set()
+def _names_words(test: Check) -> bool:
+    return test.operator in ("is", "not")
+
+
+def _holds(condition: Condition, words: Mapping[str, frozenset[str]], known: Mapping[str, Any]) -> bool | None:
+    """Return whether a condition holds for lines with known values, None when there is more to be asked.
+
+    A known value is one of its path's ``words``, None for any other value and for none.
+    """
+    is_open = False
     for alternative in condition:
-        tests = [test for clause in alternative if clause.path == path for test in clause.tests]
-        asked = [test.argument for test in tests if test.operator == "is"]
-        if not asked:
-            return None
-        words.update(asked[0])
-    return frozenset(words)
-
-
-def _asks_only(condition: Condition | None) -> bool:
-    """Return whether a condition asks for nothing but the one value."""
-    return condition is not None and all(
-        len(alternative) == 1 and len(alternative[0].tests) == 1 for alternative in condition
-    )
+        tests = [(clause.path, test) for clause in alternative for test in clause.tests]
+        told = [(path, test) for path, test in tests if path in words and _names_words(test)]
+        if any((known[path] in test.argument) != (test.operator == "is") for path, test in told):
+            continue
+        if len(told) == len(tests):
+            return True
+        is_open = True
+    return None if is_open else False

@@ -89,7 +89,10 @@ class Meaning:
             self.namespace[f"absent_{name}"] = source.absent
             convert = _unless_absent(source.absent)
         if source.extract is not None:
-            self.namespace[f"extract_{name}"] = _extraction(source.extract)
+            extracted = self.namespace[f"extract_{name}"] = Memo(_extraction(source.extract))
+            whole = source.cast != VERB and source.cast not in IN_PART and source.cast not in AS_THEY_ARE
+            if whole and convert is not None and f"convert_{name}" in self.namespace:
+                self.namespace[f"pick_{name}"] = Memo(_picking(extracted.function, convert))
         if source.join is not None:
             self.namespace[f"join_{name}"] = _joining(source.join)
             self.namespace[f"join_all_{name}"] = _joining_all(source.join)
@@ -131,15 +134,19 @@ def _unless_absent(absent: frozenset[str]) -> Callable[[str], str | None]:
     return lambda text: None if text.lower() in absent else text
 
 
-def _extraction(regex: str) -> Callable[[Any], str | None]:
+def _extraction(regex: str) -> Callable[[str], str | None]:
     search = re.compile(regex).search
 
     def first_group(text: str) -> str | None:
         found = search(text)
         return None if found is None else found[1] or None
 
-    memo = Memo(first_group)
-    return lambda value: memo[value] if value.__class__ is str else None
+    return first_group
+
+
+def _picking(extract: Callable[[str], str | None], convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return what extracts and converts in one."""
+    return lambda text: None if (found := extract(text)) is None else convert(found)
 
 
 def _joining(separator: str) -> Callable[[Any], str | None]:
@@ -176,7 +183,7 @@ def _first(
         for given, chain in found:
             if is_number and extract is None and given.__class__ in (int, float) and abs(given) < NUMBER_MAX:
                 return given, chain, True
-            text = scalar_text(given) if extract is None else extract(given)
+            text = scalar_text(given) if extract is None else extract(given) if given.__class__ is str else None
             value = text if text is None or convert is None else convert(text)
             if value is not None:
                 return value, chain, str(value) in (str(given), str(given).lower())

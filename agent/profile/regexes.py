@@ -1,7 +1,7 @@
 """What a regular expression tells by how it is written: how its texts begin, and whether its groups tell all."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from re import _constants, _parser  # no public name tells how an expression is made
 from typing import Any, Final
 
@@ -52,6 +52,22 @@ def _item(operator: str, argument: Any) -> tuple[list[str], bool]:
             return ["", *prefixes], True
         return (prefixes, False) if least else ([""], False)
     return [""], False
+
+
+def groups_always(regex: re.Pattern[str]) -> frozenset[str]:
+    """Return the names of the groups that every text that a regular expression fits has."""
+    names = {number: name for name, number in regex.groupindex.items()}
+    return frozenset(names[number] for number in _always(_parser.parse(regex.pattern, regex.flags)) if number in names)
+
+
+def _always(items: Iterable[tuple[Any, Any]]) -> Iterator[int]:
+    for operator, argument in items:
+        if str(operator) == "SUBPATTERN":
+            if argument[0] is not None:
+                yield argument[0]
+            yield from _always(argument[-1])
+        elif str(operator) == "ATOMIC_GROUP":
+            yield from _always(argument)
 
 
 def tells_all(regex: str) -> bool:

@@ -88,9 +88,13 @@ class RowCode(SourceCode):
         otherwise = self._otherwise(rule.field)
         # Two paths may find the same key; what failed once fails again.
         branches: dict[str, Branch] = {}
+        late: list[str] = []
         for index, source in enumerate(rule.sources):
             for branch in self._source_branches(rule, index, source):
-                branches.setdefault(branch.condition, branch._replace(source=source))
+                late += self._late_loads()
+                if branch.condition not in branches:
+                    branches[branch.condition] = branch._replace(source=source, loads=late)
+                    late = []
             if "" in branches:
                 break
         if not branches and not is_verb and rule.field not in _DERIVED:
@@ -125,8 +129,18 @@ class RowCode(SourceCode):
             return VERB_FIELDS[field]
         return repr(default)
 
+    def _late_loads(self) -> list[str]:
+        """Return, and forget, loads of values that only the rule at hand asks for, made since this was last called."""
+        return []
+
     def _chain(self, field: str, branches: list[Branch], otherwise: list[str]) -> Iterator[str]:
         for index, branch in enumerate(branches):
+            if branch.loads and index:
+                yield "else:"
+                rest = [branch._replace(loads=()), *branches[index + 1 :]]
+                yield from (f"    {statement}" for statement in (*branch.loads, *self._chain(field, rest, otherwise)))
+                return
+            yield from branch.loads
             always = not index and not branch.condition
             statements = [*branch.statements, *self._take_statements(branch, always=always)]
             if self._traces:

@@ -22,7 +22,7 @@ Known = Literal["text", "integer", "number", "other"]
 class Branch(NamedTuple):
     """One way to fill a field: on what condition (empty: always), by what statements, and what that takes out.
 
-    ``source`` is None for what is not a source of a profile.
+    ``source`` is None for what is not a source of a profile.  ``loads`` come before the condition.
     """
 
     condition: str
@@ -31,6 +31,12 @@ class Branch(NamedTuple):
     takes_if: Sequence[str] = ()
     source: Source | None = None
     value: Value | None = None
+    loads: Sequence[str] = ()
+
+
+def text_of_loaded(loaded: str) -> str:
+    """Return the expression of the text of a loaded value; false when it has none."""
+    return f"({loaded} if {loaded}.__class__ is str else {loaded} is not None and scalar_text({loaded}))"
 
 
 class SourceCode(ABC):
@@ -52,6 +58,10 @@ class SourceCode(ABC):
     @abstractmethod
     def _load(self, value: Value) -> str:
         """Return the local variable that holds a value: neither text nor number when the line has none."""
+
+    def _load_text(self, value: Value) -> str:
+        """Return the expression of a value's text, neither empty nor made of a container; false without one."""
+        return text_of_loaded(self._load(value))
 
     @abstractmethod
     def _known(self, value: Value) -> Known | None:
@@ -126,11 +136,14 @@ class SourceCode(ABC):
             if not values:
                 return
             texts = [
-                f"first_text({self._load_many(value)})" if value.is_many else f"scalar_text({self._load(value)})"
-                for value in values
+                f"first_text({self._load_many(value)})" if value.is_many else self._load_text(value) for value in values
             ]
-            conditions.append(f"(piece_{number} := {' or '.join(texts)}) is not None and ")
-            pieces.append(f"piece_{number}")
+            if len(texts) == 1 and texts[0].isidentifier():
+                conditions.append(f"{texts[0]} and ")
+                pieces.append(texts[0])
+            else:
+                conditions.append(f"(piece_{number} := {' or '.join(texts)}) and ")
+                pieces.append(f"piece_{number}")
             takes += values if len(values) == 1 and not values[0].is_many and source.keep == "no" else []
         made, condition = " + ".join(pieces), "".join(conditions)
         if f"convert_{name}_{index}" not in self._meaning.namespace:
@@ -180,9 +193,15 @@ class SourceCode(ABC):
         name, known = local_name(rule.field), self._known(value)
         takes, takes_if = self._takes(rule, source, value)
         loaded = self._load(value)
+        if f"pick_{name}_{index}" in self._meaning.namespace:
+            is_text = "" if known == "text" else f"{loaded}.__class__ is str and "
+            picked = f"({name} := pick_{name}_{index}[{loaded}]) is not None"
+            yield Branch(f"{needs}{is_text}{picked}", [], takes, takes_if)
+            return
         if source.extract is not None:
+            is_text = "" if known == "text" else f"{loaded}.__class__ is str and "
             text, known = f"text_{name}", "text"
-            needs += f"({text} := extract_{name}_{index}({loaded})) is not None and "
+            needs += f"{is_text}({text} := extract_{name}_{index}[{loaded}]) is not None and "
             loaded = text
         is_text = "" if known == "text" else f"{loaded}.__class__ is str and "
         if source.cast == VERB:

@@ -27,6 +27,8 @@ _MONTHS: Final = {
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?")
 _CLF: Final = re.compile(r"[0-3][0-9]/[A-Z][a-z]{2}/[0-9]{4}:[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?: [+-][0-9]{4})?")
 _SYSLOG: Final = re.compile(r"[A-Z][a-z]{2} [ 0-3]?[0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?")
+_STAMP_CHARACTERS: Final = len("Nov 21 14:05:09")
+_WITHIN_MINUTE: Final = {f"{second:02}": second * SECOND_US for second in range(60)}
 # A day alone is no time; a week date or a bare number would be read by fromisoformat as one.
 _ISO: Final = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T t_][0-9]{2}:?[0-9]{2}.*", re.DOTALL)
 _LEAP_YEARS_APART_MAX: Final = 8
@@ -137,18 +139,32 @@ def syslog(zone: tzinfo | None) -> TimeReader:
     """Return a reader of RFC 3164 stamps (``Nov 21 14:05:09``, year inferred) and of ISO 8601 ones."""
     iso = rfc3339(zone or UTC)
     base_us = _minutes_of(zone or UTC)
+    #: The minute last met, when it began, and when that of the next year would.
+    minute, began, next_began = "", 0, 0
 
     def read(value: Any, read_us: int) -> int | None:
-        if value.__class__ is not str or not _SYSLOG.fullmatch(value):
+        nonlocal minute, began, next_began
+        if value.__class__ is not str or value[4:5] == "-":
+            return iso(value, read_us)
+        if value[:13] == minute and value[13:] in _WITHIN_MINUTE:
+            time_us = began + _WITHIN_MINUTE[value[13:]]
+            if time_us <= read_us + DAY_US < time_us + next_began - began:
+                return time_us
+        if not _SYSLOG.fullmatch(value):
             return iso(value, read_us)
         month, day, clock = value.split()
         limit = read_us + DAY_US
         within_us = round(float(clock[6:]) * SECOND_US)
         year = (EPOCH + timedelta(microseconds=limit)).year
         for candidate in range(year, year - _LEAP_YEARS_APART_MAX - 1, -1):
-            minute = base_us(candidate, month, int(day), clock[:5])
-            if minute is not None and minute + within_us <= limit:
-                return minute + within_us
+            found = base_us(candidate, month, int(day), clock[:5])
+            if found is not None and found + within_us <= limit:
+                if len(value) == _STAMP_CHARACTERS:
+                    following = base_us(candidate + 1, month, int(day), clock[:5])
+                    # A 29th of February is none of the next year; a year on is early enough to look again.
+                    minute, began = value[:13], found
+                    next_began = found + 365 * DAY_US if following is None else following
+                return found + within_us
         return None
 
     return read

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
 
-from agent.records import Normalised, Normaliser, NotAnEventError, Unparsed
+from agent.records import Normalised, Normaliser, NotAnEventError, Unparsed, opened
 from watchbook.event import FIELD_NAMES
 
 Row = tuple[Any, ...]
@@ -116,7 +116,7 @@ class Router:
         return done.normalised(len(lines))
 
     def _quickly(self, line: bytes, read_us: int) -> Row:
-        if line.count(b"{") + line.count(b"[") > _OPENED_MAX:
+        if opened(line) > _OPENED_MAX:
             raise ValueError
         for decode, members in self._groups:
             try:
