@@ -82,10 +82,18 @@ class Gate:
         # What is written with escapes reads differently once it is decoded.
         text = None if b"\\" in line else line.decode("latin-1")
         for place in found:
+            if self._names[place] == _HEX:
+                if _BARE_HEX.match(line) or b"\0" in line or any(map(self._says_a_secret, _HEX_RUN.findall(line))):
+                    return True
+                continue
             doubt = self._doubts.get(place)
             if doubt is None or (doubt.needs_text and text is None) or doubt.is_worth(line, text or ""):
                 return True
         return False
+
+    def _says_a_secret(self, digits: bytes) -> bool:
+        """Return whether what is written as hexadecimal digits may hold a secret."""
+        return self.suspects(bytes.fromhex(digits.decode()))
 
 
 @lru_cache(16)
@@ -122,6 +130,8 @@ def _doubts(gates: Sequence[str], names: KeyNames, shapes: Sequence[Rule]) -> di
     return {place: looks[gate] for place, gate in enumerate(gates) if gate in looks}
 
 
+_HEX_RUN: Final = re.compile(rb"=((?:[0-9A-F]{2}){6,})(?![A-Za-z0-9])")
+_BARE_HEX: Final = re.compile(rb"[0-9A-F]{12}")
 _FIRST_WORD: Final = re.compile(rb"[\w-]*")
 
 
