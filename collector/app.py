@@ -36,6 +36,7 @@ from collector.notify import Notifier
 from collector.notifying import StoredAlerts
 from collector.offsite import append_events, read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
+from collector.reads import ReadJournal
 from collector.receive import Receiver
 from collector.refusals import problem_of
 from collector.state import COMPATIBILITY, open_state
@@ -48,6 +49,7 @@ from collector.store import (
 )
 from collector.watch import Watch
 from collector.web import ServerTls, add_routes, make_application, runner_options
+from watchbook.catalogue import Catalogues
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.event import parse_event_id
@@ -81,7 +83,9 @@ class _Rooms:
     rules: int
 
 
-async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop, clock: Clock = now_us) -> None:
+async def run_collector(
+    settings: CollectorSettings, rules: RuleSet, catalogues: Catalogues, stop: Stop, clock: Clock = now_us
+) -> None:
     """Run until the stop; then drain: no more requests, store what waits, evaluate it, send what is due."""
     raise_file_limit()
     registry = CollectorRegistry()
@@ -89,10 +93,12 @@ async def run_collector(settings: CollectorSettings, rules: RuleSet, stop: Stop,
         rooms = await _build(stack, settings, rules, registry, clock)
         tls = ServerTls(settings.web.tls, registry)
         await tls.load()
-        runner = web.AppRunner(_face(settings, rooms, registry, clock), **runner_options(settings.web))
+        reads = ReadJournal(settings.web.reads, registry, clock)
+        app = _face(settings, rooms, catalogues, reads, registry, clock)
+        runner = web.AppRunner(app, **runner_options(settings.web))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await _run(stack, settings, rooms, runner, tls, stop)
+        await _run(stack, settings, rooms, runner, tls, reads, stop)
 
 
 def raise_file_limit() -> None:
@@ -209,13 +215,21 @@ async def _room(rooms: _Rooms) -> None:
     await rooms.index.room(lambda: rooms.store.last_number)
 
 
-def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistry, clock: Clock) -> web.Application:
+def _face(
+    settings: CollectorSettings,
+    rooms: _Rooms,
+    catalogues: Catalogues,
+    reads: ReadJournal,
+    registry: CollectorRegistry,
+    clock: Clock,
+) -> web.Application:
     """Return the application with the routes of all rooms."""
     app = make_application(
         registry,
         body_bytes_max=settings.receive.body_bytes_max,
         middlewares=[rooms.gate.middleware()],
         settings=settings.web,
+        note_read=reads.note if settings.web.reads.log else None,
     )
     store = rooms.store
     receiver = Receiver(
@@ -256,6 +270,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
             "query": rooms.pool.not_ready,
             "index": rooms.index.not_ready,
         },
+        catalogues=catalogues,
     )
     return app
 
@@ -266,6 +281,7 @@ async def _run(
     rooms: _Rooms,
     runner: web.AppRunner,
     tls: ServerTls,
+    reads: ReadJournal,
     stop: Stop,
 ) -> None:
     """Serve until the stop; then end one room after the other, those that others need last."""
@@ -277,6 +293,7 @@ async def _run(
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
         registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
         responding = tasks.create_task(rooms.desk.run(stop, partial(_tell, store)))
+        journal = tasks.create_task(reads.run(reads_stop := Stop(), partial(_tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
@@ -291,6 +308,8 @@ async def _run(
         )
         await stop.asked.wait()
         await runner.cleanup()
+        reads_stop.asked.set()
+        await journal
         await registering
         await responding
         pool.close()

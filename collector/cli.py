@@ -18,6 +18,7 @@ from collector.lifecycle.cli import retention_commands
 from collector.segments_cli import segment_commands
 from collector.state import COMPATIBILITY, open_state
 from collector.store import FolderInUseError, KeyUnusableError
+from watchbook.catalogue import Catalogues, load_catalogues
 from watchbook.certificates import TlsFileError
 from watchbook.clock import SECOND_US
 from watchbook.configfile import EX_CONFIG
@@ -42,11 +43,11 @@ def run(path: Path) -> None:
     from watchbook.logs import configure_logs
 
     settings = load_settings(path)
-    rules = _rules(settings)
+    rules, catalogues = _rules(settings), _catalogues(settings)
     configure_logs(settings.log_level)
     with _refusing(settings):
         try:
-            code = run_daemon(lambda stop: run_collector(settings, rules, stop), settings.drain_timeout)
+            code = run_daemon(lambda stop: run_collector(settings, rules, catalogues, stop), settings.drain_timeout)
         except FolderUnusableError as error:
             click.echo(f"watchbook collector: {error}", err=True)
             code = EX_DATA
@@ -60,14 +61,15 @@ def run(path: Path) -> None:
 @_config_option
 @config_only_option()
 def check(path: Path, config_only: bool) -> None:
-    """Check the configuration, the rules, the folder and the address.
+    """Check the configuration, the rules, the catalogues, the folder and the address.
 
-    Exits with 78 when the configuration or a rule is wrong, with 1 when anything else is.
+    Exits with 78 when the configuration, a rule or a catalogue is wrong, with 1 when anything else is.
     """
     from collector.check import check_host
 
     settings = load_settings(path)
     rules = _rules(settings)
+    _catalogues(settings)
     findings = [] if config_only else list(check_host(settings, rules))
     click.echo(f"ok     {path}")
     for finding in findings:
@@ -150,6 +152,11 @@ for _command in (*retention_commands(_retention, _config_option), *segment_comma
 
 def _rules(settings: CollectorSettings) -> RuleSet:
     return load_rules(settings.rules or (shipped_folder("rules"),))
+
+
+def _catalogues(settings: CollectorSettings) -> Catalogues:
+    own = [] if settings.catalogues is None else [settings.catalogues]
+    return Catalogues(load_catalogues([shipped_folder("config") / "catalogues", *own]))
 
 
 @contextmanager

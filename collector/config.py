@@ -55,6 +55,9 @@ class CollectorSettings:
         "Address and port to listen on; 127.0.0.1 is reached from this host only.", "127.0.0.1:8420", check=_address
     )
     rules: tuple[Path, ...] | None = setting("Rule files, or folders of them; without it the shipped rules.", None)
+    catalogues: Path | None = setting(
+        "Folder of your own catalogues; one with the name of a shipped one stands in its place.", None
+    )
     notify: NotifySettings = setting("Who is told about alerts.", default_factory=NotifySettings)
     log_level: Literal["debug", "info", "warning", "error"] = setting("What the collector's own log shows.", "info")
     drain_timeout: Seconds = setting("How long a stop may take.", Seconds(20.0), check=positive)

@@ -18,7 +18,7 @@ from collector.web.operation import (
 )
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
-from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
+from collector.web.vocabulary import CATALOGUE, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 from watchbook import wire
 
 
@@ -31,6 +31,15 @@ def operations() -> dict[tuple[str, str], Operation]:
         **filter_operations(),
         **alert_operations(),
         **notification_operations(),
+        ("GET", "/v1/catalogue"): conditional(
+            operation(
+                "listCatalogue",
+                "List what sources call their events, and what it means.",
+                ref("CatalogueAnswer"),
+                parameters=of_parameters(CATALOGUE),
+                errors=(*READ_ERRORS, 404),
+            )
+        ),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),
         ("POST", "/v1/events"): _post_events(),

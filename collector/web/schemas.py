@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from collector.web.agent_schemas import agent_schemas
 from collector.web.alert_schemas import alert_schemas
+from collector.web.catalogue_schemas import catalogue_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
 from collector.web.notification_schemas import notification_schemas
@@ -63,6 +64,7 @@ def schemas() -> dict[str, Schema]:
         ),
         "Problem": _PROBLEM,
         **count_schemas(_RANGE, _INCOMPLETE),
+        **catalogue_schemas(_RANGE, _INCOMPLETE),
         **filter_schemas(),
         **agent_schemas(),
         **alert_schemas(_CURSOR),

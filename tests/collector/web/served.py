@@ -23,6 +23,7 @@ from collector.state import COMPATIBILITY, open_state
 from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
 from tests.collector.lifecycle.counted import count_by_the_hour
+from tests.collector.web.catalogued import CATALOGUES
 from tests.collector.web.kept_notifications import notifications_of
 from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import registry_of
@@ -106,7 +107,7 @@ class Served:
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
             alerts=desk, notifications=notifications, agents=agents, authorise=gate.authorise, registry=registry,
-            readiness={},
+            readiness={}, catalogues=CATALOGUES,
         )  # fmt: skip
         return app
 

@@ -23,6 +23,7 @@ from collector.questions import make_questions
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
+from tests.collector.web.catalogued import CATALOGUES
 from tests.collector.web.kept_notifications import notifications_of
 from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import enrolments_of, registry_of
@@ -83,6 +84,7 @@ class Desk:
             authorise=authorise,
             registry=registry,
             readiness={},
+            catalogues=CATALOGUES,
         )
         app.on_cleanup.append(lambda _: asyncio.to_thread(alert_store.close))
         app.on_cleanup.append(lambda _: asyncio.to_thread(kept.close))
