@@ -62,6 +62,10 @@ faults: $(INSTALLED)  ## kill, rotate and cut off real processes; compare line b
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 # ROLE, PREFIX, DESTDIR, PYTHON, PURGE and DRY_RUN reach the script through the environment.
+.PHONY: redaction
+redaction: $(INSTALLED)  ## plant 2,000 secrets in real processes, and redact a million clean lines (ARGS="--clean 100000")
+	@$(BIN)/python -m tests.redaction $(ARGS)
+
 .PHONY: install
 install:  ## install Watchbook on this host, as root (ROLE=agent, collector or both; DRY_RUN=1 only says what it would do)
 	@systemd/install.sh install

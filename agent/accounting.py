@@ -8,11 +8,11 @@ def account_of(chunk: Chunk, normalised: Normalised) -> Account:
     """Return what became of a chunk's bytes once its lines are normalised."""
     size = chunk.size or sum(map(len, chunk.lines))
     unparsed = dropped = 0
-    if normalised.unparsed or normalised.blank:
+    if normalised.row_lines is not None:  # some line became no row
         unparsed_lines = {line.line for line in normalised.unparsed}
-        blank = set(range(len(chunk.lines))) - unparsed_lines - set(_rows(chunk, normalised))
+        gone = set(range(len(chunk.lines))) - unparsed_lines - set(normalised.row_lines)
         unparsed = sum(_extent(chunk, line) for line in unparsed_lines)
-        dropped = sum(_extent(chunk, line) for line in blank)
+        dropped = sum(_extent(chunk, line) for line in gone)
     dropped += chunk.passed
     return Account(
         read=size,
@@ -26,10 +26,6 @@ def account_of(chunk: Chunk, normalised: Normalised) -> Account:
         lines_replaced=normalised.replaced,
         nuls=chunk.nuls,
     )
-
-
-def _rows(chunk: Chunk, normalised: Normalised) -> range | list[int]:
-    return range(len(chunk.lines)) if normalised.row_lines is None else normalised.row_lines
 
 
 def _extent(chunk: Chunk, place: int) -> int:

@@ -18,6 +18,7 @@ from agent.listen import Inlet, Listener
 from agent.profile import Definition
 from agent.pump import Pump, Route
 from agent.receiving import Receiving
+from agent.redact import make_redactor
 from agent.reload import Reloads
 from agent.reporting import keep_status, metrics_server, status_of
 from agent.routes import Plan, make_plan
@@ -27,7 +28,7 @@ from agent.status import read_status, summary, write_status
 from agent.tail import Tailer, Waker
 from watchbook.clock import Clock, format_rfc3339, now_us, process_start_us
 from watchbook.daemon import Stop, Turn, notify_ready, settle_memory
-from watchbook.logs import get_logger, set_log_level
+from watchbook.logs import get_logger, set_log_level, set_log_redaction
 from watchbook.watchdog import Answers, run_watchdog
 
 log = get_logger("agent")
@@ -101,13 +102,16 @@ async def run_agent(
 
 async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Guest | None) -> tuple[Plan, int] | None:
     """Run with one configuration, in place of ``before``; return what follows, None when the agent is to end."""
-    settings, routes, redactor = plan
+    settings, routes, redactors = plan
     loop = asyncio.get_running_loop()
     worker, spool, clock, turn = frame.worker, frame.spool, frame.clock, Turn(frame.stop)
     frame.stop.drain = settings.drain_timeout
     set_log_level(settings.log_level)
     stored = await loop.run_in_executor(worker, _stored, spool)
-    redactor.counts.update(frame.redacted)
+    own_words = make_redactor(settings.redact)  # what a command or a sender said may be among them
+    set_log_redaction(own_words.value)
+    for name, redactor in redactors.items():
+        redactor.counts.update(frame.redacted.get(name, {}))
     tailer, waker, backlog, pump = _reading(settings, routes, stored, frame)
     async with Session() as session:
         journal = make_journal(spool, backlog, worker, pump.add_event, clock)
@@ -115,7 +119,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
         shipper.carry_on(frame.shipped)
 
         def status() -> dict[str, Any]:
-            return status_of(settings, pump, shipper, heartbeat.state, redactor, frame)
+            return status_of(settings, pump, shipper, heartbeat.state, redactors, own_words.value, frame)
 
         def describe() -> Any:
             said = status()
@@ -159,7 +163,8 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
                 await pump.finish(turn)
             for task in (*background, reloading):
                 task.cancel()
-        frame.shipped, frame.redacted = shipper.state, redactor.counts
+        frame.shipped = shipper.state
+        frame.redacted |= {name: redactor.counts for name, redactor in redactors.items()}
         await loop.run_in_executor(worker, _drop_sent, spool, shipper.url, backlog.acknowledged)
         if following is None:
             if guest is None:

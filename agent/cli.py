@@ -6,15 +6,17 @@ import sys
 from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from agent.config import DEFAULT_PATH, DEFAULT_STATE, find_state, load_settings
 from agent.finding import Finding
 from agent.pipe_cli import pipe
+from agent.profile_cli import profile_group
+from agent.sample_cli import test_profiles
 from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
+from agent.try_cli import try_file
 from watchbook.clock import now_us
 from watchbook.configfile import EX_CONFIG, ConfigError
 from watchbook.database import EX_DATA, NewerDatabaseError
@@ -66,11 +68,13 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
     Each finding is ok, a note (the agent works, with a loss) or WRONG. Exits with 78 when the
     configuration is wrong, with 1 when anything else is.
     """
+    from agent.autocheck import check_auto
     from agent.check import check_host
     from agent.routes import load_plan
+    from agent.rulecheck import check_rules
 
     try:
-        settings = load_plan(path).settings
+        settings, routes, _ = load_plan(path)
     except ConfigError as error:
         if not as_json:
             raise
@@ -78,6 +82,8 @@ def check(path: Path, config_only: bool, offline: bool, as_json: bool) -> None:
         sys.exit(EX_CONFIG)
     findings = [Finding(False, f"config: {path} and the profiles are right")]
     if not config_only:
+        findings += check_rules(settings, routes, now_us())
+        findings += check_auto(settings, routes)
         findings += check_host(settings, offline=offline)
     if as_json:
         shown = [{"level": finding.level, "text": finding.text} for finding in findings]
@@ -128,31 +134,6 @@ def enroll(path: Path, url: str | None, token: str, name: str | None, ca_file: P
         click.echo(line)
 
 
-@agent.command("try")
-@click.argument("file", type=click.File("rb"))
-@click.option("--profile", "name", help="Profile to use; without it the best of all is shown for each line.")
-@click.option("--profiles", "folder", type=click.Path(path_type=Path, exists=True), help="Folder of your own profiles.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-def try_file(file: Any, name: str | None, folder: Path | None, as_json: bool) -> None:
-    """Show what becomes of the lines of FILE (- for standard input), line by line.
-
-    For every line: the profile that matched and the event that came of it, or why it stayed unparsed.
-    """
-    from agent.parse import FORMATS
-    from agent.profile import compile_profile, load_profiles
-    from agent.redact import RedactSettings, make_redactor
-    from agent.tryout import try_lines
-
-    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
-    if name is not None and name not in profiles:
-        raise click.UsageError(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}")
-    redactor = make_redactor(RedactSettings())
-    named = [each for each in profiles.values() if name in (None, each.name)]
-    chosen = [compile_profile(each, FORMATS, redactor, keep_raw=True) for each in named]
-    lines = (line.removesuffix(b"\n").removesuffix(b"\r") for line in file)
-    try_lines(lines, chosen, read_us=now_us(), write=click.echo, as_json=as_json)
-
-
 @agent.command("discover")
 @click.option("--path", "paths", multiple=True, metavar="PATH", help="A folder or file, instead of the usual places.")
 @click.option("--root", default="/", show_default=True, help="Where the files of the host lie.")
@@ -169,6 +150,7 @@ def discover_logs(
 
     For each log: the profile that understands most of its last lines, and an event of it.
     """
+    from agent.config import shipped_profiles
     from agent.discover import as_json as in_json
     from agent.discover import as_table, discover
     from agent.discover import as_yaml as in_yaml
@@ -179,7 +161,7 @@ def discover_logs(
     for path in paths:
         if not path.startswith("/"):
             raise click.UsageError(f"--path: expected an absolute path, found {path!r}")
-    profiles = load_profiles(shipped_folder("config") / "profiles") | (load_profiles(folder) if folder else {})
+    profiles = shipped_profiles(load_profiles(folder) if folder else {})
     places = load_places(shipped_folder("config") / "discover.yaml")
     found = discover(root.rstrip("/"), paths or None, places, profiles, Trier(profiles, lines, now_us()))
     if as_json:
@@ -216,4 +198,7 @@ def status(path: Path, as_json: bool) -> None:
 
 
 agent.add_command(pipe)
+agent.add_command(test_profiles)
+agent.add_command(profile_group)
+agent.add_command(try_file)
 agent.add_command(spool_group(_config_option))

@@ -3,9 +3,10 @@
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -19,11 +20,14 @@ from agent.listen import (
     SyslogSettings,
 )
 from agent.metrics import MetricsSettings, is_loopback
-from agent.profile import Definition, load_profiles, zone_named
-from agent.redact import RedactSettings
+from agent.profile import Definition, ProfileFolder, load_profiles, zone_named
+from agent.redact import InputRedactSettings, RedactSettings
+from agent.routing import AutoSettings
+from agent.select import DropSettings, SampleSettings, name_nodes, repeated_names
 from agent.ship import ShipSettings, ship_problems
 from agent.spool import SpoolSettings
 from agent.tail import InputFiles, MultilineSettings, TailSettings, normal_name
+from agent.unwrap import WRAPPERS
 from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
 from watchbook.event import FIELD_BY_NAME
 from watchbook.shipped import shipped_folder
@@ -33,6 +37,8 @@ DEFAULT_PATH = Path("/etc/watchbook/agent.yaml")
 #: The options of an input that say where its lines come from; those whose lines are received, and all.
 RECEIVED: Final[tuple[str, ...]] = ("syslog", "hook", "command", "journal")
 SOURCES: Final = ("files", *RECEIVED)
+#: In place of a profile's name: it is to be found.
+AUTO: Final = "auto"
 DEFAULT_STATE = Path("/var/lib/watchbook/agent")
 
 
@@ -41,7 +47,10 @@ class InputSettings:
     """One source of lines."""
 
     name: str = setting("Name of the input, as events and status show it.")
-    profile: str = setting("Profile that understands its lines: a shipped one, or one from 'profiles'.")
+    profile: str | tuple[str, ...] = setting(
+        "Profile that understands its lines: a shipped one, or one from 'profiles'; a list: each line goes to the "
+        "first that it is of; auto: found by the first lines of each file."
+    )
     files: tuple[str, ...] = setting("Absolute paths or glob patterns (*, ?, [...], **) of its log files.", ())
     syslog: SyslogSettings | None = setting("Receive syslog from other hosts and programs.", None)
     hook: HookSettings | None = setting("Take its lines as HTTP requests: POST /hooks/NAME.", None)
@@ -57,13 +66,30 @@ class InputSettings:
         check=lambda name: None if normal_name(name) else "a text encoding in which lines end with a newline",
     )
     multiline: MultilineSettings | None = setting("Which lines make one record, for instance of a stack trace.", None)
+    unwrap: Literal["docker", "cri"] | None = setting(
+        "What its lines are wrapped in, before they are of its profile: docker (json-file logs) or cri (Kubernetes, "
+        "Podman).",
+        None,
+    )
     constants: Mapping[str, str] = setting(
         "Event fields that every event of this input has, for instance org: acme.", default_factory=dict
     )
     zone: str | None = setting(
         "Time zone of times that do not name theirs, for instance Europe/Berlin; without it the profile's.", None
     )
+    redact: InputRedactSettings | None = setting("What of 'redact' is different for its lines.", None)
     keep_raw: bool = setting("Keep the original line (redacted) in every event, not only in unparsed ones.", False)
+    include: tuple[str, ...] = setting("Optional kinds of lines of the profile that are wanted.", ())
+    exclude: tuple[str, ...] = setting("Optional kinds of lines of the profile that are not wanted.", ())
+    drop: tuple[DropSettings, ...] = setting("Events of this input that are not sent, but counted.", ())
+    sample: tuple[SampleSettings, ...] = setting("Events of this input of which only a share is sent.", ())
+
+    @property
+    def profile_names(self) -> tuple[str, ...]:
+        """The profiles it names, none when they are to be found."""
+        if isinstance(self.profile, tuple):
+            return self.profile
+        return () if self.profile == AUTO else (self.profile,)
 
     @property
     def received(self) -> Any:
@@ -100,32 +126,84 @@ class AgentSettings:
     tail: TailSettings = setting("Limits of reading files.", default_factory=TailSettings)
     listen: ListenSettings = setting("Limits of what is received.", default_factory=ListenSettings)
     hooks: HooksSettings = setting("The listener of all hooks.", default_factory=HooksSettings)
+    auto: AutoSettings = setting("How the profile of 'profile: auto' is found.", default_factory=AutoSettings)
     batch: BatchSettings = setting("How lines are gathered into batches.", default_factory=BatchSettings)
     spool: SpoolSettings = setting("Limits of the spool.", default_factory=SpoolSettings)
     redact: RedactSettings = setting("What is taken out before it is stored.", default_factory=RedactSettings)
+    drop: tuple[DropSettings, ...] = setting("Events of any input that are not sent, but counted.", ())
+    sample: tuple[SampleSettings, ...] = setting("Events of any input of which only a share is sent.", ())
     metrics: MetricsSettings = setting("A port for Prometheus and health checks.", default_factory=MetricsSettings)
 
     def input_files(self) -> list[InputFiles]:
         """Return what the tail needs to know of the inputs."""
         return [
-            InputFiles(each.name, each.files, each.read_from, normal_name(each.encoding) or "auto", each.multiline)
+            InputFiles(
+                each.name,
+                each.files,
+                each.read_from,
+                normal_name(each.encoding) or "auto",
+                each.multiline,
+                WRAPPERS[each.unwrap].peel if each.unwrap else None,
+            )
             for each in self.inputs
             if each.files
         ]
 
 
-def load_settings(path: Path) -> tuple[AgentSettings, dict[str, Definition]]:
-    """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong."""
+def load_settings(path: Path) -> tuple[AgentSettings, ProfileFolder]:
+    """Return the settings of a file and the profiles they may name; raises ConfigError with all that is wrong.
+
+    Profiles that come with the agent are read when they are asked for.
+    """
     node = load(path)
     problems: list[Problem] = []
     settings = _collecting(problems, lambda: bind(node, AgentSettings))
-    profiles = _collecting(problems, lambda: load_profiles(shipped_folder("config") / "profiles"))
     own = _collecting(problems, lambda: _own_profiles(node))
-    known = None if profiles is None or own is None else {**profiles, **own}
+    known = None if own is None else shipped_profiles(own)
+    if settings is not None and known is not None and not _can_be_read(settings, known, problems):
+        known = None
     problems.extend(_problems(node, known))
     if settings is None or known is None or problems:
         raise ConfigError(problems)
-    return settings, known
+    return with_records(settings, known), known
+
+
+def _can_be_read(settings: AgentSettings, known: ProfileFolder, problems: list[Problem]) -> bool:
+    """Return whether the profiles that inputs name are right, as far as there are such."""
+    names = dict.fromkeys(name for each in settings.inputs for name in each.profile_names if name in known)
+    found = [_collecting(problems, partial(known.__getitem__, name)) for name in names]  # all of them are looked at
+    return None not in found
+
+
+def shipped_profiles(own: Mapping[str, Definition]) -> ProfileFolder:
+    """Return the profiles that come with the agent, and a user's own before them."""
+    return ProfileFolder(shipped_folder("config") / "profiles", own)
+
+
+def with_records(settings: AgentSettings, profiles: Mapping[str, Definition]) -> AgentSettings:
+    """Return the settings with what the profiles of inputs say of records, where the inputs do not say it.
+
+    Raises ConfigError when a profile says it wrongly.
+    """
+    return replace(settings, inputs=tuple(_with_record(each, profiles) for each in settings.inputs))
+
+
+def _with_record(each: InputSettings, profiles: Mapping[str, Definition]) -> InputSettings:
+    if each.multiline is not None or not each.files:
+        return each
+    for name in each.profile_names:
+        node = profiles[name].record_node
+        if node is not None:
+            return replace(each, multiline=record_settings(node))
+    return each
+
+
+def record_settings(node: Node) -> MultilineSettings:
+    """Return how lines make records, as a profile says; raises ConfigError."""
+    multiline = bind(node, MultilineSettings)
+    if problem := multiline.problem():
+        raise node.error(f"expected {problem}")
+    return multiline
 
 
 def find_state(path: Path) -> tuple[Path, list[Problem]]:
@@ -187,8 +265,10 @@ def _problems(node: Node, profiles: Mapping[str, Definition] | None) -> Iterator
         yield from ship_problems(bind(options["collector"], ShipSettings), options["collector"])
     with suppress(ConfigError, KeyError):
         yield from _metrics_problems(options["metrics"])
+    yield from repeated_names(options)
     names: set[str] = set()
     for each, where in _inputs(options):
+        yield from repeated_names(where.mapping(), outer=options)
         yield from _input_problems(each, where, profiles)
         if each.name in names:
             yield where.mapping()["name"].problem(f"{each.name!r} is the name of another input; give each its own")
@@ -219,14 +299,56 @@ def _source_problems(each: InputSettings, where: Node) -> Iterator[Problem]:
             yield place.problem(f"expected an absolute path or pattern, found {pattern!r}")
 
 
+def _kind_problems(
+    each: InputSettings, options: Mapping[str, Node], profiles: Sequence[Definition]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the optional kinds of lines that an input switches."""
+    if not profiles:
+        return
+    kinds = {kind: None for profile in profiles for kind in profile.kinds}
+    named = f"the profile{'s' if len(profiles) > 1 else ''} {' and '.join(repr(each.name) for each in profiles)}"
+    for option in ("include", "exclude"):
+        for name, place in zip(
+            getattr(each, option), options[option].sequence() if option in options else [], strict=True
+        ):
+            if name not in kinds:
+                verb, known = ("have" if len(profiles) > 1 else "has"), ", ".join(kinds) or "none"
+                yield place.problem(f"{named} {verb} no optional kind {name!r}; there are: {known}")
+            elif option == "exclude" and name in each.include:
+                yield place.problem(f"{name!r} is in 'include' too; take it out of one of them")
+    for name, place in name_nodes(options):
+        if name in kinds:
+            yield place.problem(f"{name!r} is an optional kind of the profile; give the rule a name of its own")
+
+
+def _profile_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition]) -> Iterator[Problem]:
+    places = where.sequence() if where.is_sequence else [where]
+    if not places:
+        yield where.problem("expected a profile, found an empty list; name one, or write auto")
+    if where.is_sequence and AUTO in each.profile_names:
+        yield where.problem(f"{AUTO!r} stands by itself, not in a list; write 'profile: {AUTO}'")
+        return
+    for name, place in zip(each.profile_names, places, strict=False):
+        if name not in profiles:
+            yield place.problem(f"there is no profile {name!r}; known here: {', '.join(sorted(profiles))}, or {AUTO}")
+        elif each.profile_names.count(name) > 1:
+            yield place.problem(f"{name!r} is named twice; keep one of them")
+    framed = [name for name in each.profile_names if name in profiles and profiles[name].record_node is not None]
+    if len(framed) > 1 and each.multiline is None and len({str(profiles[name].record) for name in framed}) > 1:
+        yield where.problem(f"{' and '.join(framed)} differ in which lines make one record; say it in 'multiline'")
+
+
 def _input_problems(each: InputSettings, where: Node, profiles: Mapping[str, Definition] | None) -> Iterator[Problem]:
     options = where.mapping()
-    if profiles is not None and each.profile not in profiles:
-        known = ", ".join(sorted(profiles))
-        yield options["profile"].problem(f"there is no profile {each.profile!r}; known here: {known}")
+    if profiles is not None:
+        yield from _profile_problems(each, options["profile"], profiles)
+        known = each.profile_names or (tuple(profiles) if each.include or each.exclude else ())
+        yield from _kind_problems(each, options, [profiles[name] for name in known if name in profiles])
     yield from _source_problems(each, where)
     if each.multiline is not None and (problem := each.multiline.problem()):
         yield options["multiline"].problem(f"expected {problem}")
+    if each.unwrap is not None and not each.files:
+        yield options["unwrap"].problem("only lines of 'files' can be wrapped; take this out")
     if each.zone is not None:
         try:
             zone_named(each.zone)

@@ -87,6 +87,7 @@ def families_of(report: Mapping[str, Any], *, files_max: int, spool_bytes_max: i
     yield from _shipping(live["ship"])
     yield from _spool(report.get("spool", {}), spool_bytes_max)
     yield from _inputs(report.get("counters", {}))
+    yield from _rules(report)
     yield from _lags(report["files"])
     yield from _files(report["files"], files_max)
     yield from _health(report)
@@ -146,6 +147,20 @@ def _inputs(counters: Mapping[str, Mapping[str, int]]) -> Iterator[Family]:
         yield made
 
 
+def _rules(report: Mapping[str, Any]) -> Iterator[Family]:
+    for part, made in (
+        (
+            "dropped_by_rule",
+            Family("watchbook_agent_rule_dropped_total", "counter", "Events dropped by a rule of 'drop' or 'sample'."),
+        ),
+        ("kept_by_rule", Family("watchbook_agent_rule_kept_total", "counter", "Events kept by a rule of 'sample'.")),
+    ):
+        for name, counts in sorted(report.get(part, {}).items()):
+            for rule, count in sorted(counts.items()):
+                made.add(count, input=name, rule=rule)
+        yield made
+
+
 def _lags(files: list[dict[str, Any]]) -> Iterator[Family]:
     lag_bytes: dict[str, int] = defaultdict(int)
     lag_s: dict[str, float] = defaultdict(float)
@@ -198,9 +213,10 @@ def _health(report: Mapping[str, Any]) -> Iterator[Family]:
     yield Family("watchbook_agent_file_errors", "gauge", "Files and folders that cannot be read just now.").add(
         len(live["errors"])
     )
-    redacted = Family("watchbook_agent_redacted_total", "counter", "Secrets taken out, by rule.")
-    for rule, count in sorted(live["redacted"].items()):
-        redacted.add(count, rule=rule)
+    redacted = Family("watchbook_agent_redacted_total", "counter", "Secrets taken out, by input and rule.")
+    for name, counts in sorted(live["redacted_by_input"].items()):
+        for rule, count in sorted(counts.items()):
+            redacted.add(count, input=name, rule=rule)
     yield redacted
     reloads = Family("watchbook_agent_reloads_total", "counter", "Reloads of the configuration.")
     for result, count in live["reloads"].items():

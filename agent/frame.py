@@ -48,7 +48,7 @@ class Frame:
     metrics: MetricsServer | None = None
     serving: asyncio.Task[None] | None = None
     shipped: ShipState = field(default_factory=ShipState)
-    redacted: Counter[str] = field(default_factory=Counter)
+    redacted: dict[str, Counter[str]] = field(default_factory=dict)
 
     async def serve_metrics(self, settings: AgentSettings, status: Status, make: Callable[[], MetricsServer]) -> None:
         """Answer with what ``status`` says from now on; a port that is asked for as before stays open."""

@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import click
 
-from agent.config import DEFAULT_PATH, AgentSettings, InputSettings, load_settings
-from agent.profile import Definition, load_profiles
+from agent.config import DEFAULT_PATH, AgentSettings, InputSettings, load_settings, shipped_profiles
+from agent.profile import ProfileFolder, load_profiles
 from agent.ship import ShipSettings
 from agent.spool import FolderInUseError
 from watchbook.database import EX_DATA, NewerDatabaseError
 from watchbook.options import config_option
-from watchbook.shipped import shipped_folder
 from watchbook.units import Seconds, parse_duration
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -75,7 +74,7 @@ def pipe(
     folder = (state or settings.state) / f"pipe-{name}"
     settings = replace(settings, state=folder, log_level="warning")
     if profiles is not None:
-        known |= load_profiles(profiles)
+        known = known.with_own(load_profiles(profiles))
     if profile not in known:
         raise click.UsageError(f"there is no profile {profile!r}; known here: {', '.join(sorted(known))}")
     configure_logs(settings.log_level)
@@ -93,9 +92,7 @@ def pipe(
     sys.exit(outcome.code)
 
 
-def _from_file(
-    path: Path, token_file: Path | None, source: InputSettings
-) -> tuple[AgentSettings, dict[str, Definition]]:
+def _from_file(path: Path, token_file: Path | None, source: InputSettings) -> tuple[AgentSettings, ProfileFolder]:
     """Return the agent's settings with the one input; its own inputs are the running agent's."""
     if token_file is not None:
         raise click.UsageError("'--token-file' goes with '--url'; the configuration names its own")
@@ -103,13 +100,11 @@ def _from_file(
     return replace(settings, inputs=(source,)), profiles
 
 
-def _without_file(
-    url: str, token_file: Path | None, source: InputSettings
-) -> tuple[AgentSettings, dict[str, Definition]]:
+def _without_file(url: str, token_file: Path | None, source: InputSettings) -> tuple[AgentSettings, ProfileFolder]:
     if not url.startswith(("http://", "https://")):
         raise click.UsageError(f"'--url': expected a URL that begins with http:// or https://, found {url!r}")
     if token_file is None:
         raise click.UsageError("'--url' needs '--token-file'; make one: watchbook collector token create")
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "watchbook"
     settings = AgentSettings(ShipSettings(url, token_file=token_file), state, (source,))
-    return settings, load_profiles(shipped_folder("config") / "profiles")
+    return settings, shipped_profiles({})

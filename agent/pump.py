@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from agent.accounting import account_of
 from agent.batch import Builder, Origin
 from agent.listen import Inlet
 from agent.records import Chunk, Normalised, Normaliser
+from agent.routing import Chosen
+from agent.select import DROPPED_BY, KEPT_BY, Selection
 from agent.spool import Backlog, Group, Mark, Spool, SpoolError, StoredBatch, is_damage
 from agent.tail import Tailer, TailSettings, Waker
 from watchbook.clock import Clock
@@ -27,10 +29,32 @@ _RETRY_S = 1.0
 
 
 class Route(NamedTuple):
-    """What becomes of an input's lines."""
+    """What becomes of an input's lines; ``select``: its rules for dropping events, None when there are none.
+
+    ``choose``: finds the route of some lines, where the input does not say which profile they are of.
+    """
 
     normalise: Normaliser
     origin: Origin
+    select: Selection | None = None
+    choose: "RouteChooser | None" = None
+
+
+class RouteChooser(Protocol):
+    """Finds routes; ``choices`` says which profiles it found for which file."""
+
+    @property
+    def choices(self) -> Mapping[str, Chosen]:
+        """What was chosen, by file."""
+        ...
+
+    def look(self, file: str) -> Chosen:
+        """Return what would be chosen for a file as it is now."""
+        ...
+
+    def __call__(self, chunk: Chunk) -> Route:
+        """Return the route of some lines."""
+        ...
 
 
 class _UnderWay(NamedTuple):
@@ -85,6 +109,14 @@ class Pump:
         self._own_events: list[Mapping[str, Any]] = []
         self.paused: str | None = None
         self.steps = Steps()
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """Return, by input and file, which profiles were found for it and why, where the input does not name them."""
+        return {
+            name: {file: chosen._asdict() for file, chosen in route.choose.choices.items()}
+            for name, route in self._routes.items()
+            if route.choose is not None
+        }
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Send one event of the agent's own (flat form) with the next group."""
@@ -189,8 +221,14 @@ class Pump:
             self._count(chunk, Normalised([], None, []))
             return
         route = self._routes[chunk.input]
+        if route.choose is not None:
+            route = route.choose(chunk)
         read_us = self._clock()
         normalised = route.normalise(chunk.lines, read_us)
+        if route.select is not None:
+            normalised, kept = route.select(normalised, chunk.lines, chunk.offsets)
+            for rule, count in kept.items():
+                self._counters[chunk.input, KEPT_BY + rule] += count
         self._builder.add(normalised, route.normalise.fields, route.normalise.constants, chunk, route.origin, read_us)
         self._count(chunk, normalised)
 
@@ -203,6 +241,8 @@ class Pump:
         counters[name, "truncated"] += len(chunk.truncated)
         counters[name, "replaced"] += normalised.replaced
         counters[name, "nuls"] += chunk.nuls
+        for rule, count in normalised.dropped.items():
+            counters[name, DROPPED_BY + rule] += count
         account = account_of(chunk, normalised)
         for each in ("read", "delivered", "dropped", "unparsed", "lost"):
             counters[name, f"bytes_{each}"] += getattr(account, each)

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -27,10 +28,11 @@ def status_of(
     pump: Pump,
     shipper: Shipper,
     heartbeat: HeartbeatState,
-    redactor: SecretRedactor | NoRedactor,
+    redactors: Mapping[str, SecretRedactor | NoRedactor],
+    hide: Callable[[Any], Any],
     frame: Frame,
 ) -> dict[str, Any]:
-    """Return how the agent is now, as JSON."""
+    """Return how the agent is now, as JSON; ``hide`` takes secrets out of what commands and senders said."""
     now, tailer, errors = frame.clock(), frame.tailer, {}
     if tailer is not None:
         errors = dict(tailer.errors)
@@ -45,11 +47,13 @@ def status_of(
         "ship": shipper.report(),
         "heartbeat": asdict(heartbeat),
         "paused": pump.paused,
+        "profiles": pump.choices(),
         "errors": errors,
-        "redacted": dict(redactor.counts),
+        "redacted": dict(sum((redactor.counts for redactor in redactors.values()), Counter())),
+        "redacted_by_input": {name: dict(redactor.counts) for name, redactor in redactors.items()},
         "reload": frame.reloads.last,
         "reloads": {"succeeded": frame.reloads.succeeded, "failed": frame.reloads.failed},
-        "listeners": frame.receiving.states(),
+        "listeners": hide(frame.receiving.states()),
         "metrics_error": frame.metrics and frame.metrics.error,
         **frame.health.report(now),
     }

@@ -3,12 +3,13 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from agent.select import DROPPED_BY, KEPT_BY
 from agent.spool import asides
 from agent.spool.look import look_into
 from agent.spool.spool import spool_exists
@@ -155,7 +156,7 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int, tracks: Sequen
         "oldest_age_s": None if view.oldest is None else round((now_us - view.oldest) / SECOND_US, 1),
         "rejected": view.rejected,
     }
-    report["counters"] = view.counters
+    report["counters"], report["dropped_by_rule"], report["kept_by_rule"] = _divided(view.counters)
     tracks = [decode_track(document) for document in view.positions] if tracks is None else tracks
     files = [track for track in tracks if track.is_read]
     report["files"] = [_file(track, view.acknowledged.get(track.id, track.offset)) for track in files]
@@ -167,6 +168,21 @@ def _add_spool(report: dict[str, Any], folder: Path, now_us: int, tracks: Sequen
     lost = sum(counters.get("bytes_lost", 0) for counters in view.counters.values())
     if lost:
         report["problems"].append(f"{lost} bytes of log files were gone before they could be read")
+
+
+def _divided(counters: Mapping[str, Mapping[str, int]]) -> list[dict[str, dict[str, int]]]:
+    """Return the counters of inputs, and what rules dropped and kept of each input, by the rule's name."""
+    own: dict[str, dict[str, int]] = {name: {} for name in counters}
+    by_rule: list[dict[str, dict[str, int]]] = [{}, {}]
+    for name, values in counters.items():
+        for counter, value in values.items():
+            for begin, rules in zip((DROPPED_BY, KEPT_BY), by_rule, strict=True):
+                if counter.startswith(begin):
+                    rules.setdefault(name, {})[counter.removeprefix(begin)] = value
+                    break
+            else:
+                own[name][counter] = value
+    return [own, *by_rule]
 
 
 def _add_health(report: Mapping[str, Any]) -> None:
@@ -207,6 +223,14 @@ def _remarks(file: Mapping[str, Any]) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
+def _profiles(live: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which profiles were found for the files whose input names none, and why."""
+    for name, files in sorted(live.get("profiles", {}).items()):
+        for file, chosen in sorted(files.items()):
+            found = ", ".join(chosen["profiles"]) or "none found"
+            yield f"{name}: {file or 'what is received'}: {found}; {chosen['reason']}"
+
+
 def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> None:
     """Write a report for people: one screen."""
     live = report["agent"]
@@ -223,16 +247,13 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
         output(
             f"unsent      {spool['events']} events in {spool['batches']} batches, {format_size(spool['bytes'])}{age}"
         )
-    for name, counters in sorted(report.get("counters", {}).items()):
-        others = sorted(counter for counter, value in counters.items() if value and counter not in _OF_BYTES)
-        words = ", ".join(f"{counters[counter]} {counter.replace('_', ' ')}" for counter in others)
-        output(f"input       {name}: {words}")
-        if read := counters.get("bytes_read", 0):
-            parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
-            output(f"            {read} bytes read = {parts}")
+    for line in _of_inputs(report):
+        output(line)
     for name, state in sorted(live.get("listeners", {}).items()):
         words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in state.items() if value not in (None, 0))
         output(f"listener    {name}: {words or 'waiting'}")
+    for line in _profiles(live):
+        output(f"profile     {line}")
     if report["files"]:
         output(f"{'file':<50} {'size':>12} {'read':>12} {'acknowledged':>12} {'behind':>10}  state")
     for file in report["files"]:
@@ -247,6 +268,29 @@ def render_status(report: Mapping[str, Any], output: Callable[[str], None]) -> N
         output(f"reload      {'took effect' if reload['ok'] else 'FAILED'} at {reload['time']}")
     for problem in report["problems"]:
         output(f"problem     {problem}")
+
+
+def _of_inputs(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what became of the lines of each input."""
+    for name, counters in sorted(report.get("counters", {}).items()):
+        others = sorted(counter for counter, value in counters.items() if value and counter not in _OF_BYTES)
+        words = ", ".join(f"{counters[counter]} {counter.replace('_', ' ')}" for counter in others)
+        yield f"input       {name}: {words}"
+        if read := counters.get("bytes_read", 0):
+            parts = ", ".join(f"{counters.get(each, 0)} {each.removeprefix('bytes_')}" for each in _OF_BYTES[1:])
+            yield f"            {read} bytes read = {parts}"
+        yield from (f"            {line}" for line in _of_rules(report, name))
+        if redacted := report["agent"].get("redacted_by_input", {}).get(name):
+            yield f"            redacted: {', '.join(f'{rule} {count}' for rule, count in sorted(redacted.items()))}"
+
+
+def _of_rules(report: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yield what the rules of an input have done to its events, a line for each rule."""
+    dropped = report.get("dropped_by_rule", {}).get(name, {})
+    kept = report.get("kept_by_rule", {}).get(name, {})
+    for rule in sorted({*dropped, *kept}):
+        of = f" of {dropped.get(rule, 0) + kept[rule]}" if rule in kept else ""
+        yield f"{rule}: {dropped.get(rule, 0)}{of} events dropped"
 
 
 def encode_report(report: Mapping[str, Any]) -> str:

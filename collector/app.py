@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from collector.access import Gate, TokenStore, digest_of, issue_agent_token, withdraw_agent_tokens
 from collector.agents import AgentDoor, AgentRegistry, AgentStore, AgentTokens
-from collector.alert import AlertDesk, AlertSettings, AlertStore, Fields, Sender
+from collector.alert import AlertDesk, AlertStore, Fields
 from collector.block import DecodedBlock
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, encode_settings, split_address
 from collector.destinations import CheckpointSender
@@ -25,6 +25,7 @@ from collector.exposition import (
     add_alert_metrics,
     add_destination_metrics,
     add_lag_metric,
+    add_notify_metrics,
     add_process_metrics,
     add_rule_metrics,
     add_rule_set_metrics,
@@ -32,8 +33,11 @@ from collector.exposition import (
 )
 from collector.filters import FilterStore
 from collector.news import News
+from collector.notify import Notifier
+from collector.notifying import StoredAlerts
 from collector.offsite import append_events, read_checkpoints, send_checkpoints
 from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
+from collector.reads import ReadJournal
 from collector.receive import Receiver
 from collector.refusals import problem_of
 from collector.rule_desk import RuleDesk
@@ -49,6 +53,7 @@ from collector.store import (
 from collector.switches import RuleSwitches
 from collector.watch import Watch
 from collector.web import ServerTls, add_routes, make_application, runner_options
+from watchbook.catalogue import Catalogues
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop, notify_ready, settle_memory
 from watchbook.event import parse_event_id
@@ -72,7 +77,7 @@ class _Rooms:
     news: News
     alerts: AlertStore
     desk: AlertDesk
-    sender: Sender
+    notifier: Notifier
     watch: Watch
     gate: Gate
     pool: QueryPool
@@ -85,6 +90,7 @@ class _Rooms:
 async def run_collector(
     settings: CollectorSettings,
     rules: RuleSet,
+    catalogues: Catalogues,
     stop: Stop,
     clock: Clock = now_us,
     load_rules: Callable[[], RuleSet] | None = None,
@@ -99,10 +105,12 @@ async def run_collector(
         rooms = await _build(stack, settings, rules, registry, clock, load_rules or (lambda: rules))
         tls = ServerTls(settings.web.tls, registry)
         await tls.load()
-        runner = web.AppRunner(_face(settings, rooms, registry, clock), **runner_options(settings.web))
+        reads = ReadJournal(settings.web.reads, registry, clock)
+        app = _face(settings, rooms, catalogues, reads, registry, clock)
+        runner = web.AppRunner(app, **runner_options(settings.web))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await _run(stack, settings, rooms, runner, tls, stop)
+        await _run(stack, settings, rooms, runner, tls, reads, stop)
 
 
 def raise_file_limit() -> None:
@@ -137,16 +145,15 @@ async def _build(
         key_path=settings.checkpoint_key,
     )
     stack.push_async_callback(store.close)
-    alerting = AlertSettings(**vars(settings.alert), notify=settings.notify)
     event_of = partial(_flat_event, store)
-    alerts = AlertStore(connection, alerting, event_of, inhibitions=rules.inhibitions, clock=clock)
+    alerts = AlertStore(connection, settings.alert, inhibitions=rules.inhibitions, clock=clock)
     stack.callback(alerts.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    sender = Sender(alerts.outbox, alerting, session, clock=clock)
+    notifier = await _open_notifier(stack, settings, alerts, store, session, clock)
     switches = RuleSwitches(settings.state_db, COMPATIBILITY)
     switched = await asyncio.to_thread(switches.all)
     engine = Engine(in_force(rules, switched), settings.detect)
-    watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=sender.wake)
+    watch = Watch(engine, alerts, store.reader, settings.detect, clock=clock, on_written=notifier.wake)
     stack.push_async_callback(watch.close)
     fields = Fields(group_complaint, value_in)
     desk = AlertDesk(alerts, settings.alert, fields=fields, event_of=event_of, changed=watch.wake, clock=clock)
@@ -193,12 +200,31 @@ async def _build(
     listeners.append(add_lag_metric(registry))
     add_store_metrics(registry, store)
     add_alert_metrics(registry, alerts, desk)
-    add_rule_metrics(registry, store, watch, alerts, sender)
+    add_rule_metrics(registry, store, watch)
     add_rule_set_metrics(registry, keeper, settings.detect.costs_max)
+    add_notify_metrics(registry, notifier)
     add_process_metrics(registry, store, pool, index)
     add_destination_metrics(registry, checkpoints)
     add_agent_metrics(registry, agents)
-    return _Rooms(store, news, alerts, desk, sender, watch, gate, pool, index, checkpoints, agents, keeper)
+    return _Rooms(store, news, alerts, desk, notifier, watch, gate, pool, index, checkpoints, agents, keeper)
+
+
+async def _open_notifier(
+    stack: AsyncExitStack,
+    settings: CollectorSettings,
+    alerts: AlertStore,
+    store: Store,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+) -> Notifier:
+    connection = await asyncio.to_thread(open_state, settings.state_db)
+    stored = StoredAlerts(alerts)
+    notifier = Notifier(
+        connection, settings.notify, session, reader=stored, event_of=partial(_flat_event, store),
+        raise_alerts=stored.raise_alerts, tell=partial(_tell, store), clock=clock,
+    )  # fmt: skip
+    stack.callback(notifier.close)
+    return notifier
 
 
 async def _open_checkpoints(
@@ -219,13 +245,21 @@ async def _room(rooms: _Rooms) -> None:
     await rooms.index.room(lambda: rooms.store.last_number)
 
 
-def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistry, clock: Clock) -> web.Application:
+def _face(
+    settings: CollectorSettings,
+    rooms: _Rooms,
+    catalogues: Catalogues,
+    reads: ReadJournal,
+    registry: CollectorRegistry,
+    clock: Clock,
+) -> web.Application:
     """Return the application with the routes of all rooms."""
     app = make_application(
         registry,
         body_bytes_max=settings.receive.body_bytes_max,
         middlewares=[rooms.gate.middleware()],
         settings=settings.web,
+        note_read=reads.note if settings.web.reads.log else None,
     )
     store = rooms.store
     receiver = Receiver(
@@ -257,6 +291,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
         scratch=settings.data / "exports",
         filters=FilterStore(settings.state_db, COMPATIBILITY, settings.filters, clock),
         alerts=rooms.desk,
+        notifications=rooms.notifier.desk,
         agents=rooms.agents,
         rules=rooms.rules,
         rule_desk=RuleDesk(rooms.rules, rooms.watch, store.reader.event, rooms.pool.ask),
@@ -267,6 +302,7 @@ def _face(settings: CollectorSettings, rooms: _Rooms, registry: CollectorRegistr
             "query": rooms.pool.not_ready,
             "index": rooms.index.not_ready,
         },
+        catalogues=catalogues,
     )
     return app
 
@@ -277,6 +313,7 @@ async def _run(
     rooms: _Rooms,
     runner: web.AppRunner,
     tls: ServerTls,
+    reads: ReadJournal,
     stop: Stop,
 ) -> None:
     """Serve until the stop; then end one room after the other, those that others need last."""
@@ -284,11 +321,12 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watch.run(watch_stop := Stop()))
         tasks.create_task(rooms.gate.run(stop))
-        sending = tasks.create_task(rooms.sender.run(send_stop := asyncio.Event()))
+        sending = tasks.create_task(rooms.notifier.run(send_stop := asyncio.Event()))
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
         ruling = tasks.create_task(rooms.rules.run(stop, partial(_tell, store)))
         registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
         responding = tasks.create_task(rooms.desk.run(stop, partial(_tell, store)))
+        journal = tasks.create_task(reads.run(reads_stop := Stop(), partial(_tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
@@ -305,6 +343,8 @@ async def _run(
         )
         await stop.asked.wait()
         await runner.cleanup()
+        reads_stop.asked.set()
+        await journal
         await registering
         await ruling
         await responding

@@ -18,6 +18,7 @@ from collector.lifecycle.cli import retention_commands
 from collector.segments_cli import segment_commands
 from collector.state import COMPATIBILITY, open_state
 from collector.store import FolderInUseError, KeyUnusableError
+from watchbook.catalogue import Catalogues, load_catalogues
 from watchbook.certificates import TlsFileError
 from watchbook.clock import SECOND_US
 from watchbook.configfile import EX_CONFIG
@@ -44,12 +45,12 @@ def run(path: Path) -> None:
     settings = load_settings(path)
     configure_logs(settings.log_level)
     cache = RuleCache(settings.rules_cache)
-    rules = _rules(settings, cache)
+    rules, catalogues = _rules(settings, cache), _catalogues(settings)
     with _refusing(settings):
         try:
             code = run_daemon(
                 lambda stop: run_collector(
-                    settings, rules, stop, load_rules=lambda: _rules(load_settings(path), cache)
+                    settings, rules, catalogues, stop, load_rules=lambda: _rules(load_settings(path), cache)
                 ),
                 settings.drain_timeout,
                 heeds_hangup=True,
@@ -67,14 +68,15 @@ def run(path: Path) -> None:
 @_config_option
 @config_only_option()
 def check(path: Path, config_only: bool) -> None:
-    """Check the configuration, the rules, the folder and the address.
+    """Check the configuration, the rules, the catalogues, the folder and the address.
 
-    Exits with 78 when the configuration or a rule is wrong, with 1 when anything else is.
+    Exits with 78 when the configuration, a rule or a catalogue is wrong, with 1 when anything else is.
     """
     from collector.check import check_host
 
     settings = load_settings(path)
     rules = _rules(settings)
+    _catalogues(settings)
     findings = [] if config_only else list(check_host(settings, rules))
     click.echo(f"ok     {path}")
     for finding in findings:
@@ -159,6 +161,11 @@ def _rules(settings: CollectorSettings, cache: RuleCache | None = None) -> RuleS
     detect = settings.detect
     surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
     return load_rules(settings.rules or (shipped_folder("rules"),), surroundings, cache)
+
+
+def _catalogues(settings: CollectorSettings) -> Catalogues:
+    own = [] if settings.catalogues is None else [settings.catalogues]
+    return Catalogues(load_catalogues([shipped_folder("config") / "catalogues", *own]))
 
 
 @contextmanager

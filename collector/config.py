@@ -9,13 +9,14 @@ import msgspec
 
 from collector.access import AccessSettings
 from collector.agents import AgentsSettings
-from collector.alert import AlertLimits, ChannelSettings, channel_problems
+from collector.alert import AlertSettings
 from collector.archive import ArchiveSettings
 from collector.destinations import CheckpointSettings, destination_problems
 from collector.detect import DetectSettings
 from collector.filters import FilterSettings
 from collector.index import IndexSettings
 from collector.lifecycle import LifecycleSettings
+from collector.notify import NotifySettings, notify_problems, present_form
 from collector.processes import ProcessSettings
 from collector.query import QuerySettings
 from collector.receive import ReceiveSettings
@@ -54,7 +55,10 @@ class CollectorSettings:
         "Address and port to listen on; 127.0.0.1 is reached from this host only.", "127.0.0.1:8420", check=_address
     )
     rules: tuple[Path, ...] | None = setting("Rule files, or folders of them; without it the shipped rules.", None)
-    notify: tuple[ChannelSettings, ...] = setting("Where alerts are sent.", ())
+    catalogues: Path | None = setting(
+        "Folder of your own catalogues; one with the name of a shipped one stands in its place.", None
+    )
+    notify: NotifySettings = setting("Who is told about alerts.", default_factory=NotifySettings)
     log_level: Literal["debug", "info", "warning", "error"] = setting("What the collector's own log shows.", "info")
     drain_timeout: Seconds = setting("How long a stop may take.", Seconds(20.0), check=positive)
     receive: ReceiveSettings = setting("Limits of what senders may send.", default_factory=ReceiveSettings)
@@ -66,7 +70,7 @@ class CollectorSettings:
         "Where signed checkpoints of the log are sent.", default_factory=CheckpointSettings
     )
     detect: DetectSettings = setting("Limits of the rules.", default_factory=DetectSettings)
-    alert: AlertLimits = setting("Limits of alerts and their sending.", default_factory=AlertLimits)
+    alert: AlertSettings = setting("Alerts, silences and exceptions.", default_factory=AlertSettings)
     query: QuerySettings = setting("Limits of queries.", default_factory=QuerySettings)
     processes: ProcessSettings = setting("The processes of the collector.", default_factory=ProcessSettings)
     filters: FilterSettings = setting("Limits of saved filters.", default_factory=FilterSettings)
@@ -112,7 +116,7 @@ class CollectorSettings:
 
 def load_settings(path: Path) -> CollectorSettings:
     """Return the settings of a file; raises ConfigError with all that is wrong."""
-    node = load(path)
+    node = present_form(load(path))
     settings = bind(node, CollectorSettings)
     problems = list(_problems(node, settings))
     if problems:
@@ -138,8 +142,8 @@ def _path(kind: type, value: Any) -> Path:
 
 def _problems(node: Node, settings: CollectorSettings) -> Iterator[Problem]:
     options = node.mapping()
-    if "notify" in options:
-        yield from channel_problems(settings.notify, options["notify"])
+    if "notify" in options and not options["notify"].is_null:
+        yield from notify_problems(settings.notify, options["notify"])
     if "checkpoints" in options and "send" in options["checkpoints"].mapping():
         yield from destination_problems(settings.checkpoints.send, options["checkpoints"].mapping()["send"])
     if not settings.data.is_absolute():

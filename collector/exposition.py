@@ -7,10 +7,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Histogram
 
 from collector.agents import AgentRegistry
-from collector.alert import AlertDesk, AlertStore, Sender
+from collector.alert import AlertDesk, AlertStore
 from collector.block import DecodedBlock
 from collector.destinations import CheckpointSender
 from collector.metrics import add_counters, add_gauge, add_gauges
+from collector.notify import Notifier
 from collector.processes import IndexProcess, QueryPool
 from collector.rule_keeper import RuleKeeper
 from collector.store import Store
@@ -50,10 +51,8 @@ def add_lag_metric(registry: CollectorRegistry) -> Callable[[Sequence[DecodedBlo
     return committed
 
 
-def add_rule_metrics(
-    registry: CollectorRegistry, store: Store, watch: Watch, alerts: AlertStore, sender: Sender
-) -> None:
-    """Add what the rules did, how far they are behind, and what became of the notifications."""
+def add_rule_metrics(registry: CollectorRegistry, store: Store, watch: Watch) -> None:
+    """Add what the rules did, and how far they are behind."""
     add_gauge(
         registry,
         "watchbook_rules_behind_events",
@@ -95,22 +94,62 @@ def add_rule_metrics(
             for what, n in asdict(counters).items()
         ],
     )
+
+
+def add_notify_metrics(registry: CollectorRegistry, notifier: Notifier) -> None:
+    """Add what became of the notifications."""
+    sender, dispatcher, outbox = notifier.sender, notifier.dispatcher, notifier.outbox
     add_counters(
         registry,
         "watchbook_notifications",
-        "Notifications since the start: sent, and attempts that failed.",
+        "Notifications since the start: sent, failed (attempts), retried (attempts that were not the first), dead.",
         ("channel", "what"),
         lambda: [
             ((name, what), getattr(counters, what))
             for name, counters in sender.counters.items()
-            for what in ("sent", "failed")
+            for what in ("sent", "failed", "retried", "dead")
         ],
     )
-    add_gauge(
+    add_counters(
+        registry,
+        "watchbook_notifications_held_back",
+        "Notifications since the start that 'max_per' held back; a digest told of them.",
+        ("channel",),
+        lambda: [((name,), number) for name, number in dispatcher.held.items()],
+    )
+    add_counters(
+        registry,
+        "watchbook_alerts_unrouted",
+        "Alerts since the start that no channel hears of.",
+        (),
+        lambda: [((), dispatcher.unrouted)],
+    )
+    add_gauges(
         registry,
         "watchbook_notifications_waiting",
         "Notifications that wait to be sent.",
-        lambda: sum(alerts.outbox.pending().values()),
+        "channel",
+        lambda: {channel: n for (channel, state), n in outbox.counts().items() if state == "waiting"},
+    )
+    add_gauges(
+        registry,
+        "watchbook_notifications_dead",
+        "Notifications that were given up: see 'watchbook notify dead list'.",
+        "channel",
+        lambda: {channel: n for (channel, state), n in outbox.counts().items() if state == "dead"},
+    )
+    add_gauge(
+        registry,
+        "watchbook_notifications_failing",
+        "1 while it cannot be planned who is told of what: nobody hears of new alerts.",
+        lambda: dispatcher.failing,
+    )
+    add_gauges(
+        registry,
+        "watchbook_channel_failing",
+        "1 for a channel that does not work at the moment.",
+        "channel",
+        lambda: {name: counters.failing or counters.gone for name, counters in sender.counters.items()},
     )
 
 

@@ -3,10 +3,13 @@
 A change carries the whole state of its alert in absolute numbers, so that applying it twice is the same as once.
 """
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
+
+#: What the ids of rules begin with that stand in no file: the collector looks after their alerts itself.
+OWN_RULES: Final = "watchbook."
 
 #: A value of a group-by field; None when the event had no such field (only where the rule allows that).
 GroupValue = str | int | float | bool | None

@@ -1,4 +1,4 @@
-"""The file ``state.db``: tokens, agents, saved filters, alerts, the outbox.  Each room brings its own migrations."""
+"""The file ``state.db``: tokens, agents, saved filters, alerts, notifications.  Each room brings its own migrations."""
 
 import sqlite3
 from pathlib import Path
@@ -10,6 +10,7 @@ from collector.access import MIGRATIONS as ACCESS_MIGRATIONS
 from collector.agents import MIGRATIONS as AGENT_MIGRATIONS
 from collector.alert import MIGRATIONS as ALERT_MIGRATIONS
 from collector.filters import MIGRATIONS as FILTER_MIGRATIONS
+from collector.notify import MIGRATIONS as NOTIFY_MIGRATIONS
 from collector.switches import MIGRATIONS as SWITCH_MIGRATIONS
 from watchbook.database import connect
 
@@ -24,7 +25,8 @@ def open_state(path: Path) -> sqlite3.Connection:
     try:
         database = Database(connection)
         for migrations in (
-            ACCESS_MIGRATIONS, AGENT_MIGRATIONS, ALERT_MIGRATIONS, FILTER_MIGRATIONS, SWITCH_MIGRATIONS
+            ACCESS_MIGRATIONS, AGENT_MIGRATIONS, ALERT_MIGRATIONS, FILTER_MIGRATIONS, NOTIFY_MIGRATIONS,
+            SWITCH_MIGRATIONS,
         ):  # fmt: skip
             migrations.apply(database)
         connection.execute(f"PRAGMA user_version={COMPATIBILITY}")

@@ -18,7 +18,7 @@ from typing import TypeVar
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
 from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, RuleSet
-from collector.finding import AlertChange, ExceptionUse
+from collector.finding import OWN_RULES, AlertChange, AlertState, ExceptionUse
 from watchbook.clock import Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
@@ -315,8 +315,12 @@ class Watch:
             self._ticked = mark.ticked
             replayed_from = self._replay(self._engine, mark)
             self.read_up_to = mark.number
-        self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark, {})
+        self._unwritten = (self._engine.restore(self._open_alerts(), replayed_from, self._ticked), mark, {})
         self._write()
+
+    def _open_alerts(self) -> list[AlertState]:
+        """Return the open alerts that rules look after; the collector's own have none."""
+        return [alert for alert in self._alerts.open_alerts() if not alert.rule.id.startswith(OWN_RULES)]
 
     def _replay(self, engine: Engine, mark: Watermark) -> int:
         """Let an engine remember what was read up to a mark; return from which event time on that is all there was."""

@@ -42,7 +42,14 @@ _WORDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "silence": ("watchbook.operator.hiding", "silence", "Hide alerts for a time.", "collector"),
     "except": ("watchbook.operator.hiding", "make_exception", "Take events out of an alert's rule.", "collector"),
     "exceptions": ("watchbook.operator.hiding", "exceptions", "Show and end exceptions of rules.", "collector"),
+    "notify": ("watchbook.operator.notifying", "notify", "Look after notifications and channels.", "collector"),
     "agents": ("watchbook.operator.registering", "agents", "Show agents, rename and revoke them.", "collector"),
+    "catalogue": (
+        "watchbook.operator.cataloguing",
+        "catalogue",
+        "Show what sources call their events, and what it means.",
+        "collector",
+    ),
     "verify": ("collector.verify_cli", "verify", "Check that nothing that was stored was changed.", "collector"),
     "demo": ("watchbook.demo.cli", "demo", "See all of Watchbook at work in a throw-away folder.", "agent,collector"),
 }

@@ -3,6 +3,7 @@
 A room's settings are a frozen dataclass whose fields are made with :func:`setting`; :func:`bind` fills it from a
 :class:`Node` of the file.  The type of the field decides how a scalar is read, so that YAML's own guesses (``no`` as
 False, ``22:22`` as 1342, ``1.10`` as 1.1) never come in.  All mistakes of a file are collected and raised together.
+A type with a class method ``from_node`` reads its own :class:`Node`, and says in ``WORDS`` what it holds.
 """
 
 import dataclasses
@@ -215,6 +216,8 @@ def documented_settings(settings_type: type, prefix: str = "") -> Iterator[tuple
 
 
 def _inner_dataclass(kind: Any) -> tuple[type | None, str]:
+    if hasattr(kind, "from_node"):
+        return None, ""
     if dataclasses.is_dataclass(kind):
         return cast(type, kind), ""
     for argument in typing.get_args(kind):
@@ -270,14 +273,15 @@ def _bind_value(
 ) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        kind = next(argument for argument in arguments if argument is not type(None))
-        return _bind_value(node, kind, problems, check)
+        return _bind_value(node, _alternative(node, arguments), problems, check)
     before = len(problems)
     try:
-        if dataclasses.is_dataclass(kind):
+        if hasattr(kind, "from_node"):
+            value: Any = kind.from_node(node)
+        elif dataclasses.is_dataclass(kind):
             return _bind_dataclass(node, kind, problems)
-        if origin in (tuple, list):
-            value: Any = tuple(_bind_value(item, arguments[0], problems) for item in node.sequence())
+        elif origin in (tuple, list):
+            value = tuple(_bind_value(item, arguments[0], problems) for item in node.sequence())
         elif origin in (dict, Mapping):
             value = {name: _bind_value(item, arguments[1], problems) for name, _, item in node.items()}
         else:
@@ -289,6 +293,14 @@ def _bind_value(
     if expected:
         problems.append(node.problem(f"expected {expected}, found {node.described()}"))
     return value
+
+
+def _alternative(node: Node, alternatives: Sequence[Any]) -> Any:
+    """Return the type that a value is meant to have: a list where that is one of them and the value is a list."""
+    kinds = [kind for kind in alternatives if kind is not type(None)]
+    if node.is_sequence:
+        return next((kind for kind in kinds if typing.get_origin(kind) in (tuple, list)), kinds[0])
+    return kinds[0]
 
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -323,8 +335,10 @@ _SCALARS: Final[dict[Any, tuple[str, Callable[[str], Any]]]] = {
 
 def _type_words(kind: Any) -> str:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if hasattr(kind, "from_node"):
+        return str(kind.WORDS)
     if origin in (types.UnionType, typing.Union):
-        return _type_words(next(argument for argument in arguments if argument is not type(None)))
+        return " or ".join(_type_words(argument) for argument in arguments if argument is not type(None))
     if origin in (tuple, list):
         return f"list of {_type_words(arguments[0])}"
     if origin in (dict, Mapping):

@@ -26,6 +26,7 @@ REPEAT_EVERY_S = 30
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _level = _LEVELS["info"]
+_hide: Callable[[Any], Any] | None = None
 
 
 def configure_logs(level: str = "info") -> None:
@@ -44,6 +45,7 @@ def configure_logs(level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if terminal else [_TRACEBACKS]),
+            _without_secrets,
             renderer,
         ],
         # Loggers are made once, so what they leave out is decided for each line: the level may change.
@@ -59,6 +61,12 @@ def set_log_level(level: str) -> None:
     _level = _LEVELS[level]
 
 
+def set_log_redaction(hide: Callable[[Any], Any] | None) -> None:
+    """Show from now on what ``hide`` makes of the keys and values of each line; None leaves them as they are."""
+    global _hide
+    _hide = hide
+
+
 def get_logger(room: str) -> Logger:
     """Return the logger of a room."""
     return structlog.get_logger(room=room)  # type: ignore[no-any-return]
@@ -68,6 +76,10 @@ def _drop_below_level(_: Any, method: str, event: structlog.typing.EventDict) ->
     if _LEVELS.get(method, 40) < _level:  # "exception" is an error
         raise structlog.DropEvent
     return event
+
+
+def _without_secrets(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return event if _hide is None else dict(_hide(event))
 
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))

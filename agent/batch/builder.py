@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from agent.reasons import DETAIL, countable
 from agent.records import Chunk, Normalised
 from watchbook import wire
 from watchbook.configfile import positive, setting
@@ -52,7 +53,7 @@ class _Run(NamedTuple):
         return (self.offsets[0] is None) is (other.offsets[0] is None)
 
 
-_UNPARSED_FIELDS = ("time", "raw", "reason", "flags")
+_UNPARSED_FIELDS = ("time", "raw", "reason", "details", "flags")
 _UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "unparsed", "category": "meta"}
 
 
@@ -95,10 +96,14 @@ class Builder:
         }
         places = range(len(chunk.lines)) if normalised.row_lines is None else normalised.row_lines
         if normalised.rows:
-            everything = {**constants, **shared, "origin.profile": origin.profile}
+            # A profile says its own name: it may be one of several that the input has.
+            everything = {"origin.profile": origin.profile, **constants, **shared}
             self._add_rows(normalised.rows, places, fields, everything, chunk)
         if normalised.unparsed:
-            rows = [(read_us, line.raw, line.reason, _flags(line.line, chunk)) for line in normalised.unparsed]
+            rows = [
+                (read_us, line.raw, *_reason(line.reason, origin.profile), _flags(line.line, chunk))
+                for line in normalised.unparsed
+            ]
             offsets = [chunk.offsets[line.line] for line in normalised.unparsed]
             sizes = [len(line.raw) for line in normalised.unparsed]
             self._append(_Run(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, offsets, sizes))
@@ -115,7 +120,7 @@ class Builder:
     ) -> None:
         if chunk.truncated:
             rows, fields = _with_truncated_flag(rows, places, fields, chunk)
-        if len(rows) == len(chunk.lines):
+        if isinstance(places, range):  # every line is a row
             offsets, sizes = list(chunk.offsets), list(map(len, chunk.lines))
         else:
             offsets = [chunk.offsets[place] for place in places]
@@ -213,6 +218,11 @@ def _joined(name: str, pieces: Sequence[tuple[int, Mapping[str, Any]]]) -> Any:
     for (n, _), column in zip(pieces, found, strict=True):
         joined.extend([column] * n if column is None or isinstance(column, str) else column)
     return joined
+
+
+def _reason(reason: str, profile: str) -> tuple[str, dict[str, str] | None]:
+    kind, detail = countable(reason, profile)
+    return kind, None if detail is None else {DETAIL: detail}
 
 
 def _flags(place: int, chunk: Chunk) -> list[str]:

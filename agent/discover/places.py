@@ -13,7 +13,14 @@ class KnownLog:
 
     name: str = setting("Name of the input that is proposed.")
     files: tuple[str, ...] = setting("Absolute paths or glob patterns of its files.")
-    profile: str | None = setting("Profile that is tried first.", None)
+    profile: str | tuple[str, ...] | None = setting(
+        "Profile that is tried first; a list for a log of several programs, each line of which is of one of them.", None
+    )
+
+    @property
+    def profile_names(self) -> tuple[str, ...]:
+        """The profiles it names."""
+        return self.profile if isinstance(self.profile, tuple) else () if self.profile is None else (self.profile,)
 
 
 @dataclass(frozen=True)

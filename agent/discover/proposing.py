@@ -23,7 +23,7 @@ class Proposal:
     """An input that would read some logs: the worst share of lines understood, and an event of the first of them."""
 
     name: str
-    profile: str
+    profiles: tuple[str, ...]
     zone: str | None = None
     logs: list[tuple[Log, Trial]] = field(default_factory=list)
     patterns: tuple[str, ...] = ()
@@ -52,25 +52,25 @@ def discover(
     walker = Walker(root, places)
     logs = walker.logs(paths)
     zone = _zone_of(root)
-    proposals: dict[tuple[str, str, str], Proposal] = {}
+    proposals: dict[tuple[str, str, tuple[str, ...]], Proposal] = {}
     rest: list[tuple[Log, Trial]] = []
     for log in logs:
         known = places.log_of(log.path)
-        preferred = known.profile if known and known.profile in profiles else None
+        preferred = tuple(name for name in known.profile_names if name in profiles) if known else ()
         try:
             trial = trier.try_file(log.real or "", preferred)
         except OSError as error:
             walker.unread.append(Unread(log.path, f"cannot be read: {error.strerror}"))
             continue
-        profile = trial.profile if trial.lines else preferred
-        if profile is None or (profile != preferred and trial.share < SHARE_MIN):
+        names = trial.profiles if trial.lines else preferred
+        if not names or (names != preferred and trial.share < SHARE_MIN):
             rest.append((log, trial))
             continue
         place = PurePath(log.pattern)
-        key = (known.name if known else str(place.parent), place.suffix, profile)
-        proposal = proposals.setdefault(key, Proposal(known.name if known else _name_of(log), profile))
+        key = (known.name if known else str(place.parent), place.suffix, names)
+        proposal = proposals.setdefault(key, Proposal(known.name if known else _name_of(log), names))
         proposal.logs.append((log, trial))
-        proposal.zone = zone if _has_no_zone(profiles[profile]) else None
+        proposal.zone = zone if any(_has_no_zone(profiles[name]) for name in names) else None
     everything = [log.path for log in logs] + [each.path for each in walker.unread]
     for proposal in proposals.values():
         proposal.patterns = _patterns(proposal, everything)
@@ -103,7 +103,7 @@ def _make_names_unique(proposals: Iterable[Proposal]) -> None:
     for proposal in proposals:
         name = base = proposal.name
         if name in taken:
-            name = base = f"{base}-{proposal.profile}"
+            name = base = f"{base}-{proposal.profiles[0]}"
         number = 2
         while name in taken:
             name, number = f"{base}-{number}", number + 1
@@ -113,7 +113,7 @@ def _make_names_unique(proposals: Iterable[Proposal]) -> None:
 
 def _has_no_zone(definition: Definition) -> bool:
     """Return whether the times of a profile do not name their zone, so that the host's own must be given."""
-    return definition.time is not None and definition.time.format == "syslog"
+    return any(rule.format == "syslog" for rule in definition.time)
 
 
 def _zone_of(root: str) -> str | None:

@@ -19,7 +19,8 @@ def as_table(found: Discovery) -> Iterator[str]:
     if found.proposals:
         yield f"{'input':<16} {'profile':<10} {'understood':>10}  files"
     for each in found.proposals:
-        yield f"{each.name:<16} {each.profile:<10} {_share(each):>10}  {', '.join(each.patterns)}{_more(each)}"
+        profiles, patterns = ", ".join(each.profiles), ", ".join(each.patterns)
+        yield f"{each.name:<16} {profiles:<10} {_share(each):>10}  {patterns}{_more(each)}"
     for each in found.proposals:
         if (sample := _sample(each)) is not None:
             yield ""
@@ -48,7 +49,7 @@ def as_yaml(found: Discovery) -> Iterator[str]:
         yield f"  # {understood} of the last lines were understood" if understood != "-" else "  # empty when looked at"
         yield f"  - name: {_scalar(each.name)}"
         yield f"    files: [{', '.join(map(_scalar, each.patterns))}]"
-        yield f"    profile: {_scalar(each.profile)}"
+        yield f"    profile: {_names(each.profiles)}"
         if each.zone:
             yield f"    zone: {_scalar(each.zone)}"
     for log, trial in found.not_understood:
@@ -62,7 +63,7 @@ def as_json(found: Discovery) -> dict[str, Any]:
         "inputs": [
             {
                 "name": each.name,
-                "profile": each.profile,
+                "profile": each.profiles[0] if len(each.profiles) == 1 else list(each.profiles),
                 "files": list(each.patterns),
                 "zone": each.zone,
                 "understood": each.share,
@@ -106,6 +107,10 @@ def _journal(found: Discovery) -> str:
     if found.journal is None:
         return "none"
     return f"{found.journal}; programs that log only there are in no file"
+
+
+def _names(profiles: tuple[str, ...]) -> str:
+    return _scalar(profiles[0]) if len(profiles) == 1 else f"[{', '.join(map(_scalar, profiles))}]"
 
 
 def _scalar(text: str) -> str:

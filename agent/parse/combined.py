@@ -1,6 +1,8 @@
 r"""The combined log format of nginx and Apache, and the common one (without referer and user agent).
 
 ``ADDRESS IDENT USER [TIME] "REQUEST" STATUS BYTES "REFERER" "USER AGENT"``, and whatever a site added behind it.
+Apache's ``vhost_combined`` has ``HOST:PORT`` before it all, others ``HOST``.  For an address there may be the list that
+came through proxies, the client first: ``remote_addr`` is that, ``remote_addrs`` the list.
 
 The request line comes from the other side of the wire and may be anything; one that is no ``METHOD TARGET
 HTTP/VERSION`` is kept as ``request``.  nginx writes a quote, a backslash and bytes outside printable ASCII as ``\xHH``;
@@ -14,19 +16,24 @@ from agent.parse.format import text_format
 
 KEYS: Final = frozenset(
     {
-        "remote_addr", "remote_ident", "remote_user", "time_local", "request", "method", "path", "query", "protocol",
-        "status", "body_bytes_sent", "http_referer", "http_user_agent", "extra",
+        "vhost", "remote_addr", "remote_addrs", "remote_ident", "remote_user", "time_local", "request", "method",
+        "path", "query", "protocol", "status", "body_bytes_sent", "http_referer", "http_user_agent", "extra",
     }
 )  # fmt: skip
 
 # A request in order and nothing escaped.
 _ORDINARY: Final = re.compile(
-    r"(\S++) (\S++) ([^ \[\\\"]++) \[([^]\"]++)\] "
+    r"(?:([A-Za-z0-9._*-]++:[0-9]{1,5}) (?=[0-9A-Fa-f.:]+ ))?(\S++) (\S++) ([^ \[\\\"]++) \[([^]\"]++)\] "
     r'"([A-Z]++) ([^ ?"\\]++)(?:\?([^ "\\]*+))? (HTTP/[0-9.]++)" ([1-9][0-9]{2}) (-|[0-9]{1,18}) '
     r'"([^"\\]*+)" "([^"\\]*+)"'
 )
 _ESCAPED_BYTE: Final = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 _STATUS_AND_BYTES: Final = re.compile(r"[1-9][0-9]{2} (?:-|[0-9]{1,18})")
+_VHOST: Final = re.compile(
+    r"([A-Za-z0-9._*-]++:[0-9]{1,5}) (?=[0-9A-Fa-f.:]+,? \S+ )"
+    r"|([A-Za-z0-9._*-]++) (?=[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*,? \S+ )"
+)
+_ADDRESSES: Final = re.compile(r"(?=([0-9A-Fa-f.:]+),)((?:[0-9A-Fa-f.:]+, ?)+[0-9A-Fa-f.:]+) (?=\S+ )")
 _BARE_QUOTE: Final = re.compile(r'(?<!\\)"')
 
 
@@ -37,11 +44,13 @@ def read(text: str) -> dict[str, Any]:
 
 
 def _read_ordinary(found: re.Match[str]) -> dict[str, Any]:
-    address, ident, user, stamp, method, path, query, protocol, status, size, referer, agent = found.groups()
+    vhost, address, ident, user, stamp, method, path, query, protocol, status, size, referer, agent = found.groups()
     values = {
         "remote_addr": address, "time_local": stamp, "method": method, "path": path, "protocol": protocol,
         "status": int(status),
     }  # fmt: skip
+    if vhost is not None:
+        values["vhost"] = vhost
     if size != "-":
         values["body_bytes_sent"] = int(size)
     if user != "-":
@@ -59,6 +68,8 @@ def _read_ordinary(found: re.Match[str]) -> dict[str, Any]:
 
 def _read_parts(text: str) -> dict[str, Any]:
     parts = _BARE_QUOTE.split(text) if '\\"' in text else text.split('"')
+    if len(parts) >= 5 and " [" not in parts[0]:  # a quoted user name, or a quoted list of addresses
+        parts[:3] = ["".join(parts[:3])]
     if len(parts) != 3 and len(parts) < 7:
         raise ValueError("is not in the combined log format: expected a quoted request, referer and user agent")
     values = _read_head(parts[0])
@@ -87,12 +98,18 @@ def unescape(text: str) -> str:
 
 
 def _read_head(head: str) -> dict[str, Any]:
-    who, bracket, stamp = head.rpartition(" [")
-    names = who.split(" ", 2)
+    vhost = _VHOST.match(head)
+    who, bracket, stamp = (head if vhost is None else head[vhost.end() :]).rpartition(" [")
+    listed = _ADDRESSES.match(who) if "," in who else None
+    names = who.split(" ", 2) if listed is None else [listed[1], *who[listed.end() :].split(" ", 1)]
     if not bracket or len(names) != 3 or not stamp.endswith("] "):
         raise ValueError("is not in the combined log format: expected 'ADDRESS - USER [TIME]' before the request")
     address, ident, user = names
     values: dict[str, Any] = {"remote_addr": address, "time_local": stamp[:-2]}
+    if vhost is not None:
+        values["vhost"] = vhost[1] or vhost[2]
+    if listed is not None:
+        values["remote_addrs"] = listed[2]
     if ident != "-":
         values["remote_ident"] = ident
     if user not in ("-", ""):

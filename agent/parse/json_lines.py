@@ -2,7 +2,8 @@
 
 Whole numbers keep their exact value, whatever their size.  The lenient way takes what sloppy writers make: a byte order
 mark, bytes that are not UTF-8, raw control characters in texts, half surrogate pairs (each becomes U+FFFD), and
-``NaN`` or numbers beyond a double (kept as text).
+``NaN`` or numbers beyond a double (kept as text).  Some write one long array, an element a line: the comma behind an
+element belongs to none, and the brackets alone are no event.
 """
 
 import json
@@ -14,17 +15,30 @@ from typing import Any, Final
 import msgspec
 
 from agent.parse.format import Format, lenient_text
+from agent.records import NotAnEventError
 
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _decode(line: bytes) -> dict[str, Any]:
+    try:
+        return _decode_object(line)
+    except msgspec.DecodeError:
+        if line[-1:] == b",":  # an element of an array
+            return _decode_object(line[:-1])
+        raise
 
 
 def _decode_leniently(line: bytes) -> tuple[dict[str, Any], bool]:
     text, replaced = lenient_text(line)
-    if not text.lstrip().startswith("{"):
+    text = text.strip().removesuffix(",")
+    if text in ("[", "]", ""):
+        raise NotAnEventError("bracket of an array")
+    if not text.startswith("{"):
         raise ValueError("is no JSON object: it does not start with '{'")
     try:
-        return _decode(text.encode()), replaced
+        return _decode_object(text.encode()), replaced
     except RecursionError as error:
         raise ValueError("nests too deeply") from error
     except msgspec.DecodeError:
@@ -32,7 +46,7 @@ def _decode_leniently(line: bytes) -> tuple[dict[str, Any], bool]:
     value = _read_sloppy(text)
     dumped = json.dumps(value, ensure_ascii=False)
     mended = _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", dumped)
-    return _decode(mended.encode()), replaced or mended != dumped
+    return _decode_object(mended.encode()), replaced or mended != dumped
 
 
 def _read_sloppy(text: str) -> dict[str, Any]:

@@ -4,8 +4,11 @@ r"""Syslog: lines of files and messages from the network, in whichever of its fo
 - RFC 3164 and what stands in files: ``<34>TIMESTAMP HOST PROGRAM[PID]: MESSAGE``.  The timestamp is that of the RFC
   (``Nov 21 14:05:09``, no year), one with a year (``Nov 21 2026 14:05:09``, Cisco), or an ISO 8601 one, as rsyslog and
   systemd write it.  The priority may be missing, and so may the host (programs leave it out when they write to
-  ``/dev/log``).  A line without ``PROGRAM:`` has a message only.
+  ``/dev/log``).  A line without ``PROGRAM:`` has a message only.  The stamp's day may have one digit (busybox), and
+  more than one blank may follow it (macOS); ``[PROGRAM]`` for host and program is metalog's, and
+  ``[ID NUMBER FACILITY.SEVERITY]`` before the message is Solaris'.
 - a priority and then anything: a message without a time.
+- an entry of the systemd journal as JSON: ``agent.parse.journal_entry``.
 
 A priority becomes ``facility`` and ``severity``; one that is none (above 191, or ``<007>``) is kept as ``priority``.
 Structured data becomes ``{ID: {NAME: VALUE}}``, a NAME that comes twice a list of its values; what does not keep to
@@ -16,11 +19,12 @@ import re
 from typing import Any, Final
 
 from agent.parse.format import text_format
+from agent.parse.journal_entry import FIELDS, read_entry
 
 KEYS: Final = frozenset(
     {
         "facility", "severity", "priority", "timestamp", "host", "program", "pid", "msgid", "structured_data",
-        "message",
+        "message", FIELDS,
     }
 )  # fmt: skip
 
@@ -29,6 +33,7 @@ FACILITIES: Final = (
     "audit", "alert", "clock", *(f"local{number}" for number in range(8)),
 )  # fmt: skip
 SEVERITIES: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+_SEVERITY_NAMES: Final = {name: name for name in SEVERITIES} | {"error": "err", "warn": "warning", "panic": "emerg"}
 _PRIORITIES: Final = {
     str(facility * 8 + severity): (FACILITIES[facility], SEVERITIES[severity])
     for facility in range(24)
@@ -36,7 +41,7 @@ _PRIORITIES: Final = {
 }
 _HEADS_5424: Final = {f"<{priority}>1": names for priority, names in _PRIORITIES.items()}
 
-_SHORT: Final = r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+_SHORT: Final = r"[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
 _ISO: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
@@ -45,9 +50,11 @@ _ORDINARY: Final = re.compile(
     rf"(?:<([0-9]{{1,3}})>)?({_SHORT}|{_ISO}) ([^ ]++) ([^ :\[]++)(?:\[([0-9]++)\])?: ?(.*)", re.DOTALL
 )
 _PRIORITY: Final = re.compile(r"<([0-9]{1,3})>")
-_STAMP: Final = re.compile(rf"({_SHORT}|{_ISO}) ")
+_STAMP: Final = re.compile(rf"({_SHORT}|{_ISO}) +")
 _STAMP_WITH_YEAR: Final = re.compile(r"([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(?: |(?=:))")
 _TAG: Final = re.compile(r"[^ :\[]+(?:\[[^\]]*\])?:")
+_BRACKETED: Final = re.compile(r"\[([A-Za-z_][\w./-]*)\](?::| (?=\S))")
+_MESSAGE_ID: Final = re.compile(r"\[ID ([0-9]+) ([a-z0-9]+)\.([a-z]+)\] ")
 _NAMED: Final = re.compile(r"[A-Za-z_/.(][^ :\[]*(?:\[[^\]]*\])?: ")
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -78,15 +85,17 @@ def read(text: str) -> dict[str, Any]:
     priority, stamp, host, program, pid, message = found.groups()
     if host[-1] == ":":
         return _read_parts(text)
-    values: dict[str, Any] = {}
+    if message[-1:] in ("\r", "\n"):
+        message = message.rstrip("\r\n")
+    if pid is None:
+        values: dict[str, Any] = {"timestamp": stamp, "host": host, "program": program, "message": message}
+    else:
+        number = int(pid) if len(pid) < 19 and (pid[0] != "0" or pid == "0") else pid
+        values = {"timestamp": stamp, "host": host, "program": program, "pid": number, "message": message}
     if priority is not None:
-        _add_priority(priority, values)
-    values["timestamp"] = stamp
-    values["host"] = host
-    values["program"] = program
-    if pid is not None:
-        values["pid"] = int(pid) if len(pid) < 19 and (pid[0] != "0" or pid == "0") else pid
-    values["message"] = message.rstrip("\r\n") if message[-1:] in ("\r", "\n") else message
+        values = {**_of_priority(priority), **values}
+    if message[:4] == "[ID ":
+        _take_message_id(values)
     return values
 
 
@@ -123,10 +132,14 @@ def _read_5424(names: tuple[str, str], parts: list[str]) -> dict[str, Any]:
 
 def _read_parts(text: str) -> dict[str, Any]:
     """Read what is not RFC 5424 and lacks something, step by step."""
+    if text[:1] == "{":
+        entry = read_entry(text)
+        if entry is not None:
+            return entry
     values: dict[str, Any] = {}
     found = _PRIORITY.match(text)
     if found is not None:
-        _add_priority(found[1], values)
+        values = _of_priority(found[1])
         text = text[found.end() :]
     if stamp := _STAMP.match(text):
         values["timestamp"] = stamp[1]
@@ -151,6 +164,10 @@ def _read_without_stamp(text: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_behind_stamp(text: str, values: dict[str, Any]) -> dict[str, Any]:
+    if (tag := _BRACKETED.match(text)) is not None:
+        values["program"] = tag[1]
+        values["message"] = text[tag.end() :].removeprefix(" ")
+        return values
     host, _, rest = text.partition(" ")
     if not host:
         raise ValueError("is not in the syslog format: expected a host name after the timestamp")
@@ -172,14 +189,22 @@ def _read_tag(rest: str, values: dict[str, Any]) -> None:
     if pid[:-1]:
         values["pid"] = _number_or_text(pid[:-1])
     values["message"] = message.removeprefix(" ")
+    _take_message_id(values)
 
 
-def _add_priority(priority: str, values: dict[str, Any]) -> None:
+def _take_message_id(values: dict[str, Any]) -> None:
+    """Take what Solaris writes before a message: its number, and the facility and severity."""
+    found = _MESSAGE_ID.match(values["message"])
+    if found is not None and found[2] in FACILITIES and found[3] in _SEVERITY_NAMES:
+        values.setdefault("facility", found[2])
+        values.setdefault("severity", _SEVERITY_NAMES[found[3]])
+        values["msgid"] = found[1]
+        values["message"] = values["message"][found.end() :]
+
+
+def _of_priority(priority: str) -> dict[str, Any]:
     names = _PRIORITIES.get(priority)
-    if names is not None:
-        values["facility"], values["severity"] = names
-    else:
-        values["priority"] = priority
+    return {"priority": priority} if names is None else {"facility": names[0], "severity": names[1]}
 
 
 def _number_or_text(text: str) -> int | str:
@@ -266,4 +291,4 @@ def _add_parameter(element: dict[str, Any], name: str, value: str) -> None:
         element[name] = [given, value]
 
 
-SYSLOG: Final = text_format("syslog", KEYS, read)
+SYSLOG: Final = text_format("syslog", KEYS, read, frozenset({"structured_data", FIELDS}))

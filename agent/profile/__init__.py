@@ -10,7 +10,16 @@ leaves its field absent), and one strange line never touches another.
 from agent.profile.compiled import CompiledProfile
 from agent.profile.compiling import compile_profile
 from agent.profile.definition import Definition
+from agent.profile.folder import ProfileFolder
 from agent.profile.reading import load_profile, load_profiles
 from agent.profile.times import zone_named
 
-__all__ = ["CompiledProfile", "Definition", "compile_profile", "load_profile", "load_profiles", "zone_named"]
+__all__ = [
+    "CompiledProfile",
+    "Definition",
+    "ProfileFolder",
+    "compile_profile",
+    "load_profile",
+    "load_profiles",
+    "zone_named",
+]

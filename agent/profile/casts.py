@@ -6,7 +6,7 @@ A cast never guesses: ``245`` is no duration without a unit, ``10.0.0.300`` is n
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from watchbook.event import Kind
 
@@ -18,7 +18,22 @@ NUMBER_MAX: Final = 2**63
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(\.[0-9]{1,18})?")
+_SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-z]{0,9})")
+_BYTES: Final = {
+    unit: factor
+    for power, letter in enumerate(("", "k", "m", "g", "t", "p"))
+    for unit, factor in (
+        (f"{letter}b", 1000**power),
+        (f"{letter}ib" if letter else "byte", 1024**power),
+        (f"{('', 'kilo', 'mega', 'giga', 'tera', 'peta')[power]}bytes", 1000**power),
+    )
+}
+_WITH_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^\W_A-Z]+|[^\W_]+")
+_TRUE: Final = frozenset({"true", "yes", "on", "1", "t", "y"})
+_FALSE: Final = frozenset({"false", "no", "off", "0", "f", "n"})
 _DURATION: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-zµμ]{1,12})")
+_CLOCK: Final = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,9})?)")
 _MILLISECONDS: Final = {
     unit: factor
     for units, factor in (
@@ -57,6 +72,29 @@ def ip(value: str) -> str | None:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
+def ip_with_port(value: str) -> str | None:
+    """Return the address of ``1.2.3.4:5678``, ``[2001:db8::1]:5678`` or ``[2001:db8::1]``."""
+    found = _WITH_PORT.fullmatch(value)
+    return ip(found[1] or found[2]) if found else None
+
+
+def path_name(value: str) -> str | None:
+    """Return the last part of a path, URL or ARN: what stands behind the last ``/``, or else ``:``."""
+    plain = value.rstrip("/")
+    return (plain.rpartition("/")[2] if "/" in plain else plain.rpartition(":")[2]) or None
+
+
+def snake(value: str) -> str | None:
+    """Return the words of a name in small letters: db_instance for ``DBInstance``, aws_s3 for ``AWS::S3``."""
+    return "_".join(word.lower() for word in _WORD.findall(value)) or None
+
+
+def flag(value: str) -> bool | None:
+    """Return true or false for a word that says so."""
+    word = value.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
 def number(value: str) -> int | float | None:
     """Return a number; thousands may be set apart by commas."""
     found = _NUMBER.fullmatch(value.strip())
@@ -67,7 +105,10 @@ def number(value: str) -> int | float | None:
 
 
 def duration(value: str) -> int | float | None:
-    """Return milliseconds of a text that names its unit: ``245ms``, ``1.2 seconds``."""
+    """Return milliseconds of a text that names its unit (``245ms``, ``1.2 seconds``) or is of a clock: ``1:04:00``."""
+    clock = _CLOCK.fullmatch(value.strip())
+    if clock is not None:
+        return _tidy(int(clock[1]) * 3_600_000 + int(clock[2]) * 60_000 + float(clock[3]) * 1000)
     found = _DURATION.fullmatch(value.strip().lower())
     factor = _MILLISECONDS.get(found[2]) if found else None
     return None if found is None or factor is None else _tidy(float(found[1]) * factor)
@@ -77,6 +118,31 @@ def seconds(value: str) -> int | float | None:
     """Return milliseconds of a text that counts seconds."""
     count = number(value)
     return None if count is None else _tidy(count * 1000)
+
+
+def milliseconds(value: str) -> int | float | None:
+    """Return milliseconds of a text that counts them."""
+    count = number(value)
+    return None if count is None else _tidy(count)
+
+
+def microseconds(value: str) -> int | float | None:
+    """Return milliseconds of a text that counts microseconds."""
+    count = number(value)
+    return None if count is None else _tidy(count / 1000)
+
+
+def nanoseconds(value: str) -> int | float | None:
+    """Return milliseconds of a text that counts nanoseconds."""
+    count = number(value)
+    return None if count is None else _tidy(count / 1_000_000)
+
+
+def size(value: str) -> int | float | None:
+    """Return bytes of a text that may name a unit: ``1.5 MB``, ``12kB``, ``3 KiB``; a mere number is of bytes."""
+    found = _SIZE.fullmatch(value.strip().lower())
+    factor = _BYTES.get(found[2] or "b") if found else None
+    return None if found is None or factor is None else _tidy(float(found[1]) * factor)
 
 
 def http_outcome(value: str) -> str | None:
@@ -92,15 +158,26 @@ def _tidy(value: float) -> int | float:
 
 
 #: Name in a profile -> the cast and the kind of event field it fills.
-CASTS: Final[Mapping[str, tuple[Cast, Kind]]] = {
+CASTS: Final[Mapping[str, tuple[Cast, Kind | Literal["flag"]]]] = {
     "text": (text, "text"),
     "lower": (lower, "text"),
     "ip": (ip, "text"),
+    "path_name": (path_name, "text"),
+    "snake": (snake, "text"),
     "http_outcome": (http_outcome, "text"),
     "number": (number, "number"),
     "duration": (duration, "number"),
     "seconds": (seconds, "number"),
+    "milliseconds": (milliseconds, "number"),
+    "microseconds": (microseconds, "number"),
+    "nanoseconds": (nanoseconds, "number"),
+    "size": (size, "number"),
+    "bool": (flag, "flag"),
 }
+#: Casts whose value does not say all that the text said: the text stays in the details, unless it is the same.
+LOSSY: Final = frozenset({"path_name", "snake"})
+#: What reads what a cast refuses, without saying all of it: the text stays in the details.
+IN_PART: Final[Mapping[str | None, Cast]] = {"ip": ip_with_port}
 #: Name of a cast -> what quickly tells of most values that the cast leaves as they are: a log has more addresses than a
 #: memo holds.
 AS_THEY_ARE: Final[Mapping[str | None, Callable[[str], Any]]] = {"ip": _IPV4.fullmatch}

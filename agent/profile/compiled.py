@@ -5,45 +5,27 @@ alone: repaired text, then either a row, or unparsed with the reason, or blank. 
 redacted before its fields are made; only what changed is worked out from the line as it was.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from contextlib import suppress
+from typing import Any, Final
 
+from agent.profile.changing import Changed
+from agent.profile.checking import LineFormat
 from agent.profile.choice import Choice
+from agent.profile.doing import Done, Row, Several
+from agent.profile.explaining import Explained
 from agent.profile.learning import Learner
-from agent.profile.states import take_changes, take_redacted_changes
-from agent.records import Normalised, Redactor, Unparsed
+from agent.profile.origins import origins_of
+from agent.profile.splitting import FindAll, split
+from agent.profile.states import DEPTH_MAX, check_depth
+from agent.records import REDACTED, Normalised, NotAnEventError, Redactor, Unparsed, opened
 from watchbook.event import FLAG_REPLACED
 
-#: Lines that are scanned for secrets together, once their chunk is suspected.
-_SCANNED_TOGETHER: Final = 16
+#: Shorter ones are not looked for in the rest of a line: they would be found in other words.
+_SECRET_CHARACTERS_MIN: Final = 3
 #: Longest reason.
 _REASON_CHARACTERS_MAX: Final = 300
-
-Row = tuple[Any, ...]
-
-
-class LineFormat(Protocol):
-    """A way to take a line apart; see :class:`agent.parse.Format`."""
-
-    @property
-    def keys(self) -> frozenset[str] | None:
-        """All the keys a line can have; None when it brings its own."""
-        ...
-
-    @property
-    def decode(self) -> Callable[[bytes], dict[str, Any]]:
-        """Decode a line in order; raises for any other."""
-        ...
-
-    @property
-    def decode_leniently(self) -> Callable[[bytes], tuple[dict[str, Any], bool]]:
-        """Repair and decode; returns the values and whether characters were replaced; raises ValueError."""
-        ...
-
-    @property
-    def decoder_of(self) -> Callable[[Any], Any] | None:
-        """Make a decoder for lines of a msgspec type; None when the format is no JSON."""
-        ...
 
 
 class CompiledProfile:
@@ -58,8 +40,11 @@ class CompiledProfile:
         learner: Learner | None,
         fields: tuple[str, ...],
         constants: Mapping[str, str],
+        each: Sequence[FindAll],
+        each_keys: frozenset[str],
         *,
         keep_raw: bool,
+        secret_keys: frozenset[str] = frozenset(),
     ) -> None:
         self._name = name
         self._format = line_format
@@ -68,7 +53,13 @@ class CompiledProfile:
         self._learner = learner
         self._fields = (*fields, "raw") if keep_raw else fields
         self._constants = constants
+        self._each = tuple(each)
+        #: A line with none of these keys is one event; when there are none only looking tells.
+        self._each_keys = each_keys
         self._keep_raw = keep_raw
+        # Columns of secrets, and groups of patterns: no line says that name, so that no scan of it can tell.
+        self._secret_keys = secret_keys
+        self._taken: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -87,8 +78,12 @@ class CompiledProfile:
 
     def __call__(self, lines: Sequence[bytes], read_us: int) -> Normalised:
         """Normalise lines (without their newline) that were read at ``read_us``.  Never raises for a strange line."""
-        suspects = self._suspects(lines)
-        done = _Done()
+        self._taken.clear()
+        suspects = list(range(len(lines))) if self._secret_keys else self._redactor.suspected(lines)
+        if self._each:
+            made = self._severally(lines, read_us, frozenset(suspects))
+            return self._with_raws(made, lines, frozenset(suspects)) if self._keep_raw else made
+        done = Done()
         start = 0
         for place in suspects:
             self._quickly(lines[start:place], read_us, done)
@@ -98,13 +93,55 @@ class CompiledProfile:
         made = done.normalised()
         return self._with_raws(made, lines, frozenset(suspects)) if self._keep_raw else made
 
+    @property
+    def decode(self) -> Callable[[bytes], dict[str, Any]]:
+        """Decode a line in order; raises for any other.  How deep its values nest is not looked at."""
+        return self._format.decode
+
+    @property
+    def is_of(self) -> Callable[[dict[str, Any]], bool] | None:
+        """Tell whether a decoded line is of the profile; None when every line is, or only its parts can tell."""
+        return None if self._each else self._choice.is_of
+
+    def row_of(self, values: dict[str, Any], read_us: int) -> Row:
+        """Return the row of a decoded line that holds no secret and does not nest deeply.
+
+        Raises ValueError when the line is not of the profile, NotAnEventError when it is to be left out, and anything
+        else when it takes more than its values to make its rows.
+        """
+        if self._keep_raw or self._each:
+            raise NotImplementedError
+        take, make_row, _ = self._choice.choose(values)[tuple(values)]
+        return make_row(values, take, read_us, None)
+
     def source(self, line: bytes) -> str:
         """Return the Python code that makes the row of a line, for whoever looks into a profile; raises ValueError."""
         values, _ = self._format.decode_leniently(line)
         plans = self._choice.choose(values)
         return plans.source(tuple(values))
 
-    def _quickly(self, lines: Sequence[bytes], read_us: int, done: "_Done") -> None:
+    def explain(self, line: bytes, read_us: int) -> list[Explained]:
+        """Return how each event of a line (read at ``read_us``) comes about; one with a reason when it has none."""
+        try:
+            values, _ = self._format.decode_leniently(line)
+        except ValueError as error:
+            return [Explained(None, None, {}, str(error))]
+        values = self._redactor.value(values)
+        return [self._explained(part, read_us) for part in split(values, self._each)]
+
+    def _explained(self, values: dict[str, Any], read_us: int) -> Explained:
+        try:
+            pattern, case = self._choice.variants(values, self._redactor.value)
+            meaning, traced, row = self._choice.plans(pattern, case).explain(values, read_us)
+        except ValueError as error:
+            return Explained(None, None, {}, str(error))
+        event = [field for field, value in zip(self._fields, row, strict=False) if value is not None]
+        names = self._choice.names(pattern, case)
+        groups = self._choice.groups(pattern, case)
+        origins = origins_of([*event, *self._constants], meaning, traced, groups, self._constants)
+        return Explained(*names, origins)
+
+    def _quickly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets."""
         make_rows = None if self._learner is None else self._learner.make_rows
         if make_rows is None:
@@ -112,66 +149,152 @@ class CompiledProfile:
         else:
             make_rows(lines, read_us, done.rows.append, lambda line: self._plainly((line,), read_us, done))
 
-    def _plainly(self, lines: Sequence[bytes], read_us: int, done: "_Done") -> None:
+    def _plainly(self, lines: Sequence[bytes], read_us: int, done: Done) -> None:
         """Normalise lines without secrets with the code for any keys."""
         decode, choose, plans = self._format.decode, self._choice.choose, self._choice.only
+        nests = self._format.keys is None
         learn = None if self._learner is None else self._learner.see
         append = done.rows.append
         for line in lines:
             try:
                 values = decode(line)
+                if nests and opened(line) > DEPTH_MAX:  # what opens fewer cannot nest deeper
+                    check_depth(values)
                 if learn is not None:
                     learn(values)
-                find_states, make_row = (choose(values) if plans is None else plans)[tuple(values)]
-                changes = None if find_states is None else take_changes(*find_states(values))
-                append(make_row(values, changes, read_us, None))
+                take, make_row, _ = (choose(values) if plans is None else plans)[tuple(values)]
+                append(make_row(values, take, read_us, None))
+            except NotAnEventError as error:
+                done.drop(error.kind)
             except Exception:  # noqa: BLE001 - whatever a strange line provokes: it goes the lenient way, alone
                 self._leniently(line, read_us, done)
 
-    def _suspects(self, lines: Sequence[bytes]) -> list[int]:
-        """Return the places of the lines that may hold a secret."""
-        suspects = self._redactor.suspects
-        if not suspects(b"\n".join(lines)):
-            return []
-        found: list[int] = []
-        for start in range(0, len(lines), _SCANNED_TOGETHER):
-            group = lines[start : start + _SCANNED_TOGETHER]
-            if suspects(b"\n".join(group)):
-                found += [start + index for index, line in enumerate(group) if suspects(line)]
-        return found
-
-    def _carefully(self, line: bytes, read_us: int, done: "_Done") -> None:
+    def _carefully(self, line: bytes, read_us: int, done: Done) -> None:
         """Normalise a line that may hold a secret."""
         try:
-            done.rows.append(self._redacted_row(self._format.decode(line), None, read_us))
+            values = self._format.decode(line)
+            check_depth(values)
+            done.rows.append(self._redacted_row(values, None, read_us))
+        except NotAnEventError as error:
+            done.drop(error.kind)
         except Exception:  # noqa: BLE001 - as in _plainly
             self._leniently(line, read_us, done)
 
-    def _leniently(self, line: bytes, read_us: int, done: "_Done") -> None:
+    def _severally(self, lines: Sequence[bytes], read_us: int, suspects: frozenset[int]) -> Normalised:
+        """Normalise lines that may hold several events each."""
+        done = Several()
+        decode, choose = self._format.decode, self._choice.choose
+        add, are_apart = done.add, self._each_keys.isdisjoint
+        for place, line in enumerate(lines):
+            if place not in suspects and self._each_keys:
+                try:
+                    values = decode(line)
+                    if are_apart(values) and opened(line) <= DEPTH_MAX:  # one event, like any other line
+                        take, make_row, _ = choose(values)[tuple(values)]
+                        add(make_row(values, take, read_us, None), place)
+                        continue
+                except NotAnEventError as error:
+                    done.dropped[error.kind] += 1
+                    continue
+                except Exception:  # noqa: BLE001, S110 - as in _plainly
+                    pass
+            self._several(line, place, read_us, done, redacts=place in suspects)
+        return done.normalised(len(lines))
+
+    def _several(self, line: bytes, place: int, read_us: int, done: Several, *, redacts: bool) -> None:
+        """Normalise a line that may hold several events, or is strange."""
+        if not line.strip():
+            done.blank += 1
+            return
+        try:
+            values, replaced = self._decoded(line)
+        except NotAnEventError as error:
+            done.dropped[error.kind] += 1
+            return
+        except Exception as error:  # noqa: BLE001 - as in _plainly
+            done.replaced += not _is_utf8(line)
+            done.unparsed.append(Unparsed(place, self._raw(line), self._reason(error)))
+            return
+        done.replaced += replaced
+        parts = split(values, self._each)
+        for index, part in enumerate(parts):
+            try:
+                row = self._row(part, [FLAG_REPLACED] if replaced else None, read_us, redacts=redacts)
+            except NotAnEventError as error:
+                done.dropped[error.kind] += 1
+            except Exception as error:  # noqa: BLE001 - as in _plainly
+                raw = self._raw(line) if len(parts) == 1 else self._raw_part(line, index)
+                done.unparsed.append(Unparsed(place, raw, self._reason(error)))
+            else:
+                done.add(row, place)
+
+    def _decoded(self, line: bytes) -> tuple[dict[str, Any], bool]:
+        try:
+            values = self._format.decode(line)
+            if opened(line) > DEPTH_MAX:
+                check_depth(values)
+            return values, False
+        except NotAnEventError:
+            raise
+        except Exception:  # noqa: BLE001 - as in _plainly
+            values, replaced = self._format.decode_leniently(line)
+            check_depth(values)
+            return values, replaced
+
+    def _row(self, values: dict[str, Any], flags: list[str] | None, read_us: int, *, redacts: bool) -> Row:
+        if redacts:
+            return self._redacted_row(values, flags, read_us)
+        take, make_row, _ = self._choice.choose(values)[tuple(values)]
+        return make_row(values, take, read_us, flags)
+
+    def _reason(self, error: Exception) -> str:
+        strange = not isinstance(error, ValueError)
+        reason = f"the profile failed: {type(error).__name__}: {error}" if strange else str(error)
+        return self._redactor.text(reason)[:_REASON_CHARACTERS_MAX]
+
+    def _leniently(self, line: bytes, read_us: int, done: Done) -> None:
         """Find out what a line is that could not be decoded, or had no row."""
         if not line.strip():
             done.blank()
             return
         try:
             values, replaced = self._format.decode_leniently(line)
+            check_depth(values)
             done.rows.append(self._redacted_row(values, [FLAG_REPLACED] if replaced else None, read_us))
             done.replaced += replaced
+        except NotAnEventError as error:
+            done.drop(error.kind)
         except Exception as error:  # noqa: BLE001 - a line may provoke anything; the event of it says what
-            strange = not isinstance(error, ValueError)
-            reason = f"the profile failed: {type(error).__name__}: {error}" if strange else str(error)
             done.replaced += not _is_utf8(line)
-            done.unparsed(self._raw(line), self._redactor.text(reason)[:_REASON_CHARACTERS_MAX])
+            done.unparsed(self._raw(line), self._reason(error))
 
     def _redacted_row(self, values: dict[str, Any], flags: list[str] | None, read_us: int) -> Row:
         redacted = self._redactor.value(values)
-        plans = self._choice.choose(redacted)
-        find_given = plans[tuple(values)].find_states
-        given = (None, None) if find_given is None else find_given(values)
-        find_states, make_row = plans[tuple(redacted)]
-        changes = None
-        if find_states is not None:
-            changes = take_redacted_changes(given, find_states(redacted), self._redactor)
-        return make_row(redacted, changes, read_us, flags)
+        _, make_row, changers = self._choice.choose(redacted, self._redactor.value)[tuple(redacted)]
+        for key in self._secret_keys & redacted.keys():
+            self._hide(redacted, key)
+        if changers is None:
+            return make_row(redacted, None, read_us, flags)
+        given: dict[str, Any] | None = None
+        with suppress(ValueError):  # it may be that only the redacted line can be understood
+            self._choice.choose(values)
+            given = values
+
+        def take(line: dict[str, Any], holed: list[list[Any]]) -> Changed:
+            return changers.take_redacted(given, line, self._redactor, holed)
+
+        return make_row(redacted, take, read_us, flags)
+
+    def _hide(self, values: dict[str, Any], key: str) -> None:
+        """Take a secret out that only the profile knows as one: it stands in the text that it was found in, too."""
+        given, shown = values[key], self._redactor.value({key: values[key]})[key]
+        values[key] = shown
+        if given.__class__ is not str or shown == given or len(given) < _SECRET_CHARACTERS_MIN:
+            return
+        self._taken.add(given)
+        for other, value in values.items():
+            if value.__class__ is str and given in value:
+                values[other] = value.replace(given, shown)
 
     def _with_raws(self, made: Normalised, lines: Sequence[bytes], suspects: frozenset[int]) -> Normalised:
         places = range(len(lines)) if made.row_lines is None else made.row_lines
@@ -180,37 +303,16 @@ class CompiledProfile:
         ]
         return made._replace(rows=[(*row, raw) for row, raw in zip(made.rows, raws, strict=True)])
 
+    def _raw_part(self, line: bytes, index: int) -> str:
+        """Return the text of one event of a line as it was before anything was taken out of it."""
+        part = split(self._decoded(line)[0], self._each)[index]
+        return json.dumps(self._redactor.value(part), ensure_ascii=False)
+
     def _raw(self, line: bytes) -> str:
-        return self._redactor.text(line.decode(errors="replace"))
-
-
-class _Done:
-    """What became of the lines of a chunk so far."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self._unparsed: list[Unparsed] = []
-        self._without_row: list[int] = []
-        self._blank = 0
-        self.replaced = 0
-
-    def unparsed(self, raw: str, reason: str) -> None:
-        self._unparsed.append(Unparsed(self._place(), raw, reason))
-        self._without_row.append(self._place())
-
-    def blank(self) -> None:
-        self._blank += 1
-        self._without_row.append(self._place())
-
-    def _place(self) -> int:
-        return len(self.rows) + len(self._without_row)
-
-    def normalised(self) -> Normalised:
-        row_lines = None
-        if self._without_row:
-            gaps = set(self._without_row)
-            row_lines = [place for place in range(self._place()) if place not in gaps]
-        return Normalised(self.rows, row_lines, self._unparsed, self._blank, self.replaced)
+        text = self._redactor.text(line.decode(errors="replace"))
+        for secret in self._taken:
+            text = text.replace(secret, REDACTED)
+        return text
 
 
 def _is_utf8(line: bytes) -> bool:

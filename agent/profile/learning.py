@@ -8,7 +8,6 @@ import linecache
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from agent.profile.definition import ChangesRule
 from agent.profile.meaning import Meaning
 from agent.profile.shape import Shape
 from agent.profile.structcode import StructCode, UnsuitableError
@@ -28,12 +27,9 @@ class Learner:
     ``otherwise`` with each of the others.
     """
 
-    def __init__(
-        self, title: str, meaning: Meaning, changes: ChangesRule | None, decoder_of: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, title: str, meaning: Meaning, decoder_of: Callable[[Any], Any]) -> None:
         self._title = title
         self._meaning = meaning
-        self._changes = changes
         self._decoder_of = decoder_of
         self._shape = Shape()
         self._new_lines = 0
@@ -59,9 +55,9 @@ class Learner:
             self._give_up()
             return
         try:
-            code = StructCode(self._meaning, self._shape, self._changes)
+            code = StructCode(self._meaning, self._shape)
             core = self._shape.core
-            usual = None if core is None else StructCode(self._meaning, core, self._changes)
+            usual = None if core is None else StructCode(self._meaning, core)
             self.source = code.source(usual)
             names = {**self._meaning.namespace, **code.namespace(self._decoder_of)}
         except UnsuitableError:

@@ -9,10 +9,9 @@ import linecache
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from agent.profile.definition import ChangesRule, Source
+from agent.profile.changing import Changed, Changers, make_changers
 from agent.profile.dictcode import DictCode
 from agent.profile.meaning import Meaning
-from agent.profile.states import Place
 
 #: Sets of keys with code of their own.
 PLANS_MAX: Final = 64
@@ -23,25 +22,26 @@ KEYS_REMEMBERED_MAX: Final = 128
 #: Keys that the one function for all others covers before it starts afresh.
 SHARED_KEYS_MAX: Final = 512
 
-FindStates = Callable[[dict[str, Any]], tuple[Place, Place]]
-MakeRow = Callable[[dict[str, Any], list[dict[str, Any]] | None, int, list[str] | None], tuple[Any, ...]]
+TakeChanges = Callable[[dict[str, Any], list[list[Any]]], Changed]
+#: Makes the row of a line; it takes the changes out once it has seen the line.
+MakeRow = Callable[[dict[str, Any], TakeChanges | None, int, list[str] | None], tuple[Any, ...]]
 
 
 class Plan(NamedTuple):
-    """What to do with a line: find its states before and after (None when it cannot have any), then make its row."""
+    """What to do with a line: what takes its changes out (None when it cannot have any), and what makes its row."""
 
-    find_states: FindStates | None
+    take: TakeChanges | None
     make_row: MakeRow
+    changers: Changers | None
 
 
 class Plans(dict[tuple[str, ...], Plan]):
     """The plans of a variant by the keys of a line, in the line's order; compiles what it does not have yet."""
 
-    def __init__(self, title: str, meaning: Meaning, changes: ChangesRule | None) -> None:
+    def __init__(self, title: str, meaning: Meaning) -> None:
         super().__init__()
         self._title = title
         self._meaning = meaning
-        self._changes = changes
         self._by_keys: dict[frozenset[str], Plan] = {}
         self._shared_keys: frozenset[str] = frozenset()
         self._shared: Plan | None = None
@@ -64,6 +64,22 @@ class Plans(dict[tuple[str, ...], Plan]):
         """Return the Python code for lines with these keys."""
         return DictCode(self._meaning, frozenset(filter(self._meaning.keys.matters, keys))).source()
 
+    def explain(self, line: dict[str, Any], read_us: int) -> tuple[Meaning, dict[str, str], tuple[Any, ...]]:
+        """Return the meaning of a line, where the code found the values of its fields, and its row.
+
+        ``line`` is changed as the code changes it.
+        """
+        keys = frozenset(filter(self._meaning.keys.matters, line))
+        code = DictCode(self._meaning, keys, traces=True)
+        origins: dict[str, str] = {}
+        names: dict[str, Any] = {**self._meaning.namespace, "origins": origins}
+        source = code.source()
+        names.update(code.objects)
+        exec(compile(source, "<explaining a line>", "exec"), names)  # noqa: S102 - as in _compile
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        row = names["row"](line, None if changers is None else changers.take, read_us, None)
+        return self._meaning, origins, row
+
     def _shared_plan(self, keys: frozenset[str]) -> Plan:
         if self._shared is None or not keys <= self._shared_keys:
             together = self._shared_keys | keys
@@ -72,32 +88,12 @@ class Plans(dict[tuple[str, ...], Plan]):
         return self._shared
 
     def _compile(self, keys: frozenset[str]) -> Plan:
-        source = DictCode(self._meaning, keys).source()
+        code = DictCode(self._meaning, keys)
+        source = code.source()
         file = f"<profile {self._title}: {', '.join(sorted(keys))[:200]}>"
         # Tracebacks and debuggers show the generated lines.
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        names: dict[str, Any] = dict(self._meaning.namespace)
+        names: dict[str, Any] = {**self._meaning.namespace, **code.objects}
         exec(compile(source, file, "exec"), names)  # noqa: S102 - written by DictCode; values come in only by repr()
-        return Plan(self._finder(keys), names["row"])
-
-    def _finder(self, keys: frozenset[str]) -> FindStates | None:
-        if self._changes is None:
-            return None
-        before, after = self._places(self._changes.before, keys), self._places(self._changes.after, keys)
-        if not before and not after:
-            return None
-        return lambda line: (_first(line, before), _first(line, after))
-
-    def _places(self, source: Source, keys: frozenset[str]) -> list[tuple[str, ...]]:
-        return [(value.key, *value.below) for path in source.paths for value in self._meaning.keys.values(path, keys)]
-
-
-def _first(line: dict[str, Any], paths: list[tuple[str, ...]]) -> Place:
-    """Return the first place that holds a state."""
-    for *containers, key in paths:
-        inner: Any = line
-        for name in containers:
-            inner = inner.get(name) if inner.__class__ is dict else None
-        if inner.__class__ is dict and inner.get(key) is not None:
-            return inner, key
-    return None
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        return Plan(None if changers is None else changers.take, names["row"], changers)

@@ -1,44 +1,40 @@
 """Profile files: YAML to a :class:`Definition`, every mistake with its line and column, all of a file at once."""
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Any, Final
 
-from agent.profile.casts import CASTS, VERB
-from agent.profile.definition import (
-    DETAILS,
-    MEASURES,
-    NOT_FROM_FIELDS,
-    ChangesRule,
-    Definition,
-    Keep,
-    Pattern,
-    Rule,
-    Source,
-    TimeRule,
-)
-from agent.profile.options import choice, regex, suggestion, texts
-from agent.profile.times import TIME_FORMATS, zone_named
+from agent.profile.collecting import Collector, name_of
+from agent.profile.conditionreading import read_condition
+from agent.profile.definition import Definition, FormatChoice, Optional, Part, Rule
+from agent.profile.options import choice, regex, texts
+from agent.profile.rulereading import SOURCE, RuleReader
+from agent.profile.samplereading import read_sample
 from watchbook.configfile import ConfigError, Node, Problem, load
-from watchbook.event import FIELD_BY_NAME
 
-ValueT = TypeVar("ValueT")
-
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _TOP: Final = (
-    "profile", "description", "format", "keys", "match", "time", "fields", "constants", "changes", "details",
-    "patterns",
+    "profile", "description", "logsource", "format", "record", "keys", "each", "lift", "match", "redact", "optional",
+    "decode", "time", "fields", "constants", "changes", "details", "patterns", "unmatched", "cases", "samples",
 )  # fmt: skip
-_SOURCE: Final = ("from", "as", "map", "default", "absent", "with", "keep")
+_SOURCE: Final = SOURCE
+_LOGSOURCE: Final = ("product", "category", "service")
+_RECORD: Final = ("start", "continuation", "indented", "join", "end")
+_PART: Final = ("name", "when", "of", "match", "fields", "constants", "changes", "time")
+_PATTERN: Final = (*_PART, "keep")
+_CASE: Final = (*_PART, "optional")
+_OPTIONAL: Final = ("name", "description", "default", "when")
 _NOTHING: Final[tuple[str, ...]] = ()
-_FIELDS: Final = tuple(name for name in FIELD_BY_NAME if name not in NOT_FROM_FIELDS)
 
 
 def load_profile(path: Path) -> Definition:
     """Return the profile that a file describes; raises ConfigError with everything that is wrong in it."""
-    return _Reader().definition(load(path))
+    return read_profile(load(path))
+
+
+def read_profile(root: Node) -> Definition:
+    """Return the profile that a YAML document describes; raises ConfigError with everything that is wrong in it."""
+    return _Reader().definition(root)
 
 
 def load_profiles(folder: Path) -> dict[str, Definition]:
@@ -64,220 +60,161 @@ class _Reader:
     """Reads one file, collecting its mistakes."""
 
     def __init__(self) -> None:
-        self._problems: list[Problem] = []
-        self._paths: list[tuple[str, Node]] = []
+        self._collector = Collector()
+        self._rules = RuleReader(self._collector)
 
     def definition(self, root: Node) -> Definition:
-        parts = self._mapping(root, _TOP)
+        collector = self._collector
+        parts = collector.mapping(root, _TOP)
         for name in ("profile", "format"):
             if name not in parts:
-                self._problems.append(root.problem(f"the option '{name}' is missing; add it"))
+                collector.problems.append(root.problem(f"the option '{name}' is missing; add it"))
+        part = partial(collector.part, parts)
+        redact: dict[str, Node] = part("redact", lambda node: collector.mapping(node, ("without", "keep")), {})
         definition = Definition(
-            name=self._part(parts, "profile", self._name, ""),
-            description=self._part(parts, "description", Node.text, ""),
-            format=self._part(parts, "format", Node.text, ""),
-            loose_keys=self._part(parts, "keys", lambda node: choice(node, ("exact", "loose")), "exact") == "loose",
-            match=self._part(parts, "match", self._match, {}),
-            time=self._part(parts, "time", self._time, None),
-            rules=self._part(parts, "fields", self._rules, {}),
-            constants=self._part(parts, "constants", self._constants, {}),
-            changes=self._part(parts, "changes", self._changes, None),
-            keeps_rest=self._part(parts, "details", lambda node: choice(node, ("rest", "none")), "rest") == "rest",
-            patterns=self._part(parts, "patterns", self._patterns, ()),
+            name=part("profile", name_of, ""),
+            description=part("description", Node.text, ""),
+            format=part("format", _format, FormatChoice("", {}, root, {})),
+            loose_keys=part("keys", lambda node: choice(node, ("exact", "loose")), "exact") == "loose",
+            each=part("each", collector.path_list, _NOTHING),
+            lift=part("lift", collector.path_list, _NOTHING),
+            match=part("match", self._condition, None),
+            optional=part("optional", partial(collector.each, self._optional), ()),
+            time=part("time", self._rules.time, ()),
+            rules=part("fields", self._rules.rules, {}),
+            constants=part("constants", self._rules.constants, {}),
+            changes=part("changes", self._rules.changes, ()),
+            keeps_rest=part("details", lambda node: choice(node, ("rest", "none")), "rest") == "rest",
+            patterns=part("patterns", partial(collector.each, self._pattern), ()),
+            keeps_unmatched=part("unmatched", lambda node: choice(node, ("unparsed", "keep")), "unparsed") == "keep",
+            decode=part("decode", self._decode, {}),
+            cases=part("cases", partial(collector.each, self._case), ()),
+            samples=part("samples", partial(collector.each, partial(read_sample, collector)), ()),
+            logsource=part("logsource", self._logsource, {}),
+            record=part("record", self._record, {}),
+            record_node=parts.get("record"),
+            redact_without=collector.part(redact, "without", texts, _NOTHING),
+            redact_keep=collector.part(redact, "keep", texts, _NOTHING),
             node=root,
-            format_node=parts.get("format", root),
-            path_nodes=tuple(self._paths),
+            path_nodes=tuple(collector.paths),
         )
-        if not self._problems:
-            self._check_action(definition)
-        if self._problems:
-            raise ConfigError(self._problems)
+        if not collector.problems:
+            collector.problems.extend(_without_action(definition))
+            collector.problems.extend(_repeated_names(definition))
+        if collector.problems:
+            raise ConfigError(collector.problems)
         return definition
 
-    def _part(self, parts: Mapping[str, Node], name: str, read: Callable[[Node], ValueT], default: ValueT) -> ValueT:
-        return self._try(read, parts[name], default) if name in parts else default
+    def _condition(self, node: Node) -> Any:
+        return read_condition(self._collector, node)
 
-    def _try(self, read: Callable[[Node], ValueT], node: Node, default: ValueT) -> ValueT:
-        try:
-            return read(node)
-        except ConfigError as error:
-            self._problems.extend(error.problems)
-            return default
-
-    def _mapping(self, node: Node, known: Collection[str]) -> dict[str, Node]:
-        """Return the options of a mapping that are known; the others are mistakes."""
-        parts: dict[str, Node] = {}
-        for name, key, value in node.items():
-            if name in known:
-                parts[name] = value
-            else:
-                self._problems.append(key.problem(f"there is no such option{suggestion(name, known)}"))
-        return parts
-
-    def _name(self, node: Node) -> str:
-        name = node.text()
-        if not _NAME.fullmatch(name):
-            raise node.error(f"expected a name of small letters, digits, '_', '.' and '-', found {name!r}")
-        return name
-
-    def _match(self, node: Node) -> dict[str, frozenset[str]]:
-        match: dict[str, frozenset[str]] = {}
-        for name, key, value in node.items():
-            self._paths.append((name, key))
-            match[name] = frozenset(self._try(texts, value, _NOTHING))
-        return match
-
-    def _time(self, node: Node) -> TimeRule:
-        parts = self._mapping(node, ("from", "format", "zone"))
-        name = self._part(parts, "format", lambda inner: choice(inner, tuple(TIME_FORMATS)), "auto")
-        zone = self._part(parts, "zone", self._zone, None)
-        if "from" not in parts:
-            raise node.error("the option 'from' is missing; add the path of the time")
-        return TimeRule(self._part(parts, "from", self._sources_of_paths, ()), name, zone)
-
-    def _zone(self, node: Node) -> str:
-        name = node.text("the name of a time zone")
-        try:
-            zone_named(name)
-        except ValueError as error:
-            raise node.error(f"{error}; write a name of the IANA database, for example UTC or Europe/Berlin") from error
-        return name
-
-    def _changes(self, node: Node) -> ChangesRule:
-        parts = self._mapping(node, ("before", "after"))
-        for name in ("before", "after"):
+    def _optional(self, node: Node) -> Optional:
+        parts = self._collector.mapping(node, _OPTIONAL)
+        for name in ("name", "when"):
             if name not in parts:
-                raise node.error(f"the option '{name}' is missing; changes need both 'before' and 'after'")
-        (before,) = self._sources_of_paths(parts["before"])
-        (after,) = self._sources_of_paths(parts["after"])
-        return ChangesRule(before, after)
+                raise node.error(f"the option '{name}' is missing; an optional kind has a name and a condition")
+        return Optional(
+            self._collector.part(parts, "name", name_of, ""),
+            self._collector.part(parts, "description", Node.text, ""),
+            self._collector.part(parts, "default", lambda inner: choice(inner, ("on", "off")), "off") == "on",
+            self._collector.part(parts, "when", self._condition, ()),
+        )
 
-    def _sources_of_paths(self, node: Node) -> tuple[Source, ...]:
-        return (Source(self._path_list(node), node),)
-
-    def _path_list(self, node: Node) -> tuple[str, ...]:
-        items = node.sequence() if node.is_sequence else [node]
-        if not items:
-            raise node.error("expected a path or a list of paths, found an empty list")
-        return tuple(self._path(item) for item in items)
-
-    def _path(self, node: Node) -> str:
-        path = node.text("a path")
-        if not all(path.split(".")):
-            raise node.error(f"expected a path such as 'user' or 'user.name', found {path!r}")
-        self._paths.append((path, node))
-        return path
-
-    def _patterns(self, node: Node) -> tuple[Pattern, ...]:
-        patterns = []
-        for item in node.sequence():
-            pattern = self._try(self._pattern, item, None)
-            if pattern is not None:
-                patterns.append(pattern)
-        return tuple(patterns)
-
-    def _pattern(self, node: Node) -> Pattern | None:
-        parts = self._mapping(node, ("name", "of", "match", "fields", "constants"))
+    def _pattern(self, node: Node) -> Part:
+        parts = self._collector.mapping(node, _PATTERN)
         for name in ("name", "match"):
             if name not in parts:
                 raise node.error(f"the option '{name}' is missing; a pattern has a name and a regular expression")
-        if "of" in parts:
-            self._paths.append((self._part(parts, "of", Node.text, "message"), parts["of"]))
-        return Pattern(
-            name=self._part(parts, "name", self._name, ""),
-            of=self._part(parts, "of", Node.text, "message"),
-            regex=self._part(parts, "match", regex, ""),
-            rules=self._part(parts, "fields", self._rules, {}),
-            constants=self._part(parts, "constants", self._constants, {}),
+        return self._made_part(node, parts)
+
+    def _case(self, node: Node) -> Part:
+        parts = self._collector.mapping(node, _CASE)
+        if "name" not in parts:
+            raise node.error("the option 'name' is missing; a case has a name")
+        if "when" not in parts and "match" not in parts:
+            raise node.error("the option 'when' is missing; a case has a condition ('when' or 'match')")
+        return self._made_part(node, parts)
+
+    def _made_part(self, node: Node, parts: Mapping[str, Node]) -> Part:
+        part = partial(self._collector.part, parts)
+        return Part(
+            name=part("name", name_of, ""),
+            when=part("when", self._condition, None),
+            of=part("of", self._collector.path, "message"),
+            regex=part("match", regex, None),
+            rules=part("fields", self._rules.rules, {}),
+            constants=part("constants", self._rules.constants, {}),
+            changes=part("changes", self._rules.changes, None),
+            time=part("time", self._rules.time, None),
+            default=part("optional", lambda inner: choice(inner, ("true", "off", "on")) == "on", None),
             node=node,
+            keep=part("keep", lambda inner: choice(inner, ("yes", "no")) == "yes", None),
         )
 
-    def _rules(self, node: Node) -> dict[str, Rule]:
-        rules: dict[str, Rule] = {}
+    def _decode(self, node: Node) -> dict[str, FormatChoice]:
+        decode: dict[str, FormatChoice] = {}
         for name, key, value in node.items():
-            rule = self._try(partial(self._rule, name, key), value, None)
-            if rule is not None:
-                rules[name] = rule
-        return rules
+            path = self._collector.attempt(partial(self._collector.named_path, name), key, None)
+            choice_made = self._collector.attempt(_format, value, None)
+            if path is not None and choice_made is not None:
+                decode[path] = choice_made
+        return decode
 
-    def _rule(self, name: str, key: Node, node: Node) -> Rule:
-        if not (name.startswith((MEASURES, DETAILS)) and _NAME.fullmatch(name)) and name not in _FIELDS:
-            raise key.error(
-                f"there is no such event field{suggestion(name, (*_FIELDS, 'measures.NAME', 'details.NAME'))}"
-            )
-        entries = node.sequence() if node.is_sequence else [node]
-        rule = Rule(name, (), node)
-        sources: list[Source] = []
-        default = None
-        for entry in entries:
-            if not entry.is_mapping:
-                sources.append(Source((self._path(entry),), entry))
-                continue
-            parts = self._mapping(entry, _SOURCE)
-            sources.append(self._source(rule, entry, parts))
-            default = self._part(parts, "default", partial(_allowed, name), default)
-        return Rule(name, tuple(sources), node, default)
+    def _logsource(self, node: Node) -> dict[str, str]:
+        return {name: value.text() for name, value in self._collector.mapping(node, _LOGSOURCE).items()}
 
-    def _source(self, rule: Rule, node: Node, parts: Mapping[str, Node]) -> Source:
-        if "from" not in parts:
-            raise node.error("the option 'from' is missing; add the path of the value")
-        if "as" in parts and "map" in parts:
-            raise parts["as"].error("give 'as' or 'map', not both")
-        return Source(
-            paths=self._part(parts, "from", self._path_list, ()),
-            node=node,
-            cast=self._part(parts, "as", partial(_cast, rule), None),
-            values=self._part(parts, "map", partial(self._map, rule.field), None),
-            absent=frozenset(text.lower() for text in self._part(parts, "absent", texts, _NOTHING)),
-            needs=self._part(parts, "with", self._path, None),
-            keep=cast(Keep, self._part(parts, "keep", lambda inner: choice(inner, ("no", "changed", "yes")), "no")),
-        )
-
-    def _map(self, field: str, node: Node) -> dict[str, str]:
-        values: dict[str, str] = {}
-        for name, _, value in node.items():
-            values[name.lower()] = self._try(partial(_allowed, field), value, "")
-        return values
-
-    def _constants(self, node: Node) -> dict[str, str]:
-        constants: dict[str, str] = {}
-        for name, key, value in node.items():
-            if name not in _FIELDS or FIELD_BY_NAME[name].kind != "text":
-                known = [field for field in _FIELDS if FIELD_BY_NAME[field].kind == "text"]
-                self._problems.append(key.problem(f"there is no such event field of text{suggestion(name, known)}"))
-            else:
-                constants[name] = self._try(partial(_allowed, name), value, "")
-        return constants
-
-    def _check_action(self, definition: Definition) -> None:
-        """Every event must have an action, whatever the line says."""
-        for part in definition.patterns or (definition,):
-            rule = part.rules.get("action", definition.rules.get("action"))
-            constant = {**definition.constants, **part.constants}.get("action")
-            if constant is None and (rule is None or rule.default is None):
-                node = rule.node if rule is not None else part.node
-                text = "the field 'action' may stay empty; give it a 'default', or name it in 'constants'"
-                self._problems.append(node.problem(text))
+    def _record(self, node: Node) -> dict[str, Any]:
+        parts = self._collector.mapping(node, _RECORD)
+        return {name: regex(part) if name != "indented" else part.plain() for name, part in parts.items()}
 
 
-def _cast(rule: Rule, node: Node) -> str:
-    if rule.field == "action":
-        return choice(node, (VERB, "text", "lower"))
-    kind = rule.kind
-    fitting = tuple(name for name, (_, made) in CASTS.items() if made == kind or rule.field.startswith(DETAILS))
-    return choice(node, fitting)
+def _format(node: Node) -> FormatChoice:
+    if not node.is_mapping:
+        return FormatChoice(node.text("the name of a format"), {}, node, {})
+    parts = node.mapping()
+    if "name" not in parts:
+        raise node.error("the option 'name' is missing; add the name of the format")
+    name = parts.pop("name")
+    options = {key: part.plain() for key, part in parts.items()}
+    return FormatChoice(name.text("the name of a format"), options, name, parts)
 
 
-def _allowed(field: str, node: Node) -> str:
-    """Return a value given in the file for an event field; some fields take only some values."""
-    if field.startswith(DETAILS):
-        return node.text()
-    if field not in FIELD_BY_NAME or FIELD_BY_NAME[field].kind != "text":
-        raise node.error(f"'{field}' holds numbers, which come from the line only; remove this")
-    values = FIELD_BY_NAME[field].values
-    if values is not None:
-        return choice(node, sorted(values))
-    text = node.text()
-    if not text:
-        raise node.error("expected a text, found an empty one; leave it out instead")
-    return text
+def _without_action(definition: Definition) -> Iterable[Problem]:
+    """Yield a problem for each part whose events may have no action: every event must have one."""
+    profile = _Actions(definition.rules, definition.constants, definition.node)
+    parts: list[_Actions] = [profile] if not definition.patterns or definition.keeps_unmatched else []
+    patterns = [profile.over(pattern) for pattern in definition.patterns]
+    parts += patterns
+    for case in definition.cases:
+        parts += [each.over(case) for each in (patterns or [profile])][:1]
+    nodes = {id(each.node): each.node for each in parts if not each.is_sure}
+    text = "the field 'action' may stay empty; give it a 'default', or name it in 'constants'"
+    return [node.problem(text) for node in nodes.values()]
+
+
+class _Actions:
+    """What a part of a profile says of the action."""
+
+    def __init__(self, rules: Mapping[str, Rule], constants: Mapping[str, str], node: Node) -> None:
+        rule = rules.get("action")
+        self._rules, self._constants = rules, constants
+        self.node = node if rule is None else rule.node
+        fixed = rule is not None and any(each.value is not None and each.when is None for each in rule.sources)
+        self.is_sure = "action" in constants or fixed or (rule is not None and rule.default is not None)
+
+    def over(self, part: Part) -> "_Actions":
+        """Return what holds where a pattern or case stands on top."""
+        return _Actions({**self._rules, **part.rules}, {**self._constants, **part.constants}, part.node)
+
+
+def _repeated_names(definition: Definition) -> Iterable[Problem]:
+    """Yield a problem for each name that two patterns, two cases or two optional kinds share."""
+    seen: set[tuple[str, str]] = set()
+    named: list[tuple[str, str, Callable[[str], Problem]]] = [
+        *(("pattern", each.name, each.node.problem) for each in definition.patterns),
+        *(("case", each.name, each.node.problem) for each in definition.cases),
+    ]
+    for kind, name, problem in named:
+        if (kind, name) in seen:
+            yield problem(f"there is another {kind} called '{name}'; give each a name of its own")
+        seen.add((kind, name))

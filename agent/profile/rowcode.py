@@ -6,13 +6,15 @@ itself, and the columns.  Where values are loaded from and what taking one out o
 :class:`agent.profile.dictcode.DictCode` and :class:`agent.profile.structcode.StructCode`; they make the same rows.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from agent.profile.casts import VERB
-from agent.profile.definition import DETAILS, MEASURES, Rule, Source
+from agent.profile.definition import DETAILS, MEASURES, Rule
 from agent.profile.meaning import Meaning, local_name
+from agent.profile.origins import origin_of
+from agent.profile.sourcecode import NO_VERB, Branch, SourceCode
 from agent.profile.values import Value
 from watchbook.event import FLAG_NO_RESOURCE, FLAG_TIME_ASSUMED
 
@@ -21,55 +23,24 @@ _RESOURCE: Final = ("resource.type", "resource.id", "resource.name")
 VERB_FIELDS: Final = {
     "event_type": "word", "category": "verb_category", "outcome": "verb_outcome", "reason": "verb_reason",
 }  # fmt: skip
-_NO_VERB: Final = "word = verb_category = verb_outcome = verb_reason = None"
 #: Fields that get a value of their own when no rule gave one.
 _DERIVED: Final = ("actor.type", "actor.email", *VERB_FIELDS)
 #: Fields whose variable is looked at or set again after their rule: these need one of their own.
 _OWN_VARIABLE: Final = ("action", "actor.id", "actor.name", *_DERIVED)
 _MADE_LAST: Final = ("time", "flags", "changes", "details", "measures", "actor.type", "actor.email")
 
-#: What is known of a value before the line is seen: never empty when text, never null.
-Known = Literal["text", "integer", "number", "other"]
 
-
-class Branch(NamedTuple):
-    """One way to fill a field: on what condition (empty: always), by what statements, and what that takes out."""
-
-    condition: str
-    statements: list[str]
-    takes: Value | None = None
-    takes_if: Sequence[str] = ()
-
-
-class RowCode(ABC):
+class RowCode(SourceCode):
     """The code for the lines that have certain keys."""
 
     def __init__(self, meaning: Meaning) -> None:
-        self._meaning = meaning
+        super().__init__(meaning)
         #: Fields whose value no line changes: field -> expression.
         self._fixed: dict[str, str] = {}
         #: Fields that no line leaves without a value.
         self._sure: set[str] = set()
-
-    @abstractmethod
-    def _values(self, source: Source) -> list[Value]:
-        """Return the values of a line that a source can find, in order."""
-
-    @abstractmethod
-    def _load(self, value: Value) -> str:
-        """Return the local variable that holds a value: neither text nor number when the line has none."""
-
-    @abstractmethod
-    def _known(self, value: Value) -> Known | None:
-        """Return what every line has at that place; None when only the line tells."""
-
-    @abstractmethod
-    def _presence(self, value: Value) -> str:
-        """Return the condition that a line has a value, and that it is not null."""
-
-    @abstractmethod
-    def _guard(self, value: Value) -> str:
-        """Return what spares a line that lacks a value all questions about it, ready to be followed by them."""
+        #: Whether the code notes in ``origins`` where the value of each field comes from.
+        self._traces = False
 
     @abstractmethod
     def _taking(self, value: Value, *, always: bool) -> list[str]:
@@ -94,31 +65,52 @@ class RowCode(ABC):
         return f"({', '.join(self._column(name) for name in self._meaning.columns)},)"
 
     def _time(self) -> Iterator[str]:
-        found = [value for source in self._meaning.time for value in self._values(source)]
-        conditions = [f"(time := read_time({self._load(value)}, read_us)) is not None" for value in found]
-        branches = [Branch(condition, [], value) for condition, value in zip(conditions, found, strict=True)]
-        yield from self._chain(branches, ["time = read_us", f"flags = [*(flags or ()), {FLAG_TIME_ASSUMED!r}]"])
+        branches = []
+        for index, each in enumerate(self._meaning.time):
+            for source in each.sources:
+                for value in self._values(source):
+                    condition = f"(time := read_time_{index}({self._load(value)}, read_us)) is not None"
+                    nanos = () if each.nanos is None else self._values(each.nanos)
+                    added = [statement for found in nanos[:1] for statement in self._nanos(found)]
+                    branches.append(Branch(condition, added, (value,), source=source, value=value))
+        assumed = ["time = read_us", f"flags = [*(flags or ()), {FLAG_TIME_ASSUMED!r}]"]
+        yield from self._chain("time", branches, assumed)
+
+    def _nanos(self, value: Value) -> Iterator[str]:
+        """Yield the statements that add the nanoseconds of a time that has them apart."""
+        loaded = self._load(value)
+        yield f"if {loaded}.__class__ is int and 0 <= {loaded} < 1000000000:"
+        yield f"    time += {loaded} // 1000"
+        yield from (f"    {statement}" for statement in self._taking(value, always=False))
 
     def _field(self, rule: Rule) -> Iterator[str]:
         is_verb = rule.field == "action" and self._meaning.has_verb
         otherwise = self._otherwise(rule.field)
         # Two paths may find the same key; what failed once fails again.
         branches: dict[str, Branch] = {}
+        late: list[str] = []
         for index, source in enumerate(rule.sources):
-            for value in self._values(source):
-                for branch in self._branches(rule, index, source, value):
-                    branches.setdefault(branch.condition, branch)
+            for branch in self._source_branches(rule, index, source):
+                late += self._late_loads()
+                if branch.condition not in branches:
+                    branches[branch.condition] = branch._replace(source=source, loads=late)
+                    late = []
+            if "" in branches:
+                break
         if not branches and not is_verb and rule.field not in _DERIVED:
             self._fixed[rule.field] = otherwise
             return
         if self._is_mere_copy(rule, list(branches.values())):
             return
-        assigned = [f"{local_name(rule.field)} = {otherwise}", *([_NO_VERB] if is_verb else [])]
-        yield from self._chain(list(branches.values()), assigned)
+        assigned = [f"{local_name(rule.field)} = {otherwise}", *([NO_VERB] if is_verb else [])]
+        if is_verb and any(branch.source is not None and branch.source.cast != VERB for branch in branches.values()):
+            yield NO_VERB  # for the ways that tell of no verb
+        yield from self._chain(rule.field, list(branches.values()), assigned)
 
     def _is_mere_copy(self, rule: Rule, branches: Sequence[Branch]) -> bool:
         """Return whether every line has a field's value at one place; then the row takes it from there."""
-        if not branches or branches[0].condition or branches[0].takes_if:
+        is_sure = branches and not branches[0].condition and not branches[0].takes_if
+        if not is_sure or len(branches[0].statements) != 1 or self._traces:
             return False
         name, _, expression = branches[0].statements[0].partition(" = ")
         in_row = rule.field not in _OWN_VARIABLE and not rule.field.startswith((MEASURES, DETAILS))
@@ -137,77 +129,22 @@ class RowCode(ABC):
             return VERB_FIELDS[field]
         return repr(default)
 
-    def _branches(self, rule: Rule, index: int, source: Source, value: Value) -> Iterator[Branch]:
-        name, known = local_name(rule.field), self._known(value)
-        needs, takes, takes_if = self._needs(rule, source, value), *self._takes(rule, source, value)
-        loaded = self._load(value)
-        is_text = "" if known == "text" else f"{loaded}.__class__ is str and "
-        if source.cast == VERB:
-            found = f"(verb := convert_{name}_{index}[{loaded}]) is not None"
-            statements = [f"{name}, verb_category, verb_outcome, verb_reason = verb", f"word = {loaded}"]
-            yield Branch(f"{needs}{is_text}{found}", statements, takes, takes_if)
-            return
-        if rule.kind == "number" and source.cast in (None, "number"):
-            if known in ("integer", "number"):
-                yield Branch(needs.removesuffix(" and "), [f"{name} = {loaded}"], takes, takes_if)
-                return
-            whole = f"{loaded}.__class__ is int and -NUMBER_MAX < {loaded} < NUMBER_MAX"
-            number = f"({whole} or {loaded}.__class__ is float)"
-            yield Branch(f"{needs}{number}", [f"{name} = {loaded}"], takes, takes_if)
-        if f"convert_{name}_{index}" in self._meaning.namespace:
-            plain = f"{loaded}.__class__ is str or {loaded}.__class__ is int"
-            text = loaded if known in ("text", "integer") else f"{loaded} if {plain} else text_of({loaded})"
-            converted = f"convert_{name}_{index}[{text}]"
-            if known == "text" and f"quick_{name}_{index}" in self._meaning.namespace:
-                converted = f"{loaded} if quick_{name}_{index}({loaded}) else {converted}"
-            yield Branch(f"{needs}({name} := {converted}) is not None", [], takes, takes_if)
-        elif rule.kind == "text":
-            yield from self._text_branches(name, index, source, value, Branch(needs, [], takes, takes_if))
+    def _late_loads(self) -> list[str]:
+        """Return, and forget, loads of values that only the rule at hand asks for, made since this was last called."""
+        return []
 
-    def _text_branches(self, name: str, index: int, source: Source, value: Value, like: Branch) -> Iterator[Branch]:
-        loaded, known, needs = self._load(value), self._known(value), like.condition
-        if known in (None, "text"):
-            conditions = [] if known == "text" else [f"{loaded}.__class__ is str and {loaded}"]
-            if source.absent:  # most texts are longer than those that mean nothing
-                longest = max(map(len, source.absent))
-                conditions.append(f"(len({loaded}) > {longest} or {loaded}.lower() not in absent_{name}_{index})")
-            condition = (needs + " and ".join(conditions)).removesuffix(" and ")
-            yield like._replace(condition=condition, statements=[f"{name} = {loaded}"])
-        if known in (None, "integer"):
-            condition = needs.removesuffix(" and ") if known else f"{needs}{loaded}.__class__ is int"
-            yield like._replace(condition=condition, statements=[f"{name} = str({loaded})"])
-
-    def _needs(self, rule: Rule, source: Source, value: Value) -> str:
-        """Return what must hold of the rest of the line, ready to be followed by more conditions."""
-        conditions = ""
-        if source.needs is not None:
-            present = [self._presence(found) for found in self._meaning.keys.values(source.needs, self._top_keys())]
-            conditions += f"({' or '.join(present)}) and " if all(present) else ""
-        own = rule.field.removeprefix(DETAILS)
-        if rule.field.startswith(DETAILS) and (value.key, value.below) != (own, ()):
-            conditions += f"{own!r} not in d and "
-        return conditions + self._guard(value)
-
-    @abstractmethod
-    def _top_keys(self) -> Sequence[str]:
-        """Return the keys that lines can have."""
-
-    def _takes(self, rule: Rule, source: Source, value: Value) -> tuple[Value | None, list[str]]:
-        """Return what a field takes out of the line once it has its value, and on what conditions."""
-        if source.keep == "yes":
-            return None, []
-        name, conditions = local_name(rule.field), []
-        if source.keep == "changed":
-            loaded = self._load(value)
-            conditions.append(f"({name} == {loaded} or {loaded}.__class__ is str and {loaded}.lower() == {name})")
-        if rule.field == "outcome" and self._meaning.has_verb:
-            conditions.append("(verb_outcome is None or verb_outcome == outcome)")
-        return value, conditions
-
-    def _chain(self, branches: list[Branch], otherwise: list[str]) -> Iterator[str]:
+    def _chain(self, field: str, branches: list[Branch], otherwise: list[str]) -> Iterator[str]:
         for index, branch in enumerate(branches):
+            if branch.loads and index:
+                yield "else:"
+                rest = [branch._replace(loads=()), *branches[index + 1 :]]
+                yield from (f"    {statement}" for statement in (*branch.loads, *self._chain(field, rest, otherwise)))
+                return
+            yield from branch.loads
             always = not index and not branch.condition
             statements = [*branch.statements, *self._take_statements(branch, always=always)]
+            if self._traces:
+                statements.append(f"origins[{field!r}] = {origin_of(branch.source, branch.value)!r}")
             if always:
                 yield from statements
                 return
@@ -222,12 +159,14 @@ class RowCode(ABC):
             yield from otherwise
 
     def _take_statements(self, branch: Branch, *, always: bool) -> list[str]:
-        if branch.takes is None:
-            return []
-        if not branch.takes_if:
-            return self._taking(branch.takes, always=always)
-        taking = self._taking(branch.takes, always=False)
-        return [f"if {' and '.join(branch.takes_if)}:", *(f"    {statement}" for statement in taking)]
+        statements = []
+        for value in branch.takes:
+            if not branch.takes_if:
+                statements += self._taking(value, always=always)
+                continue
+            taking = self._taking(value, always=False)
+            statements += [f"if {' and '.join(branch.takes_if)}:", *(f"    {each}" for each in taking)]
+        return statements
 
     def _fields_of_the_verb(self) -> Iterator[str]:
         if not self._meaning.has_verb:
@@ -254,6 +193,9 @@ class RowCode(ABC):
             yield "    actor_email = actor_id"
 
     def _flags(self) -> Iterator[str]:
+        given = self._meaning.constants.get("flags", "").split()
+        if given:
+            yield f"flags = [*(flags or ()), {', '.join(map(repr, given))}]"
         columns = [self._column(name) for name in _RESOURCE]
         if not self._sure.isdisjoint(_RESOURCE) or any(column.startswith(("'", '"')) for column in columns):
             return

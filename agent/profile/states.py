@@ -7,28 +7,33 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, Final
 
+from agent.profile.paths import take
 from agent.records import Redactor
 from watchbook.changes import WHOLE, derive_changes
 
-Place = tuple[dict[str, Any], str] | None
+Place = tuple[Any, Any] | None
+Holed = list[list[Any]]
 
 #: What is nested deeper stays unparsed: an event must be encoded, redacted and shown by code that recurses.
 DEPTH_MAX: Final = 64
 
 
-def take_changes(before_at: Place, after_at: Place) -> list[dict[str, Any]] | None:
-    """Return the changes and take the states out of the line; members that did not change stay where they are."""
+def take_changes(before_at: Place, after_at: Place, holed: Holed | None = None) -> list[dict[str, Any]] | None:
+    """Return the changes and take the states out of the line; members that did not change stay where they are.
+
+    Lists that states are taken out of are added to ``holed``.
+    """
     changes = derive_changes(_state(before_at), _state(after_at))
     if not changes:
         return None
     for change in changes:
         check_depth(change)
-    _leave_unchanged(before_at, after_at, changes)
+    _leave_unchanged(before_at, after_at, changes, holed)
     return changes
 
 
 def take_redacted_changes(
-    given: tuple[Place, Place], redacted: tuple[Place, Place], redactor: Redactor
+    given: tuple[Place, Place], redacted: tuple[Place, Place], redactor: Redactor, holed: Holed | None = None
 ) -> list[dict[str, Any]] | None:
     """Return the changes between the states as given, with the values of the redacted ones.
 
@@ -40,25 +45,25 @@ def take_redacted_changes(
     for change in changes:
         check_depth(change)
     shown = [_shown(change, _state(redacted[0]), _state(redacted[1]), redactor) for change in changes]
-    _leave_unchanged(*redacted, changes)
+    _leave_unchanged(*redacted, changes, holed)
     return shown
 
 
-def check_depth(value: Any) -> None:
-    """Raise ValueError when containers nest deeper than DEPTH_MAX."""
+def check_depth(value: Any, depth_max: int = DEPTH_MAX) -> None:
+    """Raise ValueError when containers nest deeper than that."""
     for member in value.values() if value.__class__ is dict else value:
         if member.__class__ is dict or member.__class__ is list:
             break
     else:
         return
     layer = [value]
-    for _ in range(DEPTH_MAX):
+    for _ in range(depth_max):
         members = chain.from_iterable(inner.values() if inner.__class__ is dict else inner for inner in layer)
         deeper = [member for member in members if member.__class__ is dict or member.__class__ is list]
         if not deeper:
             return
         layer = deeper
-    raise ValueError(f"nests deeper than {DEPTH_MAX} levels")
+    raise ValueError(f"nests deeper than {depth_max} levels")
 
 
 def lift_details(line: dict[str, Any]) -> None:
@@ -88,12 +93,12 @@ def _shown(change: Mapping[str, Any], before: Any, after: Any, redactor: Redacto
     return shown
 
 
-def _leave_unchanged(before_at: Place, after_at: Place, changes: list[dict[str, Any]]) -> None:
+def _leave_unchanged(before_at: Place, after_at: Place, changes: list[dict[str, Any]], holed: Holed | None) -> None:
     before, after = _state(before_at), _state(after_at)
     for place in (before_at, after_at):
         if place is not None:
-            del place[0][place[1]]
-    if before.__class__ is dict and after.__class__ is dict and before_at is not None and len(changes) < len(before):
+            take(((*place, None),), [] if holed is None else holed)
+    if before.__class__ is dict and after.__class__ is dict and before_at is not None:
         changed = {change["field"] for change in changes}
         same = {name: value for name, value in before.items() if name not in changed}
         if same:

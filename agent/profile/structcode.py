@@ -28,10 +28,13 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from agent.profile.definition import DETAILS, ChangesRule, Source
+from agent.profile.conditions import paths_of
+from agent.profile.definition import DETAILS, ChangesRule, StatesRule
 from agent.profile.meaning import Meaning
-from agent.profile.rowcode import Known, RowCode
+from agent.profile.paths import Step
+from agent.profile.rowcode import RowCode
 from agent.profile.shape import INTEGER_MAX, Kind, Member, Shape
+from agent.profile.sourcecode import Known
 from agent.profile.states import take_changes
 from agent.profile.values import Value
 
@@ -44,7 +47,7 @@ _TYPES: Final[dict[Kind, Any]] = {
 _NO_OBJECT: Final = str | int | float | bool | None | list[Any]
 _KNOWN: Final[dict[Kind | None, Known]] = {"text": "text", "integer": "integer", "object": "other"}
 
-Place = tuple[str, ...]
+Place = tuple[Step, ...]
 
 
 class UnsuitableError(Exception):
@@ -72,7 +75,7 @@ class _Inside(NamedTuple):
 class StructCode(RowCode):
     """The code for lines of a shape."""
 
-    def __init__(self, meaning: Meaning, shape: Shape, changes: ChangesRule | None) -> None:
+    def __init__(self, meaning: Meaning, shape: Shape) -> None:
         super().__init__(meaning)
         self._shape = shape
         self._keys = sorted(shape.members)
@@ -86,7 +89,7 @@ class StructCode(RowCode):
         self._left: set[str] = set()
         self._maybe_gone: dict[Place, str] = {}
         self._looked_into = self._find_looked_into()
-        self._states = self._find_states(changes)
+        self._states = self._find_states(meaning.changes)
         if any(field.startswith(DETAILS) for field in meaning.rules):
             raise UnsuitableError("a rule fills a detail by its name")
 
@@ -97,6 +100,7 @@ class StructCode(RowCode):
         """
         body = self._body()
         if usual is not None:
+            usual.objects = self.objects  # one namespace
             attributes = _attributes(self._shape.members)
             rare = [attributes[key] for key, member in self._shape.members.items() if not member.always]
             body = [
@@ -124,7 +128,12 @@ class StructCode(RowCode):
 
     def namespace(self, decoder_of: Callable[[Any], Any]) -> dict[str, Any]:
         """Return the objects that the source uses besides those of its meaning."""
-        return {"decode": decoder_of(self._struct((), self._shape)), "UNSET": UNSET, "take_changes": take_changes}
+        return {
+            **self.objects,
+            "decode": decoder_of(self._struct((), self._shape)),
+            "UNSET": UNSET,
+            "take_changes": take_changes,
+        }
 
     def _struct(self, above: Place, shape: Shape) -> Any:
         fields: list[tuple[Any, ...]] = []
@@ -146,14 +155,12 @@ class StructCode(RowCode):
             return _TYPES[member.kind]
         return _NO_OBJECT if place in self._looked_into else Any
 
-    def _top_keys(self) -> Sequence[str]:
-        return self._keys
+    def _places(self, path: str) -> list[Value]:
+        found = self._meaning.keys.values(path, self._keys)
+        return [value for value in found if self._member(value) is not None]
 
-    def _values(self, source: Source) -> list[Value]:
-        if source.needs is not None and not self._meaning.keys.values(source.needs, self._keys):
-            return []
-        found = [value for path in source.paths for value in self._meaning.keys.values(path, self._keys)]
-        return [value for value in dict.fromkeys(found) if self._member(value) is not None]
+    def _load_many(self, value: Value) -> str:
+        raise UnsuitableError(f"{value.key!r} is looked into as a list")
 
     def _member(self, value: Value) -> Member | None:
         """Return what was learnt of a place; None when no line had it."""
@@ -163,7 +170,7 @@ class StructCode(RowCode):
                 if member.object.members or member.object.too_varied:
                     raise UnsuitableError(f"{value.key!r} is an object in some lines only")
                 return None
-            inner = member.object.members.get(key)
+            inner = member.object.members.get(str(key))
             if inner is None:
                 return None
             member = inner
@@ -171,13 +178,13 @@ class StructCode(RowCode):
 
     def _find_looked_into(self) -> set[Place]:
         """Return the places that some path of the profile looks below."""
-        sources = [*self._meaning.time, *(source for rule in self._meaning.rules.values() for source in rule.sources)]
-        found = [
-            value
-            for source in sources
-            for path in source.paths
-            for value in self._meaning.keys.values(path, self._keys)
-        ]
+        paths = {path for source in self._meaning.all_sources for path in source.all_paths}
+        paths.update(
+            path for source in self._meaning.all_sources if source.when is not None for path in paths_of(source.when)
+        )
+        found = [value for path in paths for value in self._meaning.keys.values(path, self._keys)]
+        if not all(value.is_plain for value in found):
+            raise UnsuitableError("a path looks into a list")
         return {(value.key, *value.below[:length]) for value in found for length in range(len(value.below))}
 
     def _known(self, value: Value) -> Known | None:
@@ -206,7 +213,7 @@ class StructCode(RowCode):
                 above = Value(value.key, value.below[:-1])
                 container, members = self._open(above)
                 loads = loads if self._known(above) is not None else self._within[container]
-            attribute = _attributes(members)[place[-1]]
+            attribute = _attributes(members)[str(place[-1])]
             self._names[place] = name = f"v{len(self._names)}"
             loads.append(f"{name} = {container}.{attribute}")
         return self._names[place]
@@ -242,12 +249,19 @@ class StructCode(RowCode):
             self._loads.append(f"{name} = {loaded}")
         return [f"{self._maybe_gone[place]} = UNSET"]
 
-    def _find_states(self, changes: ChangesRule | None) -> tuple[list[Value], list[Value]]:
-        if changes is None:
+    def _find_states(self, changes: Sequence[ChangesRule]) -> tuple[list[Value], list[Value]]:
+        if not changes:
             return [], []
-        before, after = self._values(changes.before), self._values(changes.after)
+        rule, *others = changes
+        if others or not isinstance(rule, StatesRule):
+            raise UnsuitableError("changes stand at more than one place, or in a list")
+        before, after = self._values(rule.before), self._values(rule.after)
         taken = {
-            value for rule in self._meaning.rules.values() for source in rule.sources for value in self._values(source)
+            value
+            for each in self._meaning.rules.values()
+            for source in each.sources
+            for path in (*source.all_paths, *(paths_of(source.when) if source.when is not None else ()))
+            for value in self._places(path)
         }
         places = [*before, *after]
         if any(value.below or value in taken for value in places) or max(len(before), len(after)) > 1:
@@ -303,7 +317,7 @@ class StructCode(RowCode):
         lines: list[str] = []
         for key, member in shape.members.items():
             place = (*above, key)
-            value = Value(place[0], place[1:])
+            value = Value(str(place[0]), place[1:])
             if place in self._gone:
                 continue
             if self._is_opened(place, member):

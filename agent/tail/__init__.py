@@ -15,10 +15,21 @@ Identity is device + inode AND the head of the content; hints only wake, truth i
 """
 
 from agent.tail.encodings import normal_name
-from agent.tail.multiline import MultilineSettings
+from agent.tail.multiline import MultilineSettings, Records, join_lines
 from agent.tail.settings import InputFiles, TailSettings
 from agent.tail.tailer import Tailer
 from agent.tail.track import Account, Track
 from agent.tail.waker import Waker
 
-__all__ = ["Account", "InputFiles", "MultilineSettings", "TailSettings", "Tailer", "Track", "Waker", "normal_name"]
+__all__ = [
+    "Account",
+    "InputFiles",
+    "MultilineSettings",
+    "Records",
+    "TailSettings",
+    "Tailer",
+    "Track",
+    "Waker",
+    "join_lines",
+    "normal_name",
+]

@@ -1,11 +1,19 @@
-"""Lines to records: a stack trace belongs to the line that it follows.  Pure."""
+"""Lines to records: a stack trace belongs to the line that it follows.  Pure.
 
-from collections.abc import Callable
+A container's log cuts long lines of its two streams into parts, which may come in turn.  A record then goes from a part
+up to where no line is open any more, so that it can be taken apart into whole lines; which of those make one record in
+turn is told by what is inside of the wrapper.
+"""
+
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate, repeat
+from typing import Any, Final
 
 import re2
 
+from agent.records import Peel, Piece
 from agent.tail.framing import Framed
 from watchbook.configfile import positive, setting
 from watchbook.units import Seconds
@@ -21,9 +29,20 @@ def _pattern_problem(pattern: str) -> str | None:
     return None
 
 
+def _join_problem(pattern: str) -> str | None:
+    problem = _pattern_problem(pattern)
+    if problem is None and _compiled(pattern).groups != 1:
+        return f"a regular expression with one group, found {_compiled(pattern).groups}"
+    return problem
+
+
+#: The ways to tell which lines make one record.
+WAYS: Final = ("start", "continuation", "indented", "join")
+
+
 @dataclass(frozen=True)
 class MultilineSettings:
-    """Which lines make one record: exactly one of ``start``, ``continuation``, ``indented``."""
+    """Which lines make one record: exactly one of :data:`WAYS`."""
 
     start: str | None = setting(
         "A line in which this regular expression (RE2) is found begins a record; others go on with the one before.",
@@ -36,6 +55,17 @@ class MultilineSettings:
         check=_pattern_problem,
     )
     indented: bool = setting("A line that begins with a space or a tab goes on with the record before it.", False)
+    join: str | None = setting(
+        "Lines in a row in which the one group of this regular expression (RE2) is the same are one record; a line in "
+        "which it is not found is one of its own.",
+        None,
+        check=_join_problem,
+    )
+    end: str | None = setting(
+        "A record whose last line so far has this regular expression (RE2) in it is whole: nothing is waited for.",
+        None,
+        check=_pattern_problem,
+    )
     timeout: Seconds = setting(
         "A record that nothing was added to for so long is whole (looked at every 'tail.rescan_interval').",
         Seconds(1.0),
@@ -44,17 +74,24 @@ class MultilineSettings:
 
     def problem(self) -> str | None:
         """Return what is wrong with the whole."""
-        given = [name for name in ("start", "continuation", "indented") if getattr(self, name)]
-        return None if len(given) == 1 else f"exactly one of start, continuation and indented, found {len(given)}"
+        given = [name for name in WAYS if getattr(self, name)]
+        return None if len(given) == 1 else f"exactly one of {', '.join(WAYS)}, found {len(given)}"
 
 
 class Records:
-    """Joins lines.  ``bytes_max``: a record that would be larger is ended before."""
+    """Joins lines.  ``bytes_max``: a record that would be larger is ended before.
 
-    def __init__(self, settings: MultilineSettings, bytes_max: int) -> None:
-        self._goes_on = _continuation(settings)
+    Without settings each line is a record; ``peel`` takes the wrapper of a container's log off a line.
+    """
+
+    def __init__(self, settings: MultilineSettings | None, bytes_max: int, peel: Peel | None = None) -> None:
+        self._waits = settings is not None
+        settings = settings or MultilineSettings()
+        self._goes_on = _continuations(settings)
+        self._ends = None if settings.end is None else _compiled(settings.end).search
         self._lines_max = settings.lines_max
         self._bytes_max = bytes_max
+        self._peel = peel
         self.timeout = settings.timeout
 
     def join(self, framed: Framed, start: int, *, complete: bool) -> Framed:
@@ -64,8 +101,8 @@ class Records:
         """
         if not framed.lines:
             return framed
-        begins = self._begins(framed.lines)
-        if not (complete or framed.skipping or self._is_full(framed.lines[begins[-1] :])):
+        begins, is_open = self.begins(framed.lines)
+        if is_open and not (complete or framed.skipping):
             framed = _without_last(framed, begins.pop(), start)
             if not begins:
                 return framed
@@ -83,19 +120,48 @@ class Records:
             cuts=tuple(cuts.values()),
         )
 
-    def _begins(self, lines: list[bytes]) -> list[int]:
-        """Return the places of lines that begin a record."""
+    def begins(self, lines: list[bytes]) -> tuple[list[int], bool]:
+        """Return the places of lines that begin a record, and whether the last one may go on."""
+        pieces = None if self._peel is None else [self._peel(line) for line in lines]
+        inner = lines if pieces is None else [_inner(*each) for each in zip(lines, pieces, strict=True)]
         begins = [0]
         size = len(lines[0])
-        for place, line in enumerate(lines[1:], start=1):
+        parts: set[str] = set()  # the streams of which a line is open
+        _note(parts, pieces, 0)
+        for place, goes_on in enumerate(self._goes_on(inner), start=1):
+            line = lines[place]
             size += len(line) + 1
-            if place - begins[-1] >= self._lines_max or size > self._bytes_max or not self._goes_on(line):
+            is_full = place - begins[-1] >= self._lines_max or size > self._bytes_max
+            if is_full or not (goes_on or parts):
                 begins.append(place)
                 size = len(line)
-        return begins
+                parts.clear()
+            _note(parts, pieces, place)
+        is_open = bool(parts) or (self._waits and not (self._ends is not None and self._ends(inner[-1]) is not None))
+        return begins, is_open and len(lines) - begins[-1] < self._lines_max
 
-    def _is_full(self, lines: list[bytes]) -> bool:
-        return len(lines) >= self._lines_max
+
+def _inner(line: bytes, piece: Piece | None) -> bytes:
+    return line if piece is None else piece.text
+
+
+def _note(parts: set[str], pieces: list[Piece | None] | None, place: int) -> None:
+    """Note whether a line of a stream is open behind a piece."""
+    piece = None if pieces is None else pieces[place]
+    if piece is None:
+        return
+    if piece.whole:
+        parts.discard(piece.stream)
+    else:
+        parts.add(piece.stream)
+
+
+def join_lines(
+    lines: list[bytes], settings: MultilineSettings | None, bytes_max: int, peel: Peel | None = None
+) -> list[bytes]:
+    """Return the records that lines make, for those who look at lines without following a file."""
+    offsets = list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
+    return Records(settings, bytes_max, peel).join(Framed(lines, offsets), 0, complete=True).lines
 
 
 def _without_last(framed: Framed, begin: int, start: int) -> Framed:
@@ -111,14 +177,63 @@ def _without_last(framed: Framed, begin: int, start: int) -> Framed:
     )
 
 
-def _continuation(settings: MultilineSettings) -> Callable[[bytes], bool]:
+def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Iterator[bool]]:
+    """Return what tells, of each line but the first, whether it goes on with the record before it."""
+    if settings.join is not None:
+        return _joined(_group_finder(settings.join))
     if settings.start is not None:
         starts = _compiled(settings.start).search
-        return lambda line: starts(line) is None
+        return lambda lines: (starts(line) is None for line in lines[1:])
     if settings.continuation is not None:
         continues = _compiled(settings.continuation).search
-        return lambda line: continues(line) is not None
-    return lambda line: line[:1] in (b" ", b"\t")
+        return lambda lines: (continues(line) is not None for line in lines[1:])
+    if settings.indented:
+        return lambda lines: (line[:1] in (b" ", b"\t") for line in lines[1:])
+    return lambda lines: repeat(False, len(lines) - 1)
+
+
+def _joined(group_of: Callable[[bytes], bytes | None]) -> Callable[[list[bytes]], Iterator[bool]]:
+    def goes_on(lines: list[bytes]) -> Iterator[bool]:
+        before = group_of(lines[0])
+        for line in lines[1:]:
+            group = group_of(line)
+            yield group is not None and group == before
+            before = group
+
+    return goes_on
+
+
+#: ``literal([^x]+)literal``, the second literal beginning with x: what most joins look like.
+_LITERAL: Final = r"(?:[A-Za-z0-9 _:=,;/@\"'<>%&#!~-]|\\[^A-Za-z0-9\s])+"
+_BETWEEN: Final = re.compile(rf"({_LITERAL})\(\[\^\\?([^A-Za-z0-9\\])\]\+\)({_LITERAL})")
+
+
+def _group_finder(pattern: str) -> Callable[[bytes], bytes | None]:
+    """Return what finds the group of a pattern in a line; a group between two literals is found without RE2."""
+    search = _compiled(pattern).search
+
+    def by_pattern(line: bytes) -> bytes | None:
+        found = search(line)
+        return None if found is None else found[1]
+
+    parts = _BETWEEN.fullmatch(pattern)
+    before, end, after = (b"", b"", b"")
+    if parts is not None:
+        before, end, after = (re.sub(r"\\(.)", r"\1", part).encode() for part in parts.groups())
+    if not end or not after.startswith(end):
+        return by_pattern
+
+    def between(line: bytes) -> bytes | None:
+        begin = line.find(before)
+        if begin < 0:
+            return None
+        begin += len(before)
+        stop = line.find(end, begin)
+        if stop > begin and line.startswith(after, stop):
+            return line[begin:stop]
+        return by_pattern(line)  # it may begin further on
+
+    return between
 
 
 def _compiled(pattern: str) -> Any:

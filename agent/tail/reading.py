@@ -84,7 +84,9 @@ class Reading:
     def __init__(self, files: InputFiles, settings: TailSettings) -> None:
         self._encoding = files.encoding
         self._settings = settings
-        self._records = None if files.multiline is None else Records(files.multiline, int(settings.max_line_bytes))
+        self._records: Records | None = None
+        if files.multiline is not None or files.peel is not None:
+            self._records = Records(files.multiline, int(settings.max_line_bytes), files.peel)
 
     def read(self, track: Track, held: OpenFile) -> Framed | None:
         """Return the next lines of a file; None when there are none just now.

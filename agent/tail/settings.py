@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.records import Peel
 from agent.tail.multiline import MultilineSettings
 from watchbook.configfile import positive, setting
 from watchbook.units import Bytes, Seconds
@@ -45,10 +46,12 @@ class TailSettings:
 @dataclass(frozen=True)
 class InputFiles:
     """The files of one input: glob patterns, where to begin in files that are there at the very first start, what their
-    bytes mean, and which lines make one record (None: each its own)."""
+    bytes mean, which lines make one record (None: each its own), and what takes a wrapper off a line (None: they have
+    none)."""
 
     name: str
     patterns: tuple[str, ...]
     read_from: Literal["beginning", "end"] = "beginning"
     encoding: str = "auto"
     multiline: MultilineSettings | None = None
+    peel: Peel | None = None

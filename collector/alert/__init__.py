@@ -1,7 +1,7 @@
-"""Alerts: what the rules found, kept with its evidence, and told to those who asked for it.
+"""Alerts: what the rules found, kept with its evidence.
 
-``AlertStore`` writes alerts, notifications and the rules' watermark in one transaction; ``Sender`` works the
-notifications off.  ``AlertDesk`` is what people see and do: they acknowledge, resolve and judge alerts, silence some
+``AlertStore`` writes alerts, what happened to them and the rules' watermark in one transaction.  ``AlertDesk`` is what
+people see and do: they acknowledge, resolve and judge alerts, silence some
 for a time, and make exceptions of rules.
 
 Invariants: an alert changes together with the transition that tells of it; what people do becomes an event in the
@@ -17,8 +17,7 @@ from collector.alert.life import STATUSES
 from collector.alert.migrations import MIGRATIONS
 from collector.alert.pages import Filters
 from collector.alert.rows import AlertView
-from collector.alert.sender import ChannelCounters, Sender
-from collector.alert.settings import AlertLimits, AlertSettings, ChannelSettings, WebhookSettings, channel_problems
+from collector.alert.settings import AlertSettings
 from collector.alert.silences import SILENCE_STATES
 from collector.alert.store import AlertStore, Watermark
 from collector.alert.transitions import Transition
@@ -30,19 +29,13 @@ __all__ = [
     "SILENCE_STATES",
     "STATUSES",
     "AlertDesk",
-    "AlertLimits",
     "AlertSettings",
     "AlertStore",
     "AlertView",
-    "ChannelCounters",
-    "ChannelSettings",
     "CursorError",
     "Fields",
     "Filters",
-    "Sender",
     "Transition",
     "Watermark",
-    "WebhookSettings",
-    "channel_problems",
     "read_exceptions",
 ]

@@ -16,7 +16,7 @@ from collector.alert.life import Act
 from collector.alert.pages import Filters
 from collector.alert.ratios import ratios
 from collector.alert.reports import drop_reports, waiting_reports
-from collector.alert.settings import AlertLimits
+from collector.alert.settings import AlertSettings
 from collector.alert.silences import Silences
 from collector.alert.store import AlertStore
 from collector.alert.transitions import transitions_of, write_transitions
@@ -50,7 +50,7 @@ class AlertDesk:
     def __init__(
         self,
         store: AlertStore,
-        settings: AlertLimits,
+        settings: AlertSettings,
         *,
         fields: Fields,
         event_of: EventOf,

@@ -11,7 +11,7 @@ from collector.alert.acts import find_alert, reading
 from collector.alert.matchers import text_of
 from collector.alert.reports import Report, Subject, note_reports, report
 from collector.alert.rows import AlertView
-from collector.alert.settings import AlertLimits
+from collector.alert.settings import AlertSettings
 from collector.alert.state import State
 from collector.alert.wishes import wrong
 from collector.finding import GroupValue
@@ -74,7 +74,7 @@ class ExceptionRow(NamedTuple):
 class AlertExceptions:
     """The exceptions in ``state.db``; raises ApiProblem 404, 409 and 422."""
 
-    def __init__(self, state: State, fields: Fields, event_of: EventOf, settings: AlertLimits, clock: Clock) -> None:
+    def __init__(self, state: State, fields: Fields, event_of: EventOf, settings: AlertSettings, clock: Clock) -> None:
         self._state = state
         self._fields = fields
         self._event_of = event_of

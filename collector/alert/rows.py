@@ -43,28 +43,15 @@ _OR_UPDATE: Final = (
     f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}, "
     f"{', '.join(_OF_PEOPLE)} where alert.resolved is null and excluded.events >= alert.events"
 )
-_INSERT_NOTIFICATIONS: Final = "insert into outbox (id, alert_id, channel, payload, created, next_attempt)"
 #: Rows of one statement: the number of different statements is as bounded as their length.
 _SIZES: Final = (128, 16, 4, 1)
 
 
-class Notification(NamedTuple):
-    """A notification as the outbox keeps it, due at once."""
-
-    id: str
-    alert_id: str
-    channel: str
-    payload: str
-    created: int
-    next_attempt: int = 0
-
-
 class Written(NamedTuple):
-    """What is known of an alert before a change: its life, the ids of the events that it keeps, whether it is told."""
+    """What is known of an alert before a change: its life, and the ids of the events that it keeps."""
 
     life: Life
     event_ids: list[str]
-    shadow: bool
 
 
 class AlertView(NamedTuple):
@@ -95,21 +82,16 @@ def write_alerts(connection: sqlite3.Connection, alerts: Iterable[tuple[AlertSta
     insert(connection, _INSERT_ALERTS, [_row_of(*alert) for alert in alerts], _OR_UPDATE)
 
 
-def write_notifications(connection: sqlite3.Connection, notifications: Sequence[Notification]) -> int:
-    """Write notifications that are not there yet; return how many they were."""
-    return insert(connection, _INSERT_NOTIFICATIONS, notifications, "on conflict (id) do nothing")
-
-
 def written(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> dict[str, Written]:
     """Return what is known of those alerts that are there, by id."""
     found: dict[str, Written] = {}
     for part in parts(alert_ids):
         marks = ", ".join("?" * len(part))
         rows = connection.execute(
-            f"select id, status, events, resolved is not null, event_ids, shadow from alert where id in ({marks})", part
+            f"select id, status, events, resolved is not null, event_ids from alert where id in ({marks})", part
         )
-        for alert_id, status, events, over, ids, shadow in rows.fetchall():
-            found[alert_id] = Written(Life(status, events, bool(over)), orjson.loads(ids), bool(shadow))
+        for alert_id, status, events, over, ids in rows.fetchall():
+            found[alert_id] = Written(Life(status, events, bool(over)), orjson.loads(ids))
     return found
 
 

@@ -11,7 +11,7 @@ from collector.alert.hiding import Hiding, known_of
 from collector.alert.matchers import Matcher, decode_matchers, encode_matchers, matching
 from collector.alert.reports import Report, Subject, note_reports, report
 from collector.alert.rows import VIEW_COLUMNS, view_of
-from collector.alert.settings import AlertLimits
+from collector.alert.settings import AlertSettings
 from collector.alert.state import State
 from collector.alert.transitions import Happened, write_transitions
 from collector.problem import ApiProblem
@@ -54,7 +54,7 @@ class Silence(NamedTuple):
 class Silences:
     """The silences in ``state.db``; raises ApiProblem 404, 409 and 422."""
 
-    def __init__(self, state: State, hiding: Hiding, settings: AlertLimits, clock: Clock) -> None:
+    def __init__(self, state: State, hiding: Hiding, settings: AlertSettings, clock: Clock) -> None:
         self._state = state
         self._hiding = hiding
         self._settings = settings

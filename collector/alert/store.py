@@ -1,11 +1,11 @@
-"""Alerts on disk: rows, evidence, notifications and how far the rules have read, changed together or not at all.
+"""Alerts on disk: rows, evidence, what happened, and how far the rules have read, changed together or not at all.
 
 The store has its connection to itself and locks it, so any thread may call any method; ``apply`` is one short
 transaction.  Applying a change a second time changes nothing: states are absolute, ids are derived.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -14,19 +14,14 @@ import orjson
 from collector.alert.exception_rows import note_uses, read_exceptions, take_up_exceptions
 from collector.alert.hiding import Hiding
 from collector.alert.life import STATUSES, Life, follow
-from collector.alert.outbox import Outbox
 from collector.alert.pages import Filters, read_page
-from collector.alert.payload import TYPES, notification_body, notification_id
 from collector.alert.rows import (
     COLUMNS,
     VIEW_COLUMNS,
     AlertView,
-    Notification,
-    parts,
     state_of,
     view_of,
     write_alerts,
-    write_notifications,
     written,
 )
 from collector.alert.settings import AlertSettings
@@ -34,9 +29,6 @@ from collector.alert.state import State
 from collector.alert.transitions import Happened, Transition, transitions_after, write_transitions
 from collector.finding import AlertChange, AlertState, ExceptionUse, Inhibition, RuleException
 from watchbook.clock import Clock, now_us
-
-#: Finds an event by its id and gives it in flat form; None when it is gone.
-EventOf = Callable[[str], Mapping[str, Any] | None]
 
 _NO_USES: Final[Mapping[str, ExceptionUse]] = {}
 
@@ -53,27 +45,22 @@ class Watermark(NamedTuple):
 
 
 class AlertStore:
-    """The tables of :mod:`collector.alert.migrations` behind one connection, as the rules and the senders use them.
+    """The tables of :mod:`collector.alert.migrations` behind one connection, as rules and notifications use them.
 
-    ``outbox`` holds the notifications that ``apply`` writes.  ``event_of`` is asked for the first event of an alert
-    that opens or ends, to put it into the notification.  ``inhibitions``: which rules keep which quiet.
+    ``inhibitions``: which rules keep which quiet.
     """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         settings: AlertSettings,
-        event_of: EventOf,
         *,
         inhibitions: Sequence[Inhibition] = (),
         clock: Clock = now_us,
     ) -> None:
         self.state = State(connection)
         self.hiding = Hiding(inhibitions)
-        self.outbox = Outbox(self.state)
-        self._channels = settings.notify
         self._evidence_max = settings.evidence_max
-        self._event_of = event_of
         self._clock = clock
         self._exceptions_changed = True
 
@@ -87,15 +74,13 @@ class AlertStore:
         watermark: Watermark | None,
         uses: Mapping[str, ExceptionUse] = _NO_USES,
     ) -> int:
-        """Write changes, their notifications and the watermark in one transaction; return how many notifications.
+        """Write changes, their transitions and the watermark in one transaction; return how many transitions.
 
         ``watermark`` is None for changes that no block brought (a timer, a restart).  It never goes back.  ``uses`` is
         what exceptions kept from counting up to the watermark since the last call.
         """
-        # Read before the transaction, so that the database is locked as short as can be.
-        events = self._first_events([change for change in changes if self._told(change)])
         with self.state.transaction() as connection:
-            added = self._write(connection, changes, events)
+            added = self._write(connection, changes)
             note_uses(connection, uses)
             if watermark is not None:
                 connection.execute(
@@ -189,60 +174,24 @@ class AlertStore:
         row = self.state.row("select count(silenced_by), count(inhibited_by) from alert where status <> 'resolved'")
         return {"silenced": row[0], "inhibited": row[1]}
 
-    def _told(self, change: AlertChange) -> bool:
-        return change.kind in TYPES and bool(self._channels)
-
-    def _first_events(self, changes: Sequence[AlertChange]) -> dict[str, Mapping[str, Any] | None]:
-        """Return the first event of each alert, by the alert's id."""
-        events: dict[str, Mapping[str, Any] | None] = {}
-        for change in changes:
-            if change.alert.id not in events:
-                event_id = change.event_ids[0] if change.event_ids else self._first_event_id(change.alert.id)
-                events[change.alert.id] = None if event_id is None else self._event_of(event_id)
-        return events
-
-    def _first_event_id(self, alert_id: str) -> str | None:
-        row = self.state.row("select json_extract(event_ids, '$[0]') from alert where id = ?", alert_id)
-        return None if row is None else row[0]
-
-    def _write(
-        self,
-        connection: sqlite3.Connection,
-        changes: Sequence[AlertChange],
-        events: Mapping[str, Mapping[str, Any] | None],
-    ) -> int:
-        """Write what is left of each alert after all of its changes, and what each change tells."""
+    def _write(self, connection: sqlite3.Connection, changes: Sequence[AlertChange]) -> int:
+        """Write what is left of each alert after all of its changes, and what happened."""
         now = self._clock()
         before = written(connection, list({change.alert.id: None for change in changes}))
         lives = {alert_id: each.life for alert_id, each in before.items()}
         kept = {alert_id: each.event_ids for alert_id, each in before.items()}
         last: dict[str, AlertState] = {}
         happened: list[Happened] = []
-        told: list[tuple[AlertChange, int]] = []
-        shadows = {alert_id for alert_id, each in before.items() if each.shadow}
         for change in changes:
             alert = change.alert
-            if alert.rule.shadow and alert.id not in lives:
-                shadows.add(alert.id)
             self._keep(kept.setdefault(alert.id, []), change.event_ids)
             last[alert.id] = _later(last.get(alert.id), alert)
             lives[alert.id] = self._follow(lives.get(alert.id), change, now, happened)
-            if self._told(change) and alert.id not in shadows:
-                told.append((change, len(kept[alert.id])))
         write_alerts(connection, ((alert, lives[alert_id].status, kept[alert_id]) for alert_id, alert in last.items()))
-        judged = [each.alert_id for each in happened if each.kind != "updated" and each.alert_id not in shadows]
+        judged = [each.alert_id for each in happened if each.kind != "updated"]
         happened += self.hiding.judge(connection, list(dict.fromkeys(judged)), now)
         write_transitions(connection, happened)
-        if not told:
-            return 0
-        hidden = _hidden(connection, list({change.alert.id: None for change, _ in told}))
-        notifications = [
-            notification
-            for change, ids in told
-            if change.alert.id not in hidden
-            for notification in self._notifications(change, kept[change.alert.id][:ids], events.get(change.alert.id))
-        ]
-        return write_notifications(connection, notifications)
+        return len(happened)
 
     def _follow(self, life: Life | None, change: AlertChange, now: int, happened: list[Happened]) -> Life:
         """Return what a change makes of an alert, and add what happened."""
@@ -262,34 +211,9 @@ class AlertStore:
             known = set(ids)
             ids.extend(islice((event_id for event_id in fresh if event_id not in known), room))
 
-    def _notifications(
-        self, change: AlertChange, event_ids: Sequence[str], event: Mapping[str, Any] | None
-    ) -> list[Notification]:
-        payload = notification_body(change, event_ids, event)
-        return [
-            Notification(
-                notification_id(change, channel.name), change.alert.id, channel.name, payload, change.alert.received
-            )
-            for channel in self._channels
-            if change.kind != "resolved" or channel.resolved
-        ]
-
 
 def _later(before: AlertState | None, alert: AlertState) -> AlertState:
     """Return what two changes of one alert leave: what is resolved stays so, and no count goes back."""
     if before is None or (before.resolved is None and alert.events >= before.events):
         return alert
     return before
-
-
-def _hidden(connection: sqlite3.Connection, alert_ids: Sequence[str]) -> set[str]:
-    """Return those of some alerts that are kept quiet."""
-    found: set[str] = set()
-    for part in parts(alert_ids):
-        marks = ", ".join("?" * len(part))
-        rows = connection.execute(
-            f"select id from alert where id in ({marks}) and coalesce(silenced_by, inhibited_by) is not null",
-            part,
-        )
-        found.update(row[0] for row in rows.fetchall())
-    return found

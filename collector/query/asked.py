@@ -25,6 +25,9 @@ EXCLUDED: Final[Mapping[str, Plan]] = {
     "system": Or((Term(("actor.type",), Equals("system")), Term(("flags",), Equals("system")))),
 }
 
+#: What catalogues call hidden: event types named by the parameter ``hidden_types``.
+HIDDEN: Final = "hidden"
+
 
 class Asked:
     """Reads the parameters of one question at one moment (``now``, microseconds)."""
@@ -40,7 +43,7 @@ class Asked:
         if sum(map(len, filters.values())) > VALUES_MAX:
             raise QueryError(f"the request has more than {VALUES_MAX} values", parameter=next(iter(filters)))
         parts = [self._filter_plan(name, values) for name, values in filters.items() if values]
-        parts += [Not(_excluded(name)) for name in self.texts("exclude")]
+        parts += [self._without(name) for name in self.texts("exclude")]
         parts.append(parse_query(self.text("q") or "", self.now))
         return all_of([part for part in parts if part != EVERYTHING] or [EVERYTHING])
 
@@ -74,6 +77,15 @@ class Asked:
         """Return whether something is asked for."""
         return self._parameters.get(name) is True
 
+    def _without(self, name: str) -> Plan:
+        """Return what is left when a class of events is; which are hidden the question itself says."""
+        if name != HIDDEN:
+            return Not(_excluded(name))
+        target = target_of("event_type")
+        return all_of(
+            [Not(value_term(target, starred(each), self.now)) for each in self.texts("hidden_types")] or [EVERYTHING]
+        )
+
     def _read(self, name: str, kind: type[_KindT]) -> _KindT | None:
         given = self._parameters.get(name)
         if given is not None and not isinstance(given, kind):
@@ -83,7 +95,7 @@ class Asked:
     def _filter_plan(self, name: str, values: Sequence[str]) -> Plan:
         try:
             if name == "exclude":
-                return all_of([Not(_excluded(value)) for value in values])
+                return all_of([self._without(value) for value in values])
             target = target_of(name)
             for value in values:
                 if not value or len(value) > QUERY_CHARS_MAX:
@@ -108,8 +120,8 @@ def asked_range(parameters: Parameters, now: int, default_range_s: float) -> Tim
 def _excluded(name: str) -> Plan:
     if name not in EXCLUDED:
         raise QueryError(
-            f"'exclude' is one of {', '.join(EXCLUDED)}; found {name[:40]!r}",
-            suggestion=nearest(name, EXCLUDED),
+            f"'exclude' is one of {', '.join((*EXCLUDED, HIDDEN))}; found {name[:40]!r}",
+            suggestion=nearest(name, (*EXCLUDED, HIDDEN)),
             parameter="exclude",
         )
     return EXCLUDED[name]

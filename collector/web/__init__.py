@@ -5,6 +5,7 @@
   they ask the rooms behind ``ports``, and the query processes through :class:`collector.block.Answerer`.
 - ``vocabulary`` declares query parameters once, for reading them (``parameters``, ``asking``) and for the description.
 - ``representation`` and ``coding``: entity tags and compression; ``stream``: the frames of a tail.
+- ``catalogue`` lists what sources call their events, ``hiding`` leaves out what is hidden; ``reading`` notes who read.
 - ``tls`` follows the files of the certificate.
 - ``openapi``, ``operations`` and ``schemas`` are the description (OpenAPI 3.1), tested against the handlers.
 
@@ -25,7 +26,8 @@ from collector.web.ports import (
     RuleKeeper,
     RunAlone,
 )
-from collector.web.settings import WebSettings
+from collector.web.reading import Read
+from collector.web.settings import ReadSettings, WebSettings
 from collector.web.tls import ServerTls, tls_findings
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
     "Caller",
     "FilterKeeper",
     "News",
+    "Read",
+    "ReadSettings",
     "ReadinessCheck",
     "RuleKeeper",
     "RunAlone",

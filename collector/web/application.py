@@ -11,28 +11,34 @@ from prometheus_client import CollectorRegistry
 from collector.block import Answerer
 from collector.web.agents import AgentHandlers
 from collector.web.alerts import AlertHandlers
+from collector.web.catalogue import CatalogueHandlers
 from collector.web.events import EventHandlers
 from collector.web.export import ExportHandlers
 from collector.web.filters import FilterHandlers
 from collector.web.health import HealthHandlers
+from collector.web.hiding import Hiding
 from collector.web.middleware import add_security_headers, counting, finish_changes, problems
+from collector.web.notifications import NotificationHandlers
 from collector.web.ports import (
     AgentKeeper,
     AlertKeeper,
     Authorise,
     FilterKeeper,
     News,
+    NotificationKeeper,
     ReadinessCheck,
     RuleDesk,
     RuleKeeper,
     RunAlone,
 )
+from collector.web.reading import NoteRead, noting, remembering
 from collector.web.representation import representing
 from collector.web.rule_trials import RuleTrialHandlers
 from collector.web.rules import RuleHandlers
 from collector.web.settings import WebSettings
 from collector.web.silences import SilenceHandlers
 from collector.web.tail import TailHandlers
+from watchbook.catalogue import Catalogues
 
 
 def make_application(
@@ -41,11 +47,22 @@ def make_application(
     body_bytes_max: int,
     middlewares: Sequence[Middleware] = (),
     settings: WebSettings | None = None,
+    note_read: NoteRead | None = None,
 ) -> web.Application:
-    """Return an application without routes; ``middlewares`` of other rooms run inside the one that makes problems."""
+    """Return an application without routes; ``middlewares`` of other rooms run inside the one that makes problems.
+
+    ``note_read`` is given each read that was answered.
+    """
     represent = representing((settings or WebSettings()).compress_from)
     app = web.Application(
-        middlewares=[counting(registry), problems, *middlewares, finish_changes, represent],
+        middlewares=[
+            counting(registry),
+            problems,
+            *middlewares,
+            finish_changes,
+            represent,
+            *([] if note_read is None else [noting(note_read)]),
+        ],
         client_max_size=body_bytes_max,
     )
     app.on_response_prepare.append(add_security_headers)
@@ -62,17 +79,22 @@ def add_routes(
     scratch: Path,
     filters: FilterKeeper,
     alerts: AlertKeeper,
+    notifications: NotificationKeeper,
     agents: AgentKeeper,
     rules: RuleKeeper,
     rule_desk: RuleDesk,
     authorise: Authorise,
     registry: CollectorRegistry,
     readiness: Mapping[str, ReadinessCheck],
+    catalogues: Catalogues,
 ) -> None:
     """Add the routes of the reading side.
 
     ``scratch`` is a folder for exports that are built as files; the face makes it, and empties it at the start.
     """
+    authorise = remembering(authorise)
+    hidden = list(catalogues.hidden())
+    answerer, run_alone = Hiding(answerer.ask, hidden), Hiding(run_alone, hidden).ask
     health = HealthHandlers(
         registry, readiness, authorise, open_metrics=settings.open_metrics, problems=lambda: rules.problems
     )
@@ -88,6 +110,7 @@ def add_routes(
         ExportHandlers(answerer, run_alone, scratch, authorise, settings, registry),
     )
     _add_filters(app, FilterHandlers(filters, answerer, authorise))
+    app.router.add_get("/v1/catalogue", CatalogueHandlers(catalogues, answerer, authorise).list)
     agent_handlers = AgentHandlers(agents, authorise)
     app.router.add_get("/v1/agents", agent_handlers.list)
     app.router.add_get("/v1/agents/{id}", agent_handlers.get)
@@ -95,6 +118,7 @@ def add_routes(
     app.router.add_delete("/v1/agents/{id}", agent_handlers.remove)
     _add_rules(app, RuleHandlers(rules, authorise), RuleTrialHandlers(rule_desk, run_alone, scratch, authorise))
     add_alerts(app, alerts, authorise)
+    add_notifications(app, notifications, authorise)
 
 
 def runner_options(settings: WebSettings) -> dict[str, Any]:
@@ -157,6 +181,16 @@ def add_alerts(app: web.Application, keeper: AlertKeeper, authorise: Authorise) 
     app.router.add_get("/v1/exceptions", silences.list_exceptions)
     app.router.add_get("/v1/exceptions/{id}", silences.get_exception)
     app.router.add_delete("/v1/exceptions/{id}", silences.end_exception)
+
+
+def add_notifications(app: web.Application, keeper: NotificationKeeper, authorise: Authorise) -> None:
+    """Add the routes of notifications and channels."""
+    notifications = NotificationHandlers(keeper, authorise)
+    app.router.add_get("/v1/notifications", notifications.list)
+    app.router.add_post("/v1/notifications/{number}/retry", notifications.retry)
+    app.router.add_post("/v1/notifications/{number}/drop", notifications.drop)
+    app.router.add_get("/v1/channels", notifications.channels)
+    app.router.add_post("/v1/channels/{name}/test", notifications.test)
 
 
 def _add_filters(app: web.Application, filters: FilterHandlers) -> None:

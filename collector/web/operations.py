@@ -3,6 +3,7 @@
 from collector.web.agent_operations import agent_operations
 from collector.web.alert_operations import alert_operations
 from collector.web.filter_operations import filter_operations
+from collector.web.notification_operations import notification_operations
 from collector.web.operation import (
     EVENT_ID,
     JSON,
@@ -19,7 +20,7 @@ from collector.web.rule_operations import rule_operations
 from collector.web.schemas import ref
 from collector.web.stream_operations import stream_operations
 from collector.web.trial_operations import trial_operations
-from collector.web.vocabulary import EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
+from collector.web.vocabulary import CATALOGUE, EVENTS, EXPLAIN, FACETS, HISTOGRAM, HISTORY, VALUES
 from watchbook import wire
 
 
@@ -33,6 +34,16 @@ def operations() -> dict[tuple[str, str], Operation]:
         **rule_operations(),
         **trial_operations(),
         **alert_operations(),
+        **notification_operations(),
+        ("GET", "/v1/catalogue"): conditional(
+            operation(
+                "listCatalogue",
+                "List what sources call their events, and what it means.",
+                ref("CatalogueAnswer"),
+                parameters=of_parameters(CATALOGUE),
+                errors=(*READ_ERRORS, 404),
+            )
+        ),
         **agent_operations(),
         ("POST", "/v1/batches"): _post_batch(),
         ("POST", "/v1/events"): _post_events(),

@@ -78,6 +78,30 @@ class AlertKeeper(Protocol):
         ...
 
 
+class NotificationKeeper(Protocol):
+    """Shows what people are told, and acts on it.  Belongs to the event loop.  Raises ApiProblem 404 and 409."""
+
+    async def page(self, state: str | None, channel: str | None, limit: int, before: int | None) -> Mapping[str, Any]:
+        """Return ``{"notifications": [...], "next_before": …}``, newest first."""
+        ...
+
+    async def channels(self) -> Sequence[Mapping[str, Any]]:
+        """Return the channels and how they are."""
+        ...
+
+    async def retry(self, number: int, by: str) -> Mapping[str, Any]:
+        """Try a dead letter again and return it."""
+        ...
+
+    async def drop(self, number: int, by: str) -> Mapping[str, Any]:
+        """Give up a notification for good and return it."""
+        ...
+
+    async def test(self, channel: str, by: str) -> Mapping[str, Any]:
+        """Send a test message through a channel and return what happened."""
+        ...
+
+
 class AgentKeeper(Protocol):
     """Knows the agents.  Belongs to the event loop, but for ``listed``.  Raises ApiProblem 404, 409 and 422."""
 

@@ -27,7 +27,7 @@ class _Filter(msgspec.Struct, forbid_unknown_fields=True):
     visibility: Literal["mine", "everyone"] = "mine"
     q: Annotated[str, msgspec.Meta(max_length=_TEXT_CHARS_MAX)] | None = None
     filters: dict[str, Annotated[list[_Text], msgspec.Meta(min_length=1, max_length=VALUES_MAX)]] = {}
-    exclude: list[Literal["login", "system"]] = []
+    exclude: list[Literal["login", "system", "hidden"]] = []
     range: _Range | None = None
 
 

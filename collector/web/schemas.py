@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from collector.web.agent_schemas import agent_schemas
 from collector.web.alert_schemas import alert_schemas
+from collector.web.catalogue_schemas import catalogue_schemas
 from collector.web.count_schemas import TOTAL, count_schemas
 from collector.web.filter_schemas import filter_schemas
+from collector.web.notification_schemas import notification_schemas
 from collector.web.rule_schemas import rule_schemas
 from collector.web.trial_schemas import trial_schemas
 from watchbook.event import FIELDS, REQUIRED, Field
@@ -64,11 +66,13 @@ def schemas() -> dict[str, Schema]:
         ),
         "Problem": _PROBLEM,
         **count_schemas(_RANGE, _INCOMPLETE),
+        **catalogue_schemas(_RANGE, _INCOMPLETE),
         **filter_schemas(),
         **agent_schemas(),
         **rule_schemas(),
         **trial_schemas(),
         **alert_schemas(_CURSOR),
+        **notification_schemas(),
     }
 
 

@@ -31,10 +31,22 @@ class ServerTlsSettings:
 
 
 @dataclass(frozen=True)
+class ReadSettings:
+    """Reads of the log as events of the log."""
+
+    log: bool = setting("Whether each read of events through the API becomes an event (category meta).", False)
+    every: Seconds = setting("How often reads are written to the store.", Seconds(1.0), check=positive)
+    waiting_max: int = setting(
+        "Most reads that wait for the store; those above it are counted and not written.", 10_000, check=positive
+    )
+
+
+@dataclass(frozen=True)
 class WebSettings:
     """What the HTTP face shows without a token, and what requests, tails and exports may take."""
 
     tls: ServerTlsSettings | None = setting("TLS; without it the face speaks plain HTTP.", None)
+    reads: ReadSettings = setting("Reads of the log as events of the log.", default_factory=ReadSettings)
     open_metrics: bool = setting("Whether /metrics needs no token; if not, it needs one with the scope 'read'.", True)
     request_line_bytes_max: Bytes = setting(
         "Longest request line and header; a long query needs room here.", Bytes(32 << 10), check=_line_bytes

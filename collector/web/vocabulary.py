@@ -5,8 +5,10 @@ from typing import Any, Final
 from collector.finding import LEVELS
 from collector.web.agent_schemas import AGENT_STATES
 from collector.web.alert_schemas import ALERT_DISPOSITIONS, ALERT_STATUSES, HIDING_STATES
+from collector.web.notification_schemas import NOTIFICATION_STATES
 from collector.web.parameters import Parameter
 from collector.web.rule_schemas import RULE_STATES
+from watchbook.catalogue import KINDS
 from watchbook.event import ACTOR_TYPES
 
 LIMIT_MAX: Final = 1000
@@ -14,6 +16,8 @@ LIMIT_MAX: Final = 1000
 LATEST: Final = "latest"
 #: The value of ``user`` that stands for the caller's own name.
 ME: Final = "me"
+#: The value of ``exclude`` that leaves out what catalogues call hidden.
+HIDDEN: Final = "hidden"
 FACETS_MAX: Final = 32
 #: What facets are made of when nobody says.
 FACETS_DEFAULT: Final = ("actor", "action", "resource.type", "outcome", "category")
@@ -73,9 +77,10 @@ FILTERS: Final = tuple(
 )  # fmt: skip
 EXCLUDE: Final = Parameter(
     "exclude",
-    "Leave out a class of events: `login` (category authentication: logins that succeeded or failed, second factors …) "
-    "or `system` (what no principal but the system itself did). Repeat it for both.",
-    {"type": "string", "enum": ["login", "system"]},
+    "Leave out a class of events: `login` (category authentication: logins that succeeded or failed, second factors), "
+    "`system` (what no principal but the system itself did) or `hidden` (event types that a catalogue calls hidden). "
+    "Repeat it for several.",
+    {"type": "string", "enum": ["login", "system", HIDDEN]},
     repeated=True,
 )
 _Q: Final = Parameter("q", 'A query: `actor:alice -outcome:success measures.rows:>1000 "free text"`.')
@@ -153,6 +158,22 @@ TAIL: Final = (
         {"type": "integer", "minimum": 0},
     ),
 )
+CATALOGUE: Final = (
+    Parameter("catalogue", "The name of a catalogue. Repeat it for alternatives.", repeated=True),
+    Parameter(
+        "kind", "What is listed. Repeat it for alternatives.", {"type": "string", "enum": list(KINDS)}, repeated=True
+    ),
+    Parameter("group", f"The name of a group, in any spelling. {_ALTERNATIVES}", _TEXT, repeated=True),
+    Parameter("type", f"The name of an entry, in any spelling. {_ALTERNATIVES}", _TEXT, repeated=True),
+    Parameter("hidden", "`true`: only entries that are hidden; `false`: only those that are not.", {"type": "boolean"}),
+    Parameter(
+        "seen",
+        "Whether to say which event types and resource types of the range no catalogue lists, and which are listed as "
+        "another spelling.",
+        {"type": "boolean", "default": False},
+    ),
+    *_RANGE,
+)
 AGENTS: Final = (Parameter("state", "Only agents in this state.", {"type": "string", "enum": list(AGENT_STATES)}),)
 RULES: Final = (Parameter("state", "Only rules in this state.", {"type": "string", "enum": list(RULE_STATES)}),)
 EXPLAINED: Final = (Parameter("event", "The id of the event.", required=True),)
@@ -190,6 +211,15 @@ ALERTS: Final = (
     _CURSOR,
 )
 RATIOS: Final = (DAYS,)
+BEFORE: Final = Parameter(
+    "before", "`next_before` of the page before.", {"type": "integer", "minimum": 0, "maximum": 2**62}
+)
+NOTIFICATIONS: Final = (
+    Parameter("state", "Only notifications in this state.", {"type": "string", "enum": list(NOTIFICATION_STATES)}),
+    Parameter("channel", "Only those of this channel."),
+    LIMIT,
+    BEFORE,
+)
 SILENCES: Final = (Parameter("state", "Only silences in this state.", {"type": "string", "enum": list(HIDING_STATES)}),)
 EXCEPTIONS: Final = (
     Parameter("state", "Only exceptions in this state.", {"type": "string", "enum": list(HIDING_STATES)}),

@@ -48,7 +48,7 @@ def measure_lines(case: Case, lines: int, runs: int, progress: Callable[[str], N
                 found.calibration_s.append(calibrate())
                 before = stand.agent.cpu_s()
                 (stand.folder / "prepared").rename(stand.logs / "app.log")
-                stand.wait_until_sent(lines, 600)
+                stand.wait_until_sent(lines // case.lines_each, 600)
                 found.cpu_s.append((stand.agent.cpu_s() - before) / lines * 1e6)
     return found
 

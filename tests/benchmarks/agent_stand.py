@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.benchmarks.cloud_logs import CloudTrailLog, KubernetesLog
+from tests.benchmarks.more_logs import AuditLog, LogfmtLog
 from tests.benchmarks.syslog_log import SyslogLog
 from tests.stand import Program, free_port, wait_for
 from watchbook.demo.applog import AppLog
-from watchbook.demo.hostlogs import AccessLog
+from watchbook.demo.hostlogs import AccessLog, AuthLog
+from watchbook.shipped import shipped_folder
 
 _START_US = 1_793_491_200_000_000  # 2026-11-01T00:00:00Z
 _DAY_US = 86_400_000_000
@@ -21,25 +24,38 @@ _SETTLE_S = 0.5
 
 
 class Case(NamedTuple):
-    """One kind of log: its name in the figures, the profile that understands it, and who writes its lines."""
+    """One kind of log: its name in the figures, the profile that understands it, who writes its lines, and how many
+    lines make an event."""
 
     name: str
     profile: str
     make: Callable[[int], Callable[[int], bytes]]
+    lines_each: int = 1
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is a profile for it."""
+        return (shipped_folder("config") / "profiles" / f"{self.profile}.yaml").exists()
 
 
 CASES = (
     Case("JSON", "jsonl", lambda seed: AppLog(seed).line),
     Case("nginx combined", "nginx", lambda seed: AccessLog(seed).line),
     Case("syslog 5424", "syslog", lambda seed: SyslogLog(seed).line),
+    Case("logfmt", "logfmt", lambda seed: LogfmtLog(seed).line),
+    Case("sshd", "sshd", lambda seed: AuthLog(seed).line),
+    Case("auditd, a record", "auditd", lambda seed: AuditLog(seed).line, AuditLog.RECORDS),
+    Case("CloudTrail", "cloudtrail", lambda seed: CloudTrailLog(seed).line),
+    Case("Kubernetes audit", "kubernetes-audit", lambda seed: KubernetesLog(seed).line),
 )
 
 
 def write_lines(path: Path, case: Case, lines: int, seed: int = 7) -> int:
-    """Write the lines of one day, and return their bytes."""
-    line, step = case.make(seed), _DAY_US // lines
+    """Write the lines of one day (whole events only), and return their bytes."""
+    events = lines // case.lines_each
+    line, step = case.make(seed), _DAY_US // events
     with path.open("wb") as file:
-        for number in range(lines):
+        for number in range(events):
             file.write(line(_START_US + number * step))
     return path.stat().st_size
 

@@ -2,14 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from collector.alert import AlertStore, Watermark
 from collector.alert.settings import AlertSettings
 from collector.block import BlockInfo, DecodedBlock
 from collector.detect import DetectSettings, Engine, RuleSet, load_rules
-from collector.finding import AlertChange
+from collector.finding import AlertChange, ExceptionUse
 from collector.state import open_state
 from collector.watch import Watch
 from tests.collector.detect.blocks import SECOND, START, block, event
@@ -40,11 +41,16 @@ class FullDisk(AlertStore):
 
     refusals = 0
 
-    def apply(self, changes: Sequence[AlertChange], watermark: Watermark | None) -> int:
+    def apply(
+        self,
+        changes: Sequence[AlertChange],
+        watermark: Watermark | None,
+        uses: Mapping[str, ExceptionUse] = MappingProxyType({}),
+    ) -> int:
         if self.refusals:
             type(self).refusals -= 1
             raise sqlite3.OperationalError("database or disk is full")
-        return super().apply(changes, watermark)
+        return super().apply(changes, watermark, uses)
 
 
 def rules(folder: Path, lines: str) -> RuleSet:
@@ -59,9 +65,7 @@ async def test_rules_change_though_alerts_cannot_be_written_and_none_is_lost(tmp
     ]
     first = await asyncio.to_thread(rules, tmp_path, "outcome: failure")
     second = await asyncio.to_thread(rules, tmp_path, "outcome: failure\naction: read")
-    alerts = await asyncio.to_thread(
-        lambda: FullDisk(open_state(tmp_path / "state.db"), AlertSettings(), lambda _: None)
-    )
+    alerts = await asyncio.to_thread(lambda: FullDisk(open_state(tmp_path / "state.db"), AlertSettings()))
     source = Stored(blocks)
     watch = Watch(
         Engine(first, DetectSettings()), alerts, source, DetectSettings(), clock=now_us, on_written=lambda: None

@@ -107,7 +107,7 @@ async def watched(folder: Path, engine_type: type[Engine], *, started: bool = Tr
         )  # fmt: skip
         stack.push_async_callback(store.close)
         state = await asyncio.to_thread(open_state, folder / "state.db")
-        alerts = CountingAlerts(state, AlertSettings(), lambda _: None)
+        alerts = CountingAlerts(state, AlertSettings())
         stack.push_async_callback(asyncio.to_thread, alerts.close)
         source = CountingSource(store.reader)
         engine = engine_type(await asyncio.to_thread(load_rules, [RULES]), DetectSettings())

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from agent.config import AgentSettings
 from agent.parse import FORMATS
+from agent.profile import load_profiles
 from collector.config import CollectorSettings
 from collector.query.fields import ALIASES, NAMES
 from collector.query.terms import ACTION_WORDS, OUTCOME_WORDS
@@ -14,6 +15,7 @@ from collector.web.operations import operations
 from collector.web.vocabulary import FILTERS
 from watchbook.configfile import documented_settings
 from watchbook.event import FIELDS
+from watchbook.shipped import shipped_folder
 from watchbook.units import format_duration, format_size, parse_duration, parse_size
 
 
@@ -57,6 +59,13 @@ def format_keys() -> str:
         keys = "whatever keys the line has" if found.keys is None else ", ".join(f"`{k}`" for k in sorted(found.keys))
         rows.append((f"`{name}`", keys))
     return table(("format", "values of a line"), rows)
+
+
+def shipped_profiles() -> str:
+    """Return the profiles that come with Watchbook as a Markdown table."""
+    profiles = load_profiles(shipped_folder("config") / "profiles")
+    rows = [(f"`{name}`", f"`{each.format.name}`", each.description) for name, each in sorted(profiles.items())]
+    return table(("profile", "format", "what it is for"), rows)
 
 
 def query_names() -> str:
@@ -119,6 +128,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "collector settings": collector_settings,
     "event fields": event_fields,
     "format keys": format_keys,
+    "profiles": shipped_profiles,
     "query names": query_names,
     "query words": query_words,
     "routes": routes,

@@ -27,18 +27,24 @@ checkpoints:
     - name: elsewhere
       file: {{path: {folder}/checkpoints}}
 notify:
-  - name: on-call
-    webhook:
-      url: http://127.0.0.1:9/
-      secret: whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s=
+  channels:
+    - name: on-call
+      webhook:
+        url: http://127.0.0.1:9/
+        secret: whsec_d2F0Y2hib29rIHdhdGNoYm9vayB3YXRjaGJvb2s=
+"""
+#: Rules of the agent: one drops a line, one keeps almost all and so the one that there is.
+_RULES: Final = """\
+drop: [{name: heartbeats, when: {details.seq: 1}}]
+sample: [{name: pages, when: {details.seq: 2}, keep: 0.999999}]
 """
 
 
 def used_stand(folder: Path) -> Stand:
     """Return both programs running in a folder, after some traffic; the caller closes the stand."""
     listen = f"127.0.0.1:{free_port()}"
-    metrics = f"metrics: {{listen: '{listen}'}}\n"
-    stand = Stand(folder, collector_extra=_EXTRA.format(folder=folder), agent_extra=metrics)
+    extra = f"metrics: {{listen: '{listen}'}}\n{_RULES}"
+    stand = Stand(folder, collector_extra=_EXTRA.format(folder=folder), agent_extra=extra)
     try:
         _use(stand)
     except BaseException:
@@ -83,8 +89,9 @@ def _use(stand: Stand) -> None:
         log.writelines(_failure(number) for number in range(FAILURES))
         log.write("no JSON\n\n")
         log.write("password=hunter2hunter2\n")
+        log.writelines(f'{{"user":"bob","action":"viewed","seq":{number}}}\n' for number in (1, 2))
     stand.agent.start()
-    wait_for("the events", lambda: stand.stored_events() >= FAILURES + 2, 60, stand.evidence)
+    wait_for("the events", lambda: stand.stored_events() >= FAILURES + 3, 60, stand.evidence)
     wait_for("the alert", lambda: stand.get("/v1/alerts")["alerts"], 30, stand.evidence)
     assert "incomplete" in stand.get("/v1/events?limit=1000")
     _request(stand, "/v1/events")  # without a token

@@ -79,3 +79,15 @@ def test_lines_are_json_on_standard_error_when_that_is_no_terminal() -> None:
     assert full.pop("timestamp").endswith("Z")
     assert full == {"event": "disk_filled", "level": "warning", "room": "store", "free": 3}
     assert failed["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+def test_what_is_to_be_hidden_is_in_no_line() -> None:
+    code = (
+        "from watchbook.logs import configure_logs, get_logger, set_log_redaction\n"
+        "configure_logs(); log = get_logger('x')\n"
+        "set_log_redaction(lambda event: {**event, 'said': event['said'].replace('hunter2', '[REDACTED]')})\n"
+        "log.info('command_said', said='hunter2'); set_log_redaction(None); log.info('command_said', said='again')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = map(json.loads, done.stderr.splitlines())
+    assert (first["said"], first["event"], second["said"]) == ("[REDACTED]", "command_said", "again")

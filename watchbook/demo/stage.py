@@ -17,10 +17,11 @@ _COLLECTOR: Final = """\
 listen: 127.0.0.1:{port}
 data: {data}
 notify:
-  - name: demo
-    webhook:
-      url: {hook}
-      secret_file: {secret}
+  channels:
+    - name: demo
+      webhook:
+        url: {hook}
+        secret_file: {secret}
 """
 _AGENT: Final = """\
 # An agent that reads three logs, each with a shipped profile.

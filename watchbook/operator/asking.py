@@ -130,8 +130,8 @@ def typed_moment(text: str, utc: bool) -> str:
 _SELECTING: Final = (
     click.argument("query", nargs=-1),
     click.option("--filter", "filter_name", metavar="NAME", help="A saved filter; the query narrows it down."),
-    click.option("--exclude", multiple=True, type=click.Choice(["login", "system"]),
-                 help="Leave out logins, or what the system itself did."),
+    click.option("--exclude", multiple=True, type=click.Choice(["login", "system", "hidden"]),
+                 help="Leave out logins, what the system itself did, or what catalogues call hidden."),
 )  # fmt: skip
 _RANGING: Final = (
     click.option("--since", help="Beginning of the range: 1h, 7d, 2026-11-21, '2026-11-21 14:00' [default: 7d]"),

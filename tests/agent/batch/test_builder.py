@@ -41,14 +41,15 @@ def test_what_all_events_share_is_one_text_in_the_batch() -> None:
 def test_an_unparsed_line_becomes_an_event_that_says_why() -> None:
     builder = Builder(BatchSettings())
     lines = [b"good", b"what?"]
-    normalised = Normalised([(10, "good")], [0], [Unparsed(1, "what?", "no JSON")])
+    normalised = Normalised([(10, "good")], [0], [Unparsed(1, "what?", "no JSON: at character 7")])
     builder.add(normalised, ("time", "actor.id"), {"actor.type": "user", "action": "read"}, chunk(lines), ORIGIN, 99)
     good, bad = events_of(builder)
     assert good["actor.id"] == "good"
     assert good["origin.offset"] == 0
     expected = {
         "time": 99, "actor.type": "system", "action": "log", "event_type": "unparsed", "category": "meta",
-        "raw": "what?", "reason": "no JSON", "flags": ["unparsed"], "origin.host": "web01", "origin.agent": "agent1",
+        "raw": "what?", "reason": "no JSON (profile 'jsonl')", "details": {"unparsed_detail": "at character 7"},
+        "flags": ["unparsed"], "origin.host": "web01", "origin.agent": "agent1",
         "origin.input": "app", "origin.file": "/app.log", "origin.offset": 5,
     }  # fmt: skip
     assert bad == expected

@@ -22,6 +22,8 @@ NGINX = (SAMPLES / "nginx-access.log").read_text()
 SSHD = (SAMPLES / "auth.log").read_text()
 JSONL = (SAMPLES / "app.jsonl").read_text()
 
+AUTH_PROFILES = ["sshd", "sudo", "su", "accounts", "cron", "logind", "pam", "syslog"]
+
 
 @pytest.fixture
 def host(tmp_path: Path) -> Path:
@@ -29,7 +31,7 @@ def host(tmp_path: Path) -> Path:
     root = tmp_path / "host"
     put(root, "/var/log/nginx/access.log", NGINX)
     put(root, "/var/log/nginx/access.log.1", NGINX)
-    put(root, "/var/log/nginx/error.log", "2026/11/21 14:00:00 [error] 7#7: upstream timed out\n" * 3)
+    put(root, "/var/log/nginx/error.log", "words of no known shape\n" * 3)
     (root / "var/log/nginx/access.log.2.gz").write_bytes(gzip.compress(NGINX.encode()))
     put(root, "/var/log/auth.log", SSHD)
     put(root, "/var/log/shop/cart.log", JSONL)
@@ -67,7 +69,7 @@ def test_logs_get_the_profile_that_understands_them_best(host: Path) -> None:
     found = {each["name"]: each for each in found_on(host)["inputs"]}
     assert {name: (each["profile"], each["files"]) for name, each in found.items()} == {
         "nginx": ("nginx", ["/var/log/nginx/access.log"]),
-        "sshd": ("sshd", ["/var/log/auth.log"]),
+        "auth": (AUTH_PROFILES, ["/var/log/auth.log"]),
         "shop": ("jsonl", ["/var/log/shop/*.log"]),
         "dated": ("jsonl", ["/var/log/dated/app-*.log"]),
         "apps": ("jsonl", ["/opt/crm/logs/crm.log"]),
@@ -75,7 +77,7 @@ def test_logs_get_the_profile_that_understands_them_best(host: Path) -> None:
     assert found["nginx"]["logs"][0]["rotated"] == 2
     assert 0.9 < found["nginx"]["understood"] < 1
     assert found["nginx"]["sample"]["source"]
-    assert found["sshd"]["zone"] == "Europe/Berlin"
+    assert found["auth"]["zone"] == "Europe/Berlin"
     assert found["nginx"]["zone"] is None
 
 
@@ -114,14 +116,14 @@ def test_the_inputs_can_be_pasted(host: Path, tmp_path: Path) -> None:
     path.write_text(f"collector: {{url: 'http://x', token: t}}\nstate: {tmp_path}/state\n{section}")
     settings, _ = load_settings(path)
     files = {each.name: each.files for each in settings.inputs}
-    assert files["sshd"] == ("/var/log/auth.log",)
+    assert files["auth"] == ("/var/log/auth.log",)
     assert files["od-d"] == ('/var/log/od d/[[]x], "y".log',)
     assert "# /var/log/nginx/error.log: no profile understands it (0 of 3 lines)" in section
 
 
 def test_a_folder_can_be_named_and_nothing_else_is_looked_at(host: Path) -> None:
     found = found_on(host, "--path", "/var/log/shop", "--path", "/var/log/auth.log")
-    assert sorted(each["name"] for each in found["inputs"]) == ["shop", "sshd"]
+    assert sorted(each["name"] for each in found["inputs"]) == ["auth", "shop"]
     assert found["unread"] == []
     assert CliRunner().invoke(cli, ["agent", "discover", "--path", "var"]).exit_code == 2
 
@@ -165,13 +167,14 @@ def test_own_profiles_are_tried_too(host: Path, tmp_path: Path) -> None:
     path = "/var/log/kv.log"
     (kv,) = found_on(host, "--profiles", str(own), "--path", path)["inputs"]
     assert kv["understood"] == 1
-    assert {each["profile"] for each in found_on(host, "--profiles", str(own))["inputs"]} >= {"jsonl", "nginx", "sshd"}
+    found = [each["profile"] for each in found_on(host, "--profiles", str(own))["inputs"]]
+    assert all(each in found for each in ("jsonl", "nginx", AUTH_PROFILES))
 
 
 def test_the_table_of_known_logs_is_right() -> None:
     places = load_places(shipped_folder("config") / "discover.yaml")
     profiles = {path.stem for path in (shipped_folder("config") / "profiles").glob("*.yaml")}
-    assert {log.profile for log in places.logs if log.profile} <= profiles
+    assert {name for log in places.logs for name in log.profile_names} <= profiles
     patterns = [pattern for log in places.logs for pattern in log.files]
     patterns += [pattern for unread in places.unread for pattern in unread.files]
     assert all(pattern.startswith("/") for pattern in (*patterns, *places.folders))
@@ -183,3 +186,16 @@ def test_the_table_of_known_logs_is_right() -> None:
 )
 def test_text_is_told_from_what_is_none(head: bytes, binary: bool) -> None:
     assert is_binary(head) is binary
+
+
+def test_records_of_several_lines_are_tried_whole(host: Path) -> None:
+    lines = [
+        "2026-11-21 14:05:13.245 UTC [9001] alice@shop ERROR:  permission denied for table customers",
+        "2026-11-21 14:05:13.245 UTC [9001] alice@shop STATEMENT:  SELECT name",
+        "\t  FROM customers",
+        "\t WHERE id = 7;",
+    ]
+    put(host, "/srv/db/postgresql-16-main.log", "\n".join(lines * 3) + "\n")
+    (found,) = found_on(host, "--path", "/srv/db")["inputs"]
+    assert (found["profile"], found["understood"], found["logs"][0]["lines"]) == ("postgresql", 1, 3)
+    assert found["sample"]["details"]["statement"].endswith("WHERE id = 7;")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.parse import FORMATS
+from agent.records import NotAnEventError
 
 JSON, COMBINED = FORMATS["json"], FORMATS["combined"]
 
@@ -24,6 +25,7 @@ JSON, COMBINED = FORMATS["json"], FORMATS["combined"]
         (b'{"a": "tab\there"}', {"a": "tab\there"}, False),
         (b'{"a": NaN, "b": -Infinity, "c": 1e999}', {"a": "NaN", "b": "-Infinity", "c": "1e999"}, False),
         (b"{}", {}, False),
+        (b'{"a": 1},\r', {"a": 1}, False),
     ],
 )
 def test_json_is_read_also_when_its_writer_was_sloppy(line: bytes, values: dict[str, Any], replaced: bool) -> None:
@@ -46,6 +48,13 @@ def test_what_is_no_json_object_is_refused_with_the_reason(line: bytes, reason: 
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
         JSON.decode_leniently(line)
     assert str(caught.value).startswith(reason)
+
+
+def test_an_array_may_be_written_an_element_a_line() -> None:
+    assert JSON.decode(b'{"a": 1},') == {"a": 1}
+    for bracket in (b"[", b"]", b" ] \r", b"],"):
+        with pytest.raises(NotAnEventError):
+            JSON.decode_leniently(bracket)
 
 
 def combined(line: str) -> dict[str, Any]:
@@ -120,6 +129,15 @@ def test_the_common_format_has_no_referer_and_no_user_agent() -> None:
     }
 
 
+@pytest.mark.parametrize("user", ["-", "al ice"])
+def test_apache_may_write_the_virtual_host_before_it_all(user: str) -> None:
+    expected = {"vhost": "www.example.com:443", "remote_addr": "2001:db8::7", "status": 200, "body_bytes_sent": 5}
+    found = combined(f'www.example.com:443 2001:db8::7 - {user} [t] "GET / HTTP/1.1" 200 5 "-" "ua"')
+    assert expected.items() <= found.items()
+    assert found.get("remote_user") == (None if user == "-" else user)
+    assert "vhost" not in combined('web.example.com:80 - - [t] "GET / HTTP/1.1" 200 5 "-" "ua"')
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -143,3 +161,25 @@ def test_any_bytes_are_read_or_refused(name: str, line: bytes) -> None:
     except ValueError:
         return
     assert found.keys is None or set(values) <= found.keys
+
+
+@pytest.mark.parametrize(
+    ("head", "values"),
+    [
+        (
+            "www.example.com 203.0.113.2, 192.0.2.1 - -",
+            {"vhost": "www.example.com", "remote_addr": "203.0.113.2", "remote_addrs": "203.0.113.2, 192.0.2.1"},
+        ),
+        ('"203.0.113.2, 192.0.2.1" - bob', {"remote_addr": "203.0.113.2", "remote_user": "bob"}),
+        ("www.example.com 203.0.113.2 - -", {"vhost": "www.example.com", "remote_addr": "203.0.113.2"}),
+        ("host4 - -", {"remote_addr": "host4"}),
+        ("203.0.113.2 fade bob", {"remote_addr": "203.0.113.2", "remote_ident": "fade", "remote_user": "bob"}),
+        ('203.0.113.2 - "alice smith"', {"remote_addr": "203.0.113.2", "remote_user": "alice smith"}),
+        ('203.0.113.2 - ""', {"remote_addr": "203.0.113.2"}),
+    ],
+)
+def test_who_asked_is_read_in_whichever_of_its_shapes(head: str, values: dict[str, Any]) -> None:
+    line = f'{head} [21/Nov/2026:14:05:09 +0100] "GET /a HTTP/1.1" 200 5 "-" "UA"'
+    got = combined(line)
+    assert {name: got.get(name) for name in values} == values
+    assert "remote_user" in values or "remote_user" not in got

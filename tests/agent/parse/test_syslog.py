@@ -48,6 +48,41 @@ AUTH = {"facility": "auth", "severity": "crit"}
             {"timestamp": "Nov 21 14:05:09", "host": "2001:db8::", "program": "a", "message": "b"},
         ),
         (b"Nov 21 14:05:09 web01", {"timestamp": "Nov 21 14:05:09", "host": "web01", "message": ""}),
+        (
+            b"Nov 7 14:05:09 web01 su[7]: msg",
+            {"timestamp": "Nov 7 14:05:09", "host": "web01", "program": "su", "pid": 7, "message": "msg"},
+        ),
+        (
+            b"2026-11-21 14:05:09.801612-0700  mac01 sshd[7]: msg",
+            {
+                "timestamp": "2026-11-21 14:05:09.801612-0700",
+                "host": "mac01",
+                "program": "sshd",
+                "pid": 7,
+                "message": "msg",
+            },
+        ),
+        (
+            b"Nov  7 14:05:09 [sshd] User root",
+            {"timestamp": "Nov  7 14:05:09", "program": "sshd", "message": "User root"},
+        ),
+        (
+            b"Nov 21 14:05:09 sun01 sshd[7]: [ID 800047 auth.info] Failed none",
+            {
+                "timestamp": "Nov 21 14:05:09",
+                "host": "sun01",
+                "program": "sshd",
+                "pid": 7,
+                "facility": "auth",
+                "severity": "info",
+                "msgid": "800047",
+                "message": "Failed none",
+            },
+        ),
+        (
+            b"Nov 21 14:05:09 web01 a: [ID 7] is no message id",
+            {"timestamp": "Nov 21 14:05:09", "host": "web01", "program": "a", "message": "[ID 7] is no message id"},
+        ),
     ],
 )
 def test_a_line_of_a_file_or_of_rfc_3164_is_taken_apart(line: bytes, values: dict[str, Any]) -> None:
@@ -204,3 +239,38 @@ def test_what_rfc_5424_can_say_is_read_as_it_was_meant(
     found = SYSLOG.decode(line.encode())
     assert str(found.get("pid")) == str(wanted.get("pid"))
     assert {**found, "pid": 0} == {**wanted, "pid": 0}
+
+
+def test_an_entry_of_the_journal_is_read_as_the_line_it_would_be() -> None:
+    line = (
+        b'{"__REALTIME_TIMESTAMP":"1795269909003004","_HOSTNAME":"web01","SYSLOG_IDENTIFIER":"sshd","_PID":"901",'
+        b'"_COMM":"sshd-session","MESSAGE":"Invalid user x from 192.0.2.7","_UID":"0","PRIORITY":"6"}'
+    )
+    assert SYSLOG.decode(line) == {
+        "timestamp": "2026-11-21T14:05:09.003004+00:00",
+        "host": "web01",
+        "program": "sshd",
+        "pid": 901,
+        "message": "Invalid user x from 192.0.2.7",
+        "journal": {"_COMM": "sshd-session", "_UID": "0", "PRIORITY": "6"},
+    }
+
+
+def test_an_entry_of_the_journal_may_hold_its_message_as_bytes() -> None:
+    line = b'{"__REALTIME_TIMESTAMP":"1795269909000000","MESSAGE":[104,105,255]}'
+    assert SYSLOG.decode(line) == {"timestamp": "2026-11-21T14:05:09.000000+00:00", "message": "hi\ufffd"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"time":"2026-11-21T14:05:09Z","message":"x"}',
+        b'{"__REALTIME_TIMESTAMP":"now","MESSAGE":"x"}',
+        b'{"__REALTIME_TIMESTAMP":"999999999999999999","MESSAGE":"x"}',
+        b'{"__REALTIME_TIMESTAMP":"1795269909000000"}',
+        b'{"MESSAGE":',
+    ],
+)
+def test_other_json_is_no_syslog(line: bytes) -> None:
+    with pytest.raises(ValueError, match="expected a timestamp"):
+        SYSLOG.decode(line)

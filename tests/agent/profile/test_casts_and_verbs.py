@@ -18,7 +18,7 @@ from agent.profile.verbs import Verb, verb_of
         ("ip", "10.0.0.1", "10.0.0.1"),
         ("ip", "010.0.0.1", None),
         ("ip", "10.0.0.256", None),
-        ("ip", "10.0.0.1:80", None),
+        ("ip", "10.0.0.1:80", None),  # the compiler reads it in part: the port stays in the details
         ("ip", "::FFFF:10.0.0.1", "10.0.0.1"),
         ("ip", "fe80::1%eth0", "fe80::1%eth0"),
         ("ip", "", None),
@@ -32,6 +32,9 @@ from agent.profile.verbs import Verb, verb_of
         ("duration", "1.2 s", 1200),
         ("duration", "1.5 Minutes", 90_000),
         ("duration", "12µs", 0.012),
+        ("duration", "1:04:00.879", 3_840_879),
+        ("duration", "0:00:00", 0),
+        ("duration", "0:61:00", None),
         ("duration", "245", None),
         ("duration", "5 parsecs", None),
         ("seconds", "1.5", 1500),

@@ -30,8 +30,8 @@ def expected(profile: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (EXPECTED / f"{profile}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_every_shipped_profile_has_a_sample_log() -> None:
-    assert DEFINITIONS.keys() == FILES.keys()
+def test_every_shipped_profile_has_a_sample_log_or_samples_of_its_own() -> None:
+    assert {name for name, each in DEFINITIONS.items() if len(each.samples) < 8} <= FILES.keys()
     assert all(len(sample_lines(name)) >= 12 for name in FILES)
 
 

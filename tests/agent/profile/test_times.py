@@ -26,6 +26,7 @@ NOW = parse_rfc3339("2026-11-21T12:00:00Z")
         ("epoch_ms", 1795251600123, "2026-11-21T09:00:00.123Z"),
         ("epoch_us", 1795251600123456, "2026-11-21T09:00:00.123456Z"),
         ("clf", "21/Nov/2026:10:00:07 +0100", "2026-11-21T09:00:07Z"),
+        ("clf", "21/Nov/2026:10:00:07", "2026-11-21T10:00:07Z"),
         ("syslog", "Nov 21 09:00:07", "2026-11-21T09:00:07Z"),
         ("syslog", "Nov  1 09:00:07.25", "2026-11-01T09:00:07.25Z"),
         ("syslog", "2026-11-21T10:00:07+01:00", "2026-11-21T09:00:07Z"),
@@ -99,3 +100,27 @@ def test_the_zone_of_a_profile_can_be_set_for_an_input() -> None:
     assert event(utc, line)["time"] - event(berlin, line)["time"] == 3600 * 1_000_000
     with pytest.raises(ValueError, match="no time zone is called 'Mars'"):
         compiled(DEFINITIONS["sshd"], zone="Mars")
+
+
+@pytest.mark.parametrize(
+    ("value", "zone", "utc"),
+    [
+        ("2026-11-21 14:05:09.123 UTC", None, "2026-11-21T14:05:09.123000+00:00"),
+        ("2026-11-21 14:05:09 CET", None, "2026-11-21T13:05:09+00:00"),
+        ("2026-11-21 14:05:09.123 +01", None, "2026-11-21T13:05:09.123000+00:00"),
+        ("2026-11-21 14:05:09 -0330", "UTC", "2026-11-21T17:35:09+00:00"),
+        ("2026-07-21 14:05:09 EDT", "UTC", "2026-07-21T18:05:09+00:00"),
+        # In October both hours of the clock's change are told apart by the name.
+        ("2026-10-25 02:30:00 CEST", "Europe/Berlin", "2026-10-25T00:30:00+00:00"),
+        ("2026-10-25 02:30:00 CET", "Europe/Berlin", "2026-10-25T01:30:00+00:00"),
+        # A name of several zones means that of the given zone, or nothing.
+        ("2026-11-21 14:05:09 CST", "Asia/Shanghai", "2026-11-21T06:05:09+00:00"),
+        ("2026-11-21 14:05:09 IST", "Asia/Kolkata", "2026-11-21T08:35:09+00:00"),
+        ("2026-11-21 14:05:09 IST", "UTC", None),
+        ("2026-11-21 14:05:09 LOG", "UTC", None),
+    ],
+)
+def test_a_zone_may_be_named_behind_the_time(value: str, zone: str | None, utc: str | None) -> None:
+    read = TIME_FORMATS["auto"](None if zone is None else zone_named(zone))
+    expected = None if utc is None else parse_rfc3339(utc)
+    assert read(value, 0) == expected

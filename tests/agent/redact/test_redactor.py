@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.redact import REDACTED, RULE_NAMES, NoRedactor, RedactSettings, SecretRedactor, make_redactor
-from agent.redact.settings import KEY_NAMES
+from agent.redact.names import KEY_NAMES
 from watchbook.configfile import ConfigError, bind, parse
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -56,7 +56,7 @@ def redactor() -> SecretRedactor:
         ("db.password: hunter2 retries: 3", "db.password: [REDACTED] retries: 3"),
         ('{"password": "hun\\"ter2", "user": "bob"', '{"password": "[REDACTED]", "user": "bob"'),
         (r'body="{\"apiKey\":\"abc\",\"n\":1}"', r'body="{\"apiKey\":\"[REDACTED]\",\"n\":1}"'),
-        ("{'client-secret': 'it''s'}", "{'client-secret': '[REDACTED]''s'}"),
+        ("{'client-secret': 'it''s'}", "{'client-secret': '[REDACTED]'}"),
         ("secret: {a: 1, b: [2]}, next: 3", "secret: [REDACTED], next: 3"),
         ("GET /cb?code=1&access_token=abc&x=2", "GET /cb?code=1&access_token=[REDACTED]&x=2"),
         ("login[password]=x&login[user]=bob", "login[password]=[REDACTED]&login[user]=bob"),
@@ -72,6 +72,14 @@ def redactor() -> SecretRedactor:
         (r'{"\u0070assword":"hunter2"', '{"password":"[REDACTED]"'),
         (r"\npassword=x\nuser=y", r"\npassword=[REDACTED]\nuser=y"),
         ("-----BEGIN PRIVATE KEY----- MIIEvQ", "[REDACTED]"),
+        ("CREATE USER bob PASSWORD 'hunter2';", "CREATE USER bob PASSWORD '[REDACTED]';"),
+        (
+            "ALTER ROLE bob WITH ENCRYPTED PASSWORD 'hunter2' LOGIN",
+            "ALTER ROLE bob WITH ENCRYPTED PASSWORD '[REDACTED]' LOGIN",
+        ),
+        ("GRANT ALL ON a TO 'bob'@'%' IDENTIFIED BY 'x'", "GRANT ALL ON a TO 'bob'@'%' IDENTIFIED BY '[REDACTED]'"),
+        (r"IDENTIFIED WITH sha2 BY \"x\" REQUIRE SSL", r"IDENTIFIED WITH sha2 BY \"[REDACTED]\" REQUIRE SSL"),
+        (r"SET PASSWORD FOR \'bob\' = PASSWORD(\'x\')", r"SET PASSWORD FOR \'bob\' = PASSWORD(\'[REDACTED]\')"),
     ],
 )
 def test_a_secret_in_a_text_is_replaced_where_it_stands(redactor: SecretRedactor, text: str, expected: str) -> None:
@@ -100,6 +108,10 @@ def test_every_shape_is_found_in_texts_values_and_keys_and_counted(
         "api_key updated notebook revenue churn",
         "Basic authentication failed; Bearer authentication is not enabled",
         "alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/ls",
+        "pam_unix(passwd:chauthtok): password changed for bob",
+        "pam_unix(gdm-password:session): session opened for user bob",
+        "password for 'bob' changed by 'root'",
+        "CREATE USER bob IDENTIFIED BY <secret>",
         "password: null, token: ***, secret=false",
         "see https://example.com:8443/a@b and mailto:bob@example.com",
         "SG.1 AKIA sk-learn pypi-server xoxb glpat",
@@ -184,7 +196,9 @@ def test_a_wrong_setting_names_its_place_and_what_is_known() -> None:
     with pytest.raises(ConfigError) as caught:
         bind(node, RedactSettings)
     first, second = caught.value.problems
-    assert str(first).startswith("agent.yaml:2:3: 'without': expected only names of rules: key_name, private_key, ")
+    assert str(first).startswith(
+        "agent.yaml:2:3: 'without': expected only names of rules: key_name, command, private_key, "
+    )
     assert str(second) == (
         "agent.yaml:3:17: 'more_key_names': expected names of letters, digits and underscores, found a list"
     )
@@ -257,8 +271,11 @@ def test_any_text_can_be_redacted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["eyJ", "password", "a", "://", '\\"', "secret:[", "-----BEGIN ", "bearer ", "--a", '":']
-)
+    "piece",
+    ["eyJ", "password", "a", "://", '\\"', "secret:[", "-----BEGIN ", "bearer ", "--a", '":', "mysql -p x ", "curl -u ",
+     '"name":"password",', "<password>", "identified by ", "login x password ", "token -> ",
+     "insert into x (password) ", "=7061737377", "4111 ", "%3A", "name: password\n", 'a0="x" ', "echo x|"],
+)  # fmt: skip
 def test_a_hostile_line_takes_no_more_than_linear_time(redactor: SecretRedactor, piece: str) -> None:
     def cpu_seconds(characters: int) -> float:
         started = time.process_time()
@@ -266,7 +283,7 @@ def test_a_hostile_line_takes_no_more_than_linear_time(redactor: SecretRedactor,
         return time.process_time() - started
 
     cpu_seconds(1000)
-    assert cpu_seconds(400_000) < 100 * max(cpu_seconds(40_000), 0.005)
+    assert cpu_seconds(400_000) < 30 * max(cpu_seconds(40_000), 0.005)
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:

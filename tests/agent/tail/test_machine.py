@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from agent.tail import InputFiles, Tailer, TailSettings
+from agent.tail import InputFiles, MultilineSettings, Tailer, TailSettings
 from watchbook.units import Bytes, Seconds
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -27,6 +27,7 @@ class TailerModel(RuleBasedStateMachine):
     """Appends, reads, dies and comes back, in any order; what was written is compared with what was read."""
 
     pattern = "app.log"
+    multiline: MultilineSettings | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +51,7 @@ class TailerModel(RuleBasedStateMachine):
         (self.folder / "app.log.9").write_bytes(b"from long before\n" * 20)
 
     def _start(self) -> Tailer:
-        files = InputFiles("app", (str(self.folder / self.pattern),), "beginning")
+        files = InputFiles("app", (str(self.folder / self.pattern),), "beginning", multiline=self.multiline)
         return Tailer(
             [files],
             SETTINGS,
@@ -68,7 +69,7 @@ class TailerModel(RuleBasedStateMachine):
             else:
                 self.documents[identifier] = document
         self.started = changes.started
-        self.delivered += self.uncommitted
+        self.delivered += [line for record in self.uncommitted for line in record.split(b"\n")]
         self.uncommitted = []
 
     def _line(self, size: int) -> bytes:
@@ -287,9 +288,17 @@ class MachineWithAGlobThatMatchesRotatedNames(TailerMachine):
         super().teardown()
 
 
+class MachineWithRecords(TailerMachine):
+    """Ten lines in a row make a record, wherever reads, rotations and restarts fall between them."""
+
+    multiline = MultilineSettings(join="^([0-9]{5})", end="^[0-9]{5}9", timeout=Seconds(0.0))
+
+
 TestTailer = TailerMachine.TestCase
 TestTailer.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestTailerWithGlob = MachineWithAGlobThatMatchesRotatedNames.TestCase
 TestTailerWithGlob.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 TestTailerWithLink = MachineWithALinkThatMoves.TestCase
 TestTailerWithLink.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestTailerWithRecords = MachineWithRecords.TestCase
+TestTailerWithRecords.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

@@ -1,22 +1,19 @@
 """Alert stores on real files, and changes to put into them."""
 
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from collector.alert import MIGRATIONS, AlertSettings, AlertStore, ChannelSettings, WebhookSettings
+from collector.alert import MIGRATIONS, AlertSettings, AlertStore
 from collector.alert.documents import document_of
 from collector.finding import AlertChange, AlertState, RuleBrief
 from collector.state import COMPATIBILITY
 from watchbook.database import connect
-from watchbook.units import Seconds
 
 SECOND = 1_000_000
 START = 1_795_000_000 * SECOND
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 STREAM = "a" * 32
 RULE = RuleBrief(
     id="0b8d6a1e-54f4-4e4e-9e86-27e9bd2a6f35",
@@ -66,13 +63,6 @@ def resolved(alert_id: str = "a1", events: int = 3, **more: Any) -> AlertChange:
     return AlertChange("resolved", over)
 
 
-def channel(
-    name: str = "ops", url: str = "http://127.0.0.1:9/", *, resolved: bool = True, timeout: float = 5
-) -> ChannelSettings:
-    webhook = WebhookSettings(url=url, secret=SECRET, timeout=Seconds(timeout))
-    return ChannelSettings(name=name, webhook=webhook, resolved=resolved)
-
-
 def open_state(folder: Path) -> sqlite3.Connection:
     folder.mkdir(exist_ok=True)
     connection = connect(folder / "state.db", compatibility=COMPATIBILITY)
@@ -80,14 +70,8 @@ def open_state(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_store(
-    folder: Path,
-    *channels: ChannelSettings,
-    events: Mapping[str, Mapping[str, Any]] | None = None,
-    **settings: Any,
-) -> AlertStore:
-    known = {event_id(0): EVENT} if events is None else events
-    return AlertStore(open_state(folder), AlertSettings(notify=channels, **settings), known.get, clock=lambda: START)
+def open_store(folder: Path, **settings: Any) -> AlertStore:
+    return AlertStore(open_state(folder), AlertSettings(**settings), clock=lambda: START)
 
 
 def shown(store: AlertStore, alert_id: str) -> dict[str, Any] | None:

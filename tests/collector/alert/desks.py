@@ -34,9 +34,7 @@ class Office:
         self.events: dict[str, Mapping[str, Any]] = {event_id(index): EVENT for index in range(3)}
         self.changes = 0
         limits = AlertSettings(**settings)
-        self.store = AlertStore(
-            open_state(folder), limits, self.events.get, inhibitions=inhibitions, clock=lambda: self.now
-        )
+        self.store = AlertStore(open_state(folder), limits, inhibitions=inhibitions, clock=lambda: self.now)
         self.awaited = AlertDesk(
             self.store, limits, fields=Fields(group_complaint, value_in), event_of=self.events.get,
             changed=self._note, clock=lambda: self.now,

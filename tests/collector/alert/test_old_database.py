@@ -46,7 +46,7 @@ def test_its_alerts_go_on_and_can_be_acted_on(old: Path) -> None:
     assert office.store.watermark() == Watermark(42, START, START)
     assert [alert.id for alert in office.store.open_alerts()] == ["a1"]
     assert office.transitions() == []
-    assert [due.id for due in office.store.outbox.due("ops", START, 9)] == ["a1-opened-ops"]
+    assert office.store.state.rows("select id, delivered from notification") == [("a1-opened-ops", None)]
     over = shown(office.store, "b2")
     assert over is not None
     assert (over["status"], over["resolution"], over["event_ids"]) == ("resolved", "quiet", [event_id(0)])
@@ -74,6 +74,6 @@ def test_the_older_version_refuses_the_file_once_it_is_new(old: Path) -> None:
 
 def test_what_was_done_is_done_once(old: Path) -> None:
     for _ in range(2):
-        store = AlertStore(open_state(old / "state.db"), AlertSettings(), lambda _: None)
+        store = AlertStore(open_state(old / "state.db"), AlertSettings())
         assert store.counts() == {"open": 1, "acknowledged": 0, "resolved": 1}
         store.close()

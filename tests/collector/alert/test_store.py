@@ -4,7 +4,6 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import orjson
 import pytest
 from sqlite_utils import Database
 
@@ -13,7 +12,6 @@ from tests.collector.alert.alerts import (
     RULE,
     SECOND,
     START,
-    channel,
     event_id,
     open_state,
     open_store,
@@ -26,8 +24,8 @@ from tests.collector.alert.alerts import (
 from watchbook.database import connect
 
 
-def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+def test_an_alert_is_kept_with_its_events_transitions_and_the_watermark(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
     assert store.watermark() is None
     assert store.apply([opened()], Watermark(42, START)) == 1
     assert store.watermark() == Watermark(42, START)
@@ -54,90 +52,41 @@ def test_an_alert_is_kept_with_its_events_notifications_and_the_watermark(tmp_pa
         "opened": "2026-11-18T11:06:46.000000Z",
         "event_ids": [],
     }
-    assert store.outbox.pending() == {"ops": 1}
+    assert [each[1:3] for each in store.transitions_after(0, 10)] == [("a1", "opened")]
     assert store.counts() == {"open": 1, "acknowledged": 0, "resolved": 0}
 
 
-def test_a_notification_says_what_simple_receivers_read_and_everything_else(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+def test_going_on_adds_events(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
     store.apply([opened()], None)
-    (due,) = store.outbox.due("ops", START, 10)
-    body = orjson.loads(due.payload)
-    assert due.id == "a1-opened-ops"
-    assert (body["type"], body["timestamp"]) == ("alert.opened", "2026-11-18T11:06:46.000000Z")
-    assert body["data"] == {
-        **{name: value for name, value in (shown(store, "a1") or {}).items() if name != "counting"},
-        "event": "notebook_executed",
-        "user": "alice@company.com",
-        "resource": "Q2 Sales Report",
-        "timestamp": "2026-11-18T11:06:40.000000Z",
-    }
-
-
-def test_the_short_form_makes_do_with_what_an_event_has(tmp_path: Path) -> None:
-    bare = {"time": START, "actor.type": "system", "action": "delete", "resource.type": "table"}
-    store = open_store(tmp_path, channel(), events={event_id(0): bare})
-    store.apply([opened()], None)
-    data = orjson.loads(store.outbox.due("ops", START, 1)[0].payload)["data"]
-    assert (data["event"], data["user"], data["resource"]) == ("table_delete", "system", "table")
-
-
-def test_an_event_that_is_gone_leaves_only_its_time(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel(), events={})
-    store.apply([opened()], None)
-    data = orjson.loads(store.outbox.due("ops", START, 1)[0].payload)["data"]
-    assert data["timestamp"] == "2026-11-18T11:06:40.000000Z"
-    assert "user" not in data
-
-
-def test_going_on_adds_events_and_tells_nobody(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
-    store.apply([opened()], None)
-    assert store.apply([updated()], None) == 0
+    assert store.apply([updated()], None) == 1
     alert = shown(store, "a1")
     assert alert is not None
     assert (alert["count"], alert["last"]) == (5, "2026-11-18T11:06:49.000000Z")
     assert alert["event_ids"] == [event_id(index) for index in range(5)]
 
 
-def test_the_end_is_told_with_the_first_event_too(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+def test_the_end_is_a_transition_and_the_rule_is_done_with_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
     store.apply([opened()], None)
     assert store.apply([resolved()], None) == 1
-    store.outbox.delivered("a1-opened-ops", START)
-    (due,) = store.outbox.due("ops", START, 10)
-    body = orjson.loads(due.payload)
-    assert (body["type"], body["timestamp"]) == ("alert.resolved", "2026-11-18T11:11:40.000000Z")
-    assert (body["data"]["status"], body["data"]["resolution"], body["data"]["user"]) == (
-        "resolved",
-        "quiet",
-        "alice@company.com",
-    )
+    assert [each.kind for each in store.transitions_after(0, 10)] == ["opened", "resolved"]
     assert store.open_alerts() == []
 
 
-def test_an_alert_that_opens_and_ends_at_once_is_told_twice_with_its_first_event(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+def test_an_alert_that_opens_and_ends_at_once_has_both_transitions(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
     assert store.apply([opened(), resolved()], None) == 2
-    (first,) = store.outbox.due("ops", START, 10)
-    store.outbox.delivered(first.id, START)
-    (second,) = store.outbox.due("ops", START, 10)
-    assert [orjson.loads(due.payload)["data"]["user"] for due in (first, second)] == ["alice@company.com"] * 2
-
-
-def test_a_channel_may_be_spared_the_end(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel("loud"), channel("quiet", resolved=False))
-    store.apply([opened(), resolved()], None)
-    assert store.outbox.pending() == {"loud": 2, "quiet": 1}
+    assert [each.kind for each in store.transitions_after(0, 10)] == ["opened", "resolved"]
 
 
 def test_applying_the_same_changes_again_changes_nothing(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+    store = open_store(tmp_path)
     changes = [opened(), updated(), resolved(events=5), opened("b2")]
     store.apply(changes, Watermark(7, START))
-    before = store.page(), shown(store, "a1"), store.outbox.pending()
+    before = store.page(), shown(store, "a1"), store.transitions_after(0, 1000)
     assert store.apply(changes, Watermark(7, START)) == 0
-    assert (store.page(), shown(store, "a1"), store.outbox.pending()) == before
+    assert (store.page(), shown(store, "a1"), store.transitions_after(0, 1000)) == before
 
 
 def test_the_watermark_never_goes_back(tmp_path: Path) -> None:
@@ -149,16 +98,16 @@ def test_the_watermark_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_a_change_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+    store = open_store(tmp_path)
     broken = opened("b2", rule=RULE._replace(level=None))  # type: ignore[arg-type]
     with pytest.raises(sqlite3.IntegrityError):
         store.apply([opened(), broken], Watermark(42, START))
-    assert (store.page()["alerts"], store.outbox.pending(), store.watermark()) == ([], {}, None)
+    assert (store.page()["alerts"], store.transitions_after(0, 1000), store.watermark()) == ([], [], None)
     assert store.apply([opened()], Watermark(42, START)) == 1
 
 
 def test_evidence_is_bounded_and_the_count_goes_on(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel(), evidence_max=4)
+    store = open_store(tmp_path, evidence_max=4)
     store.apply([opened()], None)
     store.apply([updated(events=9)], None)
     alert = shown(store, "a1")
@@ -217,7 +166,7 @@ def test_a_cursor_of_another_query_or_a_damaged_one_is_refused(tmp_path: Path) -
 
 
 def test_several_threads_may_read_and_write_at_once(tmp_path: Path) -> None:
-    store = open_store(tmp_path, channel())
+    store = open_store(tmp_path)
 
     def work(number: int) -> int:
         store.apply([opened(f"x{number}")], Watermark(number, START))
@@ -227,7 +176,7 @@ def test_several_threads_may_read_and_write_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         seen = list(pool.map(work, range(60)))
     assert max(seen) == 60
-    assert store.outbox.pending() == {"ops": 60}
+    assert len(store.transitions_after(0, 1000)) == 60
 
 
 def test_the_tables_are_made_once(tmp_path: Path) -> None:
@@ -250,7 +199,7 @@ def test_evidence_that_was_kept_as_rows_is_kept_with_its_alert(tmp_path: Path) -
     for position, number in enumerate((5, 3, 9)):
         connection.execute("insert into alert_event values ('a1', ?, ?)", (position, event_id(number)))
     MIGRATIONS.apply(database)
-    store = AlertStore(connection, AlertSettings(), lambda _: None)
+    store = AlertStore(connection, AlertSettings())
     kept = [(shown(store, alert_id) or {})["event_ids"] for alert_id in ("a1", "b2")]
     assert kept == [[event_id(5), event_id(3), event_id(9)], []]
 
@@ -263,11 +212,8 @@ def test_many_changes_are_written_as_they_would_be_one_by_one(tmp_path: Path) ->
             : number % 4
         ]
     ]
-    together, apart = open_store(tmp_path / "a", channel()), open_store(tmp_path / "b", channel())
+    together, apart = open_store(tmp_path / "a"), open_store(tmp_path / "b")
     assert together.apply(changes, None) == sum(apart.apply([change], None) for change in changes)
     assert together.page(limit=1000) == apart.page(limit=1000)
     for alert in together.page(limit=1000)["alerts"]:
         assert shown(together, alert["id"]) == shown(apart, alert["id"])
-    assert [due.id for due in together.outbox.due("ops", START, 1000)] == [
-        due.id for due in apart.outbox.due("ops", START, 1000)
-    ]

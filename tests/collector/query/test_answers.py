@@ -95,6 +95,19 @@ def test_exclude_leaves_out_exactly_logins_and_what_the_system_did() -> None:
     assert caught.value.errors[0]["parameter"] == "exclude"
 
 
+def test_exclude_leaves_out_the_event_types_that_the_question_calls_hidden() -> None:
+    at = At()
+    at.source.append(
+        [
+            an_event(NOW, message="queued", event_type="Process instance queued"),
+            an_event(NOW, message="created", event_type="Asset created"),
+            an_event(NOW, message="untyped"),
+        ]
+    )
+    assert set(at.messages(exclude=["hidden"], hidden_types=["Process instance queued"])) == {"created", "untyped"}
+    assert set(at.messages(exclude=["hidden"])) == {"queued", "created", "untyped"}
+
+
 @pytest.mark.parametrize("q", [None, "message:two", "details.k:v", "measures.x:>0"])
 def test_no_event_is_missed_when_its_segment_is_sealed_during_the_query(q: str | None) -> None:
     at = At()

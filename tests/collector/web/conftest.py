@@ -19,6 +19,9 @@ from collector.news import News
 from collector.problem import ApiProblem
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
+from collector.web.reading import NoteRead
+from tests.collector.web.catalogued import CATALOGUES
+from tests.collector.web.kept_notifications import notifications_of
 from tests.collector.web.kept_rules import KeptRules
 from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.memory_answers import NOW, InProcess, MemoryAnswers
@@ -32,7 +35,7 @@ SETTINGS = {"tail_heartbeat": 0.05, "tail_interval": 0.001, "busy_pause": 0.001}
 class Face:
     """The server's parts that a test may change, and a client."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, note_read: NoteRead | None = None, **settings: Any) -> None:
         self.answers = MemoryAnswers()
         self.news = News(0)
         self.registry = CollectorRegistry()
@@ -46,9 +49,10 @@ class Face:
         self.agents = registry_of(state, lambda: NOW)
         self.kept = KeptRules(state, clock=lambda: NOW)
         self.desk, alerts = desk_of(state, lambda: NOW)
+        self.notifications, kept, self.told = notifications_of(state, lambda: NOW)
         self.filters = FilterStore(state, COMPATIBILITY, FilterSettings(per_owner_max=50), lambda: NOW)
         chosen = WebSettings(**{**SETTINGS, **settings})
-        self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen)
+        self.app = make_application(self.registry, body_bytes_max=1000, settings=chosen, note_read=note_read)
         answerer = InProcess(self.answers)
         self.app.on_cleanup.append(lambda _: self.kept.close())
         add_routes(
@@ -60,14 +64,17 @@ class Face:
             scratch=self.scratch,
             filters=self.filters,
             alerts=self.desk,
+            notifications=self.notifications,
             agents=self.agents,
             rules=self.kept.keeper,
             rule_desk=self.kept.desk,
             authorise=self.authorise,
             registry=self.registry,
             readiness={"store": lambda: self.not_ready},
+            catalogues=CATALOGUES,
         )
         self.app.on_cleanup.append(lambda _: asyncio.to_thread(alerts.close))
+        self.app.on_cleanup.append(lambda _: asyncio.to_thread(kept.close))
         self.app.router.add_post("/v1/batches", post)
         self.app.router.add_post("/v1/events", post)
         self.app.router.add_post("/v1/enroll", post)

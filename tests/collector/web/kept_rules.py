@@ -49,7 +49,7 @@ class KeptRules:
     def __init__(self, state: Path, load: Callable[[], RuleSet] | None = None, clock: Clock = now_us) -> None:
         read = load or (lambda: load_rules([shipped_folder("rules")]))
         rules = read()
-        self.alerts = AlertStore(open_state(state), AlertSettings(), lambda _: None)
+        self.alerts = AlertStore(open_state(state), AlertSettings())
         self.switches = RuleSwitches(state, COMPATIBILITY)
         switched = self.switches.all()
         self.engine = Engine(in_force(rules, switched), DetectSettings())

@@ -28,7 +28,7 @@ def desk_of(state: Path, clock: Clock = now_us) -> tuple[AlertDesk, AlertStore]:
     """Return the desk over a state file with nine alerts, and its store, which is to be closed."""
     settings = AlertSettings()
     event_of = {EVENT_ID: EVENT}.get
-    store = AlertStore(open_state(state), settings, event_of, clock=clock)
+    store = AlertStore(open_state(state), settings, clock=clock)
     store.apply([change for number in range(1, 10) for change in a_change(number)], None)
     fields = Fields(group_complaint, value_in)
     return AlertDesk(store, settings, fields=fields, event_of=event_of, changed=lambda: None, clock=clock), store

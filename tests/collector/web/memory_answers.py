@@ -16,7 +16,7 @@ from watchbook.event import flatten
 STREAM = "5" * 32
 NOW = parse_rfc3339("2026-11-21T12:00:00Z")
 HOUR_US = 3_600_000_000
-_EXCLUDED = {"login": ("category", "authentication"), "system": ("actor.type", "system")}
+EXCLUDED = {"login": ("category", "authentication"), "system": ("actor.type", "system")}
 
 
 def an_event(**fields: Any) -> dict[str, Any]:
@@ -37,6 +37,7 @@ class MemoryAnswers:
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.refusals: list[ApiProblem | None] = []
         self.first_number = 1
+        self.excluded = dict(EXCLUDED)
         self.incomplete: Mapping[str, Any] | None = None
 
     def append(self, *events: Mapping[str, Any]) -> None:
@@ -127,7 +128,7 @@ class MemoryAnswers:
         return {"query": asked["q"] or "", "plan": {"and": []}, "segments": [], "range": self._range(asked)}
 
     def _found(self, asked: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-        excluded = [_EXCLUDED[name] for name in asked["exclude"]]
+        excluded = [self.excluded[name] for name in asked["exclude"]]
         return [
             (number, event)
             for number, event in enumerate(self.events, 1)

@@ -23,6 +23,8 @@ from collector.state import COMPATIBILITY, open_state
 from collector.store import Store, StoreSettings
 from collector.web import WebSettings, add_routes, make_application, runner_options
 from tests.collector.lifecycle.counted import count_by_the_hour
+from tests.collector.web.catalogued import CATALOGUES
+from tests.collector.web.kept_notifications import notifications_of
 from tests.collector.web.kept_rules import KeptRules
 from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import registry_of
@@ -88,9 +90,11 @@ class Served:
         )
         agents = registry_of(state)
         await agents.load()
-        kept = await asyncio.to_thread(KeptRules, state)
-        stack.push_async_callback(kept.close)
+        rules = await asyncio.to_thread(KeptRules, state)
+        stack.push_async_callback(rules.close)
         desk, alerts = await asyncio.to_thread(desk_of, state)
+        notifications, kept, _ = await asyncio.to_thread(notifications_of, state)
+        stack.push_async_callback(asyncio.to_thread, kept.close)
         stack.push_async_callback(asyncio.to_thread, alerts.close)
         app = make_application(registry, body_bytes_max=1 << 20, middlewares=[gate.middleware()])
         Receiver(
@@ -105,8 +109,8 @@ class Served:
         add_routes(
             app, WebSettings(), answerer=answerer, news=News(store.last_number), run_alone=answerer.ask,
             scratch=self._folder / "exports", filters=FilterStore(state, COMPATIBILITY, FilterSettings()),
-            alerts=desk, agents=agents, rules=kept.keeper, rule_desk=kept.desk, authorise=gate.authorise,
-            registry=registry, readiness={},
+            alerts=desk, notifications=notifications, agents=agents, rules=rules.keeper, rule_desk=rules.desk,
+            authorise=gate.authorise, registry=registry, readiness={}, catalogues=CATALOGUES,
         )  # fmt: skip
         return app
 

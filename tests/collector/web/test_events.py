@@ -106,7 +106,7 @@ async def test_logins_and_what_the_system_did_can_be_left_out(face: Face) -> Non
         ({"limit": "٣"}, "expected a whole number"),
         ({"after": "-1"}, "'after': expected a whole number"),
         ({"after": "1", "from": "1h", "cursor": "x", "total": "true"}, "goes without 'cursor', 'from', 'total'"),
-        ({"exclude": "logins"}, "'exclude' is one of login, system; found 'logins'; did you mean 'login'?"),
+        ({"exclude": "logins"}, "'exclude' is one of login, system, hidden; found 'logins'; did you mean 'login'?"),
         ({"total": "yes"}, "'total' is one of true, false; found 'yes'"),
         ({"q": "wrong"}, "that is wrong"),
     ],

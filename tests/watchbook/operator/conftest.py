@@ -25,6 +25,8 @@ from collector.questions import make_questions
 from collector.state import COMPATIBILITY, open_state
 from collector.web import WebSettings, add_routes, make_application
 from tests.collector.query.memory_source import MemorySource
+from tests.collector.web.catalogued import CATALOGUES
+from tests.collector.web.kept_notifications import notifications_of
 from tests.collector.web.kept_rules import KeptRules
 from tests.collector.web.listed_alerts import desk_of
 from tests.collector.web.registered import enrolments_of, registry_of
@@ -67,6 +69,7 @@ class Desk:
         state = folder / "state.db"
         open_state(state).close()
         alerts, alert_store = desk_of(state, lambda: NOW)
+        notifications, kept, self.told = notifications_of(state, lambda: NOW)
         self.enrolments = enrolments_of(state, lambda: NOW)
         self.agents = registry_of(state, lambda: NOW)
         self.rules = folder / "rules"
@@ -83,15 +86,18 @@ class Desk:
             scratch=folder / "exports",
             filters=FilterStore(state, COMPATIBILITY, FilterSettings(), lambda: NOW),
             alerts=alerts,
+            notifications=notifications,
             agents=self.agents,
             rules=self.kept.keeper,
             rule_desk=self.kept.desk,
             authorise=authorise,
             registry=registry,
             readiness={},
+            catalogues=CATALOGUES,
         )
         app.on_cleanup.append(lambda _: asyncio.to_thread(alert_store.close))
         app.on_cleanup.append(lambda _: self.kept.close())
+        app.on_cleanup.append(lambda _: asyncio.to_thread(kept.close))
         self.server = TestServer(app)
 
     def append(self, events: list[dict[str, Any]]) -> None:

@@ -1,0 +1,107 @@
+"""The shapes of tokens that services hand out: a prefix of their own, or a structure that nothing else has."""
+# ruff: noqa: E501 - a table of patterns or lines, one a line
+
+from typing import Final
+
+from agent.redact.rule import Rule, token
+
+_W: Final = "[A-Za-z0-9_-]"
+_HEX: Final = "[0-9a-f]"
+
+VENDORS: Final[tuple[Rule, ...]] = (
+    token("google_api_key", r"AIza[A-Za-z0-9_-]{35}"),
+    token(
+        "google_oauth",
+        rf"ya29\.{_W}{{20}}[A-Za-z0-9_.-]*",
+        rf"1//0{_W}{{20,}}",
+        rf"GOCSPX-{_W}{{20,}}",
+        r"GOOG1[A-Z0-9]{30,}",
+    ),
+    token(
+        "azure_secret",
+        # Secrets of Entra applications; keys of storage, Cosmos DB, Batch and others, which carry a mark.
+        r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{30,36}",
+        r"[A-Za-z0-9+/]{74,78}(?:\+ASt|\+ABa|ACDb|\+AMC|\+AEh|\+ASb)[A-Za-z0-9+/]{5,6}={0,2}",
+        r"[A-Za-z0-9]{30,60}JQQJ9[9D][A-Za-z0-9]{20,}",
+        gate=r"[78]Q~[A-Za-z0-9_~.-]{20}|\+ASt[A-Za-z0-9+/\\]{5}|\+ABa[A-Za-z0-9+/\\]{5}|ACDb[A-Za-z0-9+/\\]{5}"
+        r"|\+AMC[A-Za-z0-9+/\\]{5}|\+AEh[A-Za-z0-9+/\\]{5}|\+ASb[A-Za-z0-9+/\\]{5}|JQQJ9[9D]",
+    ),
+    token("github_token", r"gh[pousr]_[A-Za-z0-9]{20,}", r"github_pat_[A-Za-z0-9_]{20,}"),
+    token(
+        "gitlab_token",
+        rf"gl(?:pat|ptt|dt|rt|cbt|ft|soat|imt|agent|oas|ffct|rtr|wt)-{_W}{{16}}[A-Za-z0-9_.-]*",
+        rf"GR1348941{_W}{{20}}",
+    ),
+    token("slack_token", r"xox[abceoprs]-[A-Za-z0-9-]{8,}", r"xoxe\.xox[bp]-[A-Za-z0-9-]{8,}", r"x(?:app|wfp)-[A-Za-z0-9-]{8,}"),
+    token("live_key", r"(?:sk|rk|pk|ak)_(?:live|test|prod)_[A-Za-z0-9]{4,}"),
+    token("webhook_secret", r"whsec_[A-Za-z0-9+/=_-]{16,}"),
+    token("anthropic_key", rf"sk-ant-{_W}{{20,}}"),
+    token("openai_key", rf"sk-(?:proj-|svcacct-|admin-|None-|or-v1-)?{_W}{{32,}}"),
+    token("npm_token", r"npm_[A-Za-z0-9]{36}"),
+    token("pypi_token", rf"pypi-{_W}{{32,}}"),
+    token("sendgrid_key", rf"SG\.{_W}{{16,}}\.{_W}{{16,}}"),
+    token("digitalocean_token", rf"do[oprt]_v1_{_HEX}{{64}}"),
+    token("vault_token", rf"hv[sbr]\.{_W}{{20,}}", r"(?:s|b)\.[A-Za-z0-9]{24}\b"),
+    token("terraform_token", rf"[A-Za-z0-9]{{14}}\.atlasv1\.{_W}{{40,}}", gate=r"\.atlasv1\."),
+    token("atlassian_token", r"AT(?:ATT|CTT|BTT)3[A-Za-z0-9_=-]{20,}", r"ATBB[A-Za-z0-9]{20,}"),
+    token("databricks_token", rf"d(?:api|kea|ose){_HEX}{{32}}(?:-[0-9])?"),
+    token("grafana_token", rf"glsa_[A-Za-z0-9]{{32}}_{_HEX}{{8}}", r"glc_[A-Za-z0-9+/]{32,}={0,2}", r"eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}"),
+    token("telegram_token", rf"(?:bot)?[0-9]{{8,10}}:{_W}{{35}}\b", gate=rf"[0-9]:{_W}{{35}}(?:[^A-Za-z0-9_-]|$)"),
+    token("twilio_key", rf"SK{_HEX}{{32}}\b"),
+    token("mailgun_key", rf"(?:pub)?key-{_HEX}{{32}}\b", rf"{_HEX}{{32}}-{_HEX}{{8}}-{_HEX}{{8}}\b", gate=rf"key-{_HEX}{{16}}|[0-9a-f]-{_HEX}{{8}}-{_HEX}{{8}}"),
+    token("mailchimp_key", rf"{_HEX}{{32}}-us[0-9]{{1,2}}\b", gate=r"[0-9a-f]-us[0-9]"),
+    token("shopify_token", r"shp(?:at|ca|pa|ss|tka|it)_[A-Za-z0-9]{20,}"),
+    token("square_token", rf"sq0(?:atp|csp|idp)-{_W}{{20,}}", rf"EAAA{_W}{{56,}}"),
+    token("heroku_key", rf"HRKU-{_W}{{30,}}"),
+    token("harness_token", r"[ps]at\.[A-Za-z0-9_-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}"),
+    token(
+        "discord_token",  # digits in base64
+        rf"[MNO][A-Za-z0-9]{{3}}[MNO][A-Za-z0-9]{{3}}[MNO][A-Za-z0-9]{{13,17}}\.{_W}{{6}}\.{_W}{{27,40}}",
+        gate=r"[MNO][A-Za-z0-9]{3}[MNO][A-Za-z0-9]{3}[MNO][A-Za-z0-9]{3}[MNO]",
+    ),
+    token(
+        "other_token",
+        r"hf_[A-Za-z0-9]{30,}",
+        r"gsk_[A-Za-z0-9]{40,}",
+        r"r8_[A-Za-z0-9]{37}",
+        r"xai-[A-Za-z0-9]{60,}",
+        r"pplx-[A-Za-z0-9]{40,}",
+        r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}",
+        r"rubygems_[0-9a-f]{48}",
+        r"oy2[a-z0-9]{43}\b",
+        r"cio[A-Za-z0-9]{32}\b",
+        r"lin_api_[A-Za-z0-9]{32,}",
+        r"ntn_[A-Za-z0-9]{40,}",
+        r"secret_[A-Za-z0-9]{43}\b",
+        r"figd_[A-Za-z0-9_-]{36,}",
+        r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",
+        r"NRAK-[A-Z0-9]{27}",
+        r"sntry[su]_[A-Za-z0-9+/=_-]{40,}",
+        r"dp\.(?:pt|st|sa|ct)\.[A-Za-z0-9._-]{40,}",
+        r"pul-[0-9a-f]{40}",
+        r"sq[pua]_[0-9a-f]{40}",
+        r"AKCp[A-Za-z0-9]{60,}",
+        r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.-]{32,}",
+        r"sbp_[0-9a-f]{40}",
+        r"nfp_[A-Za-z0-9]{36}",
+        r"fm[12]_[A-Za-z0-9+/=_-]{40,}",
+        r"tskey-[a-z]+-[A-Za-z0-9-]{20,}",
+        r"ops_eyJ[A-Za-z0-9+/=_-]{40,}",
+        r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
+        r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",
+        r"dt0[a-z][0-9]{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}",
+        r"(?:xkeysib|xsmtpsib)-[0-9a-f]{64}-[A-Za-z0-9]{16}",
+        r"access-(?:sandbox|development|production)-[0-9a-f-]{36}",
+        r"pat-(?:na|eu)[0-9]-[0-9a-f-]{36}",
+        r"bk[ua]a?_[0-9a-f]{40}",
+        r"CCIPAT_[A-Za-z0-9_]{40,}",
+        r"LTAI[A-Za-z0-9]{17,20}\b",
+        r"amzn\.mws\.[0-9a-f-]{36}",
+        r"ABSK[A-Za-z0-9+/]{100,}={0,2}",
+        r"rzp_(?:live|test)_[A-Za-z0-9]{14,}",
+        r"FLWSECK(?:_TEST)?-[A-Za-z0-9-]{20,}",
+        r"shippo_(?:live|test)_[0-9a-f]{40}",
+        r"[ps]k\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}",
+        r"v1\.0-[0-9a-f]{24}-[0-9a-f]{146}",
+    ),
+)  # fmt: skip
