@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import repeat
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -21,17 +21,20 @@ from collector.block import BlockInfo
 from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
 from collector.detect.fields import resolve, split_object
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
-from collector.detect.rule import Rule
+from collector.detect.rule import Fed, Rule
 from collector.detect.values import number_of
 from collector.detect.view import BatchView
-from collector.detect.windowed import Code, DelayedGroup, WindowGroup
+from collector.detect.windowed import ChainedGroup, Code, DelayedGroup, WindowGroup
 from collector.finding import AlertChange, AlertState, GroupValue
 
 #: What each matcher of a rule found, by its place in the rule: indices, ascending.
 Found = Mapping[int, Sequence[int]]
 Key = tuple[GroupValue, ...]
+#: A match: the index of the event that it comes from, its group, its value, its time and arrival number, and the time
+#: that says whether it is late (that of the match itself, unless it only stands beside one).
+Match = tuple[int, Key, Any, int, int, int]
 #: Where a group is kept: its key, with the stream of a track.
-_Place = Key | tuple[Key, str]
+PlaceOfGroup = Key | tuple[Key, str]
 Place = tuple[str, tuple[str, tuple[str, ...]] | None]
 
 _ALERT_ID_BYTES: Final = 16
@@ -68,13 +71,14 @@ class RuleState:
 
     rule: Rule
     terms: Terms
+    new_group: Callable[[Key, str], Group] | None = None
     counters: RuleCounters = field(default_factory=RuleCounters)
     events: int = 0
 
     def __post_init__(self) -> None:
-        self._groups: OrderedDict[_Place, Group] = OrderedDict()
+        self._groups: OrderedDict[PlaceOfGroup, Group] = OrderedDict()
         self._journal: list[Episode] = []
-        self._new_group = _kind_of_group(self.terms.condition)
+        self._new_group = self.new_group or kind_of_group(self.terms.condition, chained=bool(self.rule.fed))
         matchers = range(len(self.rule.matchers))
         self._apart = self.terms.condition.kind in TEMPORAL or bool(self.rule.group_fields)
         self._fields = [_places(self.rule.fields_of(matcher)) for matcher in matchers]
@@ -83,38 +87,59 @@ class RuleState:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def count(self, info: BlockInfo, view: BatchView, found: Found, *, replay: bool) -> None:
+    def count(
+        self, info: BlockInfo, view: BatchView, found: Found, inbox: Sequence[Match] = (), *, replay: bool
+    ) -> None:
         """Count the matching events of a block, or only remember them in a replay.
 
-        ``found`` are the events that each of the rule's matchers found, by the matcher's place in the rule.
+        ``found`` are the events that each of the rule's matchers found, by the matcher's place in the rule.  ``inbox``
+        is what the rule's own correlations found because of the events of the block.
         """
+        times, first = view.batch.times, info.number
+        matches: Iterable[Match] = (
+            (index, key, value, time := times[index], first + index, time)
+            for index, key, value in (self._entries(view, found) if found else ())
+        )
+        if inbox:  # in the order in which the events arrived that they come from
+            self.counters.matched += len(inbox)
+            matches = sorted((*matches, *inbox), key=itemgetter(0))
+        self._count(matches, info.received, info.stream, replay=replay)
+
+    def count_fed(self, matches: Sequence[Match], *, replay: bool) -> None:
+        """Count what the rule's own correlations found because time passed, with when they did in place of an index."""
+        self.counters.matched += len(matches)
+        for received, found in groupby(sorted(matches, key=itemgetter(0)), itemgetter(0)):
+            self._count(found, received, "", replay=replay)
+
+    def _count(self, matches: Iterable[Match], received: int, stream: str, *, replay: bool) -> None:
         counters, skip = self.counters, self.rule.missing == "skip"
-        times = view.batch.times
         lateness = self.terms.lateness
-        latest = info.received + lateness
-        for index, key, value in self._entries(view, found):
+        latest = received + lateness
+        for index, key, value, time, number, moment in matches:
             if skip and None in key:
                 counters.missing_group += 1
                 continue
-            time = times[index]
-            if time > latest:
+            if moment > latest:
                 counters.clock_ahead += 1
-                time = info.received
+                time = moment = received  # noqa: PLW2901 - from here on this is its time
             group = self._group("", key)
-            if time < group.newest - lateness:  # too late to be counted exactly
+            if moment < group.newest - lateness:  # too late to be counted exactly
                 counters.late += 1
-                group = self._group(info.stream, key)
-                if time < group.newest - lateness:
+                group = self._group(stream, key)
+                if moment < group.newest - lateness:
                     counters.too_late += 1
                     continue
             before = len(group.times)
             if replay:
-                group.rebuild(time, info.number + index, info.received, self.terms, value)
+                group.rebuild(time, number, received, self.terms, value)
             else:
-                counters.window_overflow += group.add(
-                    time, info.number + index, info.received, self.terms, self._journal, value
-                )
+                counters.window_overflow += group.add(time, number, received, self.terms, self._journal, value)
             self.events += len(group.times) - before
+            if self.terms.said:
+                self._pass_on(index, group)
+
+    def _pass_on(self, index: int, group: Group) -> None:
+        """Take what a group has found for other rules, because of the event at an index."""
 
     def _entries(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, Any]]:
         """Return each match: the index of its event, its group and its value, in order of the events."""
@@ -131,28 +156,44 @@ class RuleState:
         self, view: BatchView, indices: Sequence[int], keys: Sequence[Key]
     ) -> Iterator[tuple[int, Key, Any]]:
         """Yield the matches that have a value, count those that have none."""
-        wants_numbers = self.terms.condition.kind in OF_NUMBERS
         for index, key, values in zip(indices, keys, _keys(view, self._value_fields, indices), strict=True):
-            value: Any = None
-            if wants_numbers:
-                value = number_of(values[0])
-                if value is not None and ((value < 0 and self.terms.condition.only_grows) or not math.isfinite(value)):
-                    value = None
-            elif None not in values:
-                value = _hash(values)
-            if value is None or None in values:
+            value = self._value_of(values)
+            if value is None:
                 self.counters.missing_value += 1
             else:
                 yield index, key, value
+
+    def _value_of(self, values: Key) -> Any:
+        """Return what is counted of the values of the condition's fields; None when that cannot be."""
+        if None in values:
+            return None
+        if self.terms.condition.kind not in OF_NUMBERS:
+            return _hash(values)
+        value = number_of(values[0])
+        if value is not None and ((value < 0 and self.terms.condition.only_grows) or not math.isfinite(value)):
+            return None
+        return value
 
     def _entries_by_rule(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, int]]:
         """Return the matches with the set of the rules they are matches of."""
         rules: dict[tuple[int, Key], int] = {}
         for matcher, indices in found.items():
             for match in zip(indices, _keys(view, self._fields[matcher], indices), strict=True):
-                rules[match] = rules.get(match, 0) | 1 << matcher
+                rules[match] = rules.get(match, 0) | self.rule.bit_of(matcher)
         self.counters.matched += len(rules)
         return [(index, key, rules[index, key]) for index, key in sorted(rules, key=itemgetter(0))]
+
+    def value_of_fed(self, fed: Fed, key: Key, *, holds: bool) -> Any:
+        """Return the value of a match that a correlation with a group found; None, and count it, when it has none."""
+        if self._apart:
+            return 1 << fed.place if holds else 0
+        if not fed.value:
+            return 0
+        values = tuple(key[place] for place in fed.value)
+        value = self._value_of(values)
+        if value is None:
+            self.counters.missing_value += 1
+        return value
 
     def tick(self, now_us: int) -> None:
         """Close the alerts of groups that were quiet long enough, and forget those groups."""
@@ -160,7 +201,7 @@ class RuleState:
             group.settle(FOREVER_US, self.terms, self._journal)
             self._forget(key)
 
-    def _quiet(self, now_us: int) -> Iterator[tuple[_Place, Group]]:
+    def _quiet(self, now_us: int) -> Iterator[tuple[PlaceOfGroup, Group]]:
         """Yield the groups that were quiet long enough; each must be forgotten before the next."""
         limit = now_us - self.terms.span - self.terms.lateness
         while self._groups:
@@ -250,7 +291,7 @@ class RuleState:
         )
 
     def _group(self, track: str, key: tuple[GroupValue, ...]) -> Group:
-        place: _Place = (key, track) if track else key
+        place: PlaceOfGroup = (key, track) if track else key
         group = self._groups.get(place)
         if group is None:
             group = self._groups[place] = self._new_group(key, track)
@@ -258,11 +299,14 @@ class RuleState:
             self._groups.move_to_end(place)
         return group
 
-    def _forget(self, place: _Place) -> None:
+    def _forget(self, place: PlaceOfGroup) -> None:
         self.events -= len(self._groups.pop(place).times)
 
 
-def _kind_of_group(condition: Condition) -> Callable[[Key, str], Group]:
+def kind_of_group(condition: Condition, *, chained: bool = False) -> Callable[[Key, str], Group]:
+    """Return what makes the groups of a rule with a condition; ``chained``: some of its rules are correlations."""
+    if chained and condition.kind in TEMPORAL:
+        return ChainedGroup
     if condition.threshold is not None:
         return Group
     code: Code = "d" if condition.kind in OF_NUMBERS else "q"

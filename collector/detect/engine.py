@@ -5,22 +5,23 @@ watermark, ``restore`` the alerts that were open, then ``process`` what came aft
 one thread.
 """
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.arrivals import Arrivals
-from collector.detect.counting import RuleCounters, RuleState
+from collector.detect.counting import Match, RuleCounters, RuleState
+from collector.detect.feeding import FeedState
 from collector.detect.finder import Finder
-from collector.detect.group import FOREVER_US, Terms
-from collector.detect.rule import Rule, RuleSet
+from collector.detect.group import FOREVER_US
+from collector.detect.group import TICK_EVERY_MAX_US as TICK_EVERY_MAX_US
+from collector.detect.rule import RuleSet
 from collector.detect.settings import DetectSettings
 from collector.detect.view import BatchView
+from collector.detect.wiring import Wiring
 from collector.finding import AlertChange, AlertState
 
 _SECOND_US: Final = 1_000_000
-TICK_EVERY_MAX_US: Final = 60 * _SECOND_US
 
 
 class Engine:
@@ -30,13 +31,12 @@ class Engine:
         self._lateness_us = round(settings.lateness * _SECOND_US)
         self._events_max = settings.state_events_max
         self._read_up_to = 0
-        self._states = [
-            RuleState(
-                rule,
-                _terms(rule, self._lateness_us, settings.window_events_max),
-            )
-            for rule in ruleset.rules
-        ]
+        wiring = Wiring(self._lateness_us, settings.window_events_max)
+        rules = [wiring.state_of(rule) for rule in ruleset.rules]
+        #: Those that feed others come first, each after those that feed it.
+        self._states: list[RuleState] = [*wiring.feeds, *rules]
+        self._feeds = len(wiring.feeds)
+        self._place_of = {state: place for place, state in enumerate(self._states)}
         matchers = list(dict.fromkeys(matcher for state in self._states for matcher in state.rule.matchers))
         numbers = {matcher: number for number, matcher in enumerate(matchers)}
         self._finder = Finder(matchers)
@@ -50,15 +50,16 @@ class Engine:
         #: The rules that may have something to say, in the order in which they were found to.
         self._touched: dict[RuleState, None] = {}
         #: How far back from the receipt of the last block, in event time, a replay must begin.
-        self.replay_span_us = max((_memory_us(state.terms) for state in self._states), default=0) + TICK_EVERY_MAX_US
+        self.replay_span_us = max(map(wiring.memory_us, self._states), default=0) + TICK_EVERY_MAX_US
         self._arrivals = Arrivals(self.replay_span_us)
         self.blocks = 0
         self.events = 0
 
     @property
     def counters(self) -> Mapping[str, RuleCounters]:
-        """The counters of each rule, by rule id."""
-        return {state.rule.brief.id: state.counters for state in self._states}
+        """The counters of each rule, by rule id; those of what it counts for other rules under ``ID/feed``."""
+        feeds = {f"{state.rule.brief.id}/feed": state.counters for state in self._states[: self._feeds]}
+        return feeds | {state.rule.brief.id: state.counters for state in self._states[self._feeds :]}
 
     @property
     def state_events(self) -> int:
@@ -106,14 +107,18 @@ class Engine:
         ``replayed_from``: all events from that time on were replayed, as far as they had been read before the restart.
         ``ticked``: the time of the last :meth:`tick` before it, whose work is not done again.
         """
-        states = {state.rule.brief.id: state for state in self._states}
+        for feed in self._feed_states():  # first what their users must know of
+            feed.resume(replayed_from, ticked)
+            self._deliver_by_clock(feed, replay=True)
+        states = {state.rule.brief.id: state for state in self._states[self._feeds :]}
         over = []
         for alert in alerts:
             state = states.get(alert.rule.id)
             if state is None or not state.restore(alert):
                 over.append(AlertChange("resolved", alert._replace(resolved=alert.last, resolution="rule_changed")))
-        for state in self._states:
+        for state in self._states[self._feeds :]:
             state.resume(replayed_from, ticked)
+        for state in self._states:
             state.counters = RuleCounters()  # what a replay counted was counted before the restart
         self.blocks = self.events = 0
         return over
@@ -124,7 +129,10 @@ class Engine:
         Call it every few seconds, at the latest after :data:`TICK_EVERY_MAX_US`: a replay goes back only as far as a
         group can be remembered then.
         """
-        for state in self._states:
+        for feed in self._feed_states():
+            feed.tick(now_us)
+            self._deliver_by_clock(feed, replay=False)
+        for state in self._states[self._feeds :]:
             state.tick(now_us)
             if state.unsaid:
                 self._touched[state] = None
@@ -142,14 +150,46 @@ class Engine:
         view = BatchView(batch)
         found = self._finder.find(view)
         places = {place for number in found for place in self._users[number]}
+        inboxes: dict[int, list[Match]] = {}
+        for place in range(self._feeds):
+            if place in places or place in inboxes:
+                self._count(place, block, view, found, inboxes, replay=replay)
+                feed = self._states[place]
+                assert isinstance(feed, FeedState)
+                for user, matches in feed.deliver().items():
+                    inboxes.setdefault(self._place_of[user], []).extend(matches)
+        places.update(inboxes)
         for place in sorted(places):
-            state, numbers = self._states[place], self._numbers[place]
-            before = state.events
-            own = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}
-            state.count(info, view, own, replay=replay)
-            self._state_events += state.events - before
-            self._touched[state] = None
+            if place >= self._feeds:
+                self._count(place, block, view, found, inboxes, replay=replay)
+                self._touched[self._states[place]] = None
         self._keep_limit()
+
+    def _count(
+        self,
+        place: int,
+        block: DecodedBlock,
+        view: BatchView,
+        found: Mapping[int, Sequence[int]],
+        inboxes: Mapping[int, list[Match]],
+        *,
+        replay: bool,
+    ) -> None:
+        state, numbers = self._states[place], self._numbers[place]
+        before = state.events
+        own = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}
+        state.count(block.info, view, own, inboxes.get(place, ()), replay=replay)
+        self._state_events += state.events - before
+
+    def _feed_states(self) -> Iterator[FeedState]:
+        for state in self._states[: self._feeds]:
+            assert isinstance(state, FeedState)
+            yield state
+
+    def _deliver_by_clock(self, feed: FeedState, *, replay: bool) -> None:
+        """Let the rules that count what another finds count what the clock has decided."""
+        for user, matches in feed.deliver().items():
+            user.count_fed(matches, replay=replay)
 
     def _keep_limit(self) -> None:
         while self._state_events > self._events_max:
@@ -158,20 +198,3 @@ class Engine:
             largest.evict()
             self._state_events += largest.events - before
             self._touched[largest] = None
-
-
-def _memory_us(terms: Terms) -> int:
-    """Return how old an event may be that a group still remembers and needs.
-
-    A group lives for its span and the lateness after its last match was received, and that match may have been late by
-    as much again.  What may still be undecided reaches back to the start of a window that ends at a late match.
-    """
-    alive = terms.span + 2 * terms.lateness
-    return alive if terms.threshold == 1 else alive + terms.span + terms.lateness
-
-
-def _terms(rule: Rule, lateness_us: int, window_events_max: int) -> Terms:
-    condition = rule.condition
-    threshold = condition.threshold or 0
-    keep = max(window_events_max, math.ceil(condition.bound) if condition.kind in ("event_count", "value_count") else 0)
-    return Terms(rule.span_us, threshold, lateness_us, keep, condition)

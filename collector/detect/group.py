@@ -15,18 +15,21 @@ A time that is too far from the alert to belong to it, but which a late match ma
 
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from collector.detect.condition import Condition
 
 FOREVER_US = 2**62
+#: The clock looks at the groups at the latest after this.
+TICK_EVERY_MAX_US = 60_000_000
 _COUNT = Condition()
 
 
 class Terms(NamedTuple):
     """What a rule asks of a group.  ``keep`` is how many matches a window remembers; times are microseconds.
 
-    ``threshold``: how many matches are enough, where the ``condition`` asks for nothing else.
+    ``threshold``: how many matches are enough, where the ``condition`` asks for nothing else.  ``said``: where a group
+    that feeds other rules puts what it found (:mod:`collector.detect.feeding`); ``evidence``: how far back from it.
     """
 
     span: int
@@ -34,6 +37,8 @@ class Terms(NamedTuple):
     lateness: int
     keep: int
     condition: Condition = _COUNT
+    said: list[Any] | None = None
+    evidence: int = 0
 
 
 class Episode:
@@ -137,7 +142,7 @@ class Group:
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
             _count(episode, (time,), (number,), journal)
         for moment in held:
-            if not _within(episode, moment):
+            if not within(episode, moment):
                 self.wait(moment)
         self.settle(self.newest - terms.lateness, terms, journal)
 
@@ -236,7 +241,7 @@ class Group:
             if episode.holds_from - terms.span <= moment < episode.holds_from:
                 self._count_between(episode, moment - terms.span, episode.holds_from - terms.span, journal)
                 episode.holds_from = moment
-        self.pending = [moment for moment in self.pending if not _within(episode, moment)] or ()
+        self.pending = [moment for moment in self.pending if not within(episode, moment)] or ()
 
     def _earlier(self, terms: Terms, journal: list[Episode]) -> Episode:
         """Return an alert of its own for pending times before the open one, which nothing can join to it any more."""
@@ -273,7 +278,8 @@ class Group:
         del self.numbers[:cut]
 
 
-def _within(episode: Episode | None, moment: int) -> bool:
+def within(episode: Episode | None, moment: int) -> bool:
+    """Return whether a time at which the condition holds belongs to an alert as it stands."""
     return episode is not None and episode.holds_from <= moment <= episode.holds_until
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 from uuid import uuid4
 
+from collector.detect.chaining import correlation_rule
 from collector.detect.condition import Condition
 from collector.detect.documents import read_documents, rule_files
 from collector.detect.expression import Atom, Equals, Expression, all_of
@@ -213,15 +214,33 @@ def _compile(documents: Sequence[_Document], known: dict[str, _Document], proble
     matchers: dict[int, Matcher] = {}
     rules = []
     for document in documents:
+        if isinstance(document.body, Correlation) and (loop := _loop_of(document, sources)):
+            text = f"refers to itself: {' -> '.join(loop)}; leave one of them out"
+            problems.append(_placed(document.node, Complaint("correlation.rules", text)))
+            return iter(())
+    for document in documents:
         if id(document) in silent or document.body is None:
             continue
         if not document.plain.get("id"):
             problems.append(document.node.problem(f"the option 'id' is missing; add id: {uuid4()}"))
             continue
-        used = sources.get(id(document), [document])
-        if all(isinstance(source.body, Detection) for source in used):
-            rules.append(_rule(document, [_matcher(source, matchers) for source in used]))
+        rule = _rule(document, sources, matchers, problems)
+        if rule is not None:
+            rules.append(rule)
     return iter(rules)
+
+
+def _loop_of(document: _Document, sources: Mapping[int, Sequence[_Document]]) -> list[str]:
+    """Return the names of the correlations by which one comes back to itself, [] when it does not."""
+    ways = [[document]]
+    while ways:
+        way = ways.pop()
+        for source in sources.get(id(way[-1]), ()):
+            if source is document:
+                return [each.names[-1] if each.names else "(no name)" for each in (*way, source)]
+            if source not in way and isinstance(source.body, Correlation):
+                ways.append([*way, source])
+    return []
 
 
 def _referenced(
@@ -239,9 +258,6 @@ def _referenced(
             problems.append(
                 _placed(document.node, Complaint("correlation.rules", f"there is no rule {name!r}; {hint}"))
             )
-        elif isinstance(source.body, Correlation):
-            text = f"{name!r} is a correlation itself; chained correlations are not supported yet"
-            problems.append(_placed(document.node, Complaint("correlation.rules", text)))
         else:
             yield source
 
@@ -262,28 +278,41 @@ def _routed(detection: Detection) -> Expression:
     return all_of([*atoms, detection.expression])
 
 
-def _rule(document: _Document, matchers: Sequence[Matcher]) -> Rule:
+def _rule(
+    document: _Document,
+    sources: Mapping[int, Sequence[_Document]],
+    matchers: dict[int, Matcher],
+    problems: list[Problem],
+) -> Rule | None:
+    """Return the rule of a document, with those that it refers to; None when one of them is wrong."""
     body, extension = document.body, document.extension
     brief = _brief(document)
     place = f"{document.node.path}:{document.node.line}"
     if isinstance(body, Correlation):
-        missing = extension.missing or "skip"
-        fields: tuple[tuple[str, ...], ...] = ()
-        if body.aliases:
-            fields = tuple(
-                tuple(body.aliases.get(name, {}).get(rule, name) for name in body.group_by) for rule in body.rules
-            )
-        return Rule(brief, tuple(matchers), body.group_by, body.span_us, body.condition, missing, place, fields)
+        used = sources[id(document)]
+        if len(used) < len(body.rules) or any(source.body is None for source in used):
+            return None
+        inner = [
+            _rule(source, sources, matchers, problems) if isinstance(source.body, Correlation) else None
+            for source in used
+        ]
+        if any(rule is None and isinstance(each.body, Correlation) for rule, each in zip(inner, used, strict=True)):
+            return None
+        found = [_matcher(each, matchers) for each in used if isinstance(each.body, Detection)]
+        rule, complaints = correlation_rule(brief, body, found, inner, missing=extension.missing or "skip", place=place)
+        problems.extend(_placed(document.node, complaint) for complaint in complaints)
+        return rule
     group_by = GROUP_BY if extension.group_by is None else extension.group_by
     # A plain match is an alert by itself: it must not be lost only because nobody is named.
     missing = extension.missing or "group"
-    return Rule(brief, tuple(matchers), group_by, extension.quiet_us or QUIET_US, Condition(), missing, place)
+    found = [_matcher(document, matchers)]
+    return Rule(brief, tuple(found), group_by, extension.quiet_us or QUIET_US, Condition(), missing, place)
 
 
 def _brief(document: _Document) -> RuleBrief:
     plain = document.plain
     return RuleBrief(
-        id=str(plain["id"]),
+        id=str(plain.get("id") or plain.get("name")),  # what only other rules count needs no id
         title=str(plain["title"]),
         level=cast(Level, str(plain.get("level") or "medium").lower()),
         description=_text(plain.get("description")),

@@ -125,7 +125,7 @@ def test_other_products_and_old_forms_say_that_they_are_not_supported(tmp_path: 
 
 CORRELATION_MISTAKES = [
     ("[test]", "[tset]", "16:10: 'correlation.rules': there is no rule 'tset'; did you mean 'test'?"),
-    ("[test]", f"[{RULE_ID}]", "'correlation.rules': '11111111-1111-4111-8111-111111111111' is a correlation itself"),
+    ("[test]", f"[{RULE_ID}]", "'correlation.rules': refers to itself: 11111111-1111-4111-8111-111111111111 -> "),
     ("event_count", "value_count", "'correlation': Value count correlation rule without field reference"),
     ("event_count", "values", "'correlation.type': 'values' is no valid Sigma correlation type"),
     ("event_count", "temporal", "'correlation.rules': expected at least two rules, found 1"),

@@ -1,0 +1,95 @@
+"""What each rule of a set remembers, and which rules are told what others find."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from collector.detect.condition import OF_NUMBERS, TEMPORAL
+from collector.detect.counting import Key, RuleState
+from collector.detect.feeding import DecidedFeedGroup, FeedGroup, FeedState, Mode, StartsGroup
+from collector.detect.group import TICK_EVERY_MAX_US, Group, Terms
+from collector.detect.rule import Rule
+from collector.detect.windowed import Code
+
+_GROUPS: Final[dict[Mode, type[FeedGroup]]] = {
+    "moments": FeedGroup, "decided": DecidedFeedGroup, "starts": StartsGroup
+}  # fmt: skip
+
+
+class Wiring:
+    """Makes the states of rules.  ``feeds``: those that only tell other rules, each after those that tell it."""
+
+    def __init__(self, lateness_us: int, window_events_max: int) -> None:
+        self._lateness_us = lateness_us
+        self._window_events_max = window_events_max
+        self._made: dict[tuple[Rule, Mode, int], FeedState] = {}
+        self._delays: dict[FeedState, int] = {}
+        self._feeds_of: dict[RuleState, list[FeedState]] = {}
+        self.feeds: list[FeedState] = []
+
+    def state_of(self, rule: Rule) -> RuleState:
+        """Return the state of a rule that raises alerts."""
+        feeds = self._feeds(rule)
+        state = RuleState(rule, self._terms(rule, feeds))
+        self._connect(state, feeds)
+        return state
+
+    def memory_us(self, state: RuleState) -> int:
+        """Return how old an event may be that matters to what a state remembers, by way of other rules too."""
+        return _memory_us(state.terms) + max(map(self.memory_us, self._feeds_of[state]), default=0)
+
+    def _feeds(self, rule: Rule) -> list[FeedState]:
+        """Return what tells a rule of the findings that it counts, one for each correlation that it refers to."""
+        return [self._feed(fed.rule, _mode(rule, fed.rule), rule.span_us) for fed in rule.fed]
+
+    def _feed(self, rule: Rule, mode: Mode, evidence_us: int) -> FeedState:
+        evidence_us = min(evidence_us, rule.span_us) if mode in ("moments", "decided") else 0
+        made = self._made.get((rule, mode, evidence_us))
+        if made is None:
+            feeds = self._feeds(rule)
+            terms = self._terms(rule, feeds)._replace(said=[], evidence=evidence_us)
+            made = self._made[rule, mode, evidence_us] = _feed_state(rule, terms, mode)
+            late = terms.lateness - self._lateness_us
+            self._delays[made] = late if mode == "moments" else late + self._wait_us(terms)
+            self._connect(made, feeds)
+            self.feeds.append(made)
+        return made
+
+    def _wait_us(self, terms: Terms) -> int:
+        """Return how long after its time at the latest a finding is told that waits for certainty."""
+        return terms.span + 2 * terms.lateness + TICK_EVERY_MAX_US
+
+    def _connect(self, state: RuleState, feeds: list[FeedState]) -> None:
+        self._feeds_of[state] = feeds
+        for fed, feed in zip(state.rule.fed, feeds, strict=True):
+            feed.users.append((state, fed))
+
+    def _terms(self, rule: Rule, feeds: list[FeedState]) -> Terms:
+        condition = rule.condition
+        counts = condition.kind in ("event_count", "value_count")
+        keep = max(self._window_events_max, math.ceil(condition.bound) if counts else 0)
+        lateness = self._lateness_us + max(map(self._delays.__getitem__, feeds), default=0)
+        return Terms(rule.span_us, condition.threshold or 0, lateness, keep, condition)
+
+
+def _mode(outer: Rule, inner: Rule) -> Mode:
+    if outer.condition.kind not in TEMPORAL:
+        return "starts"
+    return "moments" if inner.condition.only_grows else "decided"
+
+
+def _feed_state(rule: Rule, terms: Terms, mode: Mode) -> FeedState:
+    code: Code = "d" if rule.condition.kind in OF_NUMBERS else "q"
+    new_group: Callable[[Key, str], Group] = partial(_GROUPS[mode], code=code)
+    return FeedState(rule, terms, new_group)
+
+
+def _memory_us(terms: Terms) -> int:
+    """Return how old an event may be that a group still remembers and needs.
+
+    A group lives for its span and the lateness after its last match was received, and that match may have been late by
+    as much again.  What may still be undecided reaches back to the start of a window that ends at a late match.
+    """
+    alive = terms.span + 2 * terms.lateness
+    return alive if terms.threshold == 1 else alive + terms.span + terms.lateness
