@@ -15,9 +15,9 @@ from contextlib import suppress
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
-from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine
+from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, Hearing
 from collector.finding import AlertChange
-from watchbook.clock import Clock
+from watchbook.clock import SECOND_US, Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.watchdog import Steps
@@ -64,6 +64,7 @@ class Watch:
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
         self._ticked = 0
+        self._hearing = Hearing(round(settings.lateness * SECOND_US), 0)
         self.read_up_to = 0
         self.failed_blocks = 0
         self.steps = Steps()
@@ -164,8 +165,8 @@ class Watch:
         last_number, now = self._bell_at
         if self.read_up_to >= last_number or not more:
             self._bell, self._bell_at = False, None
-            changes = self._engine.tick(now)
-            self._ticked = max(self._ticked, now)
+            self._ticked = self._hearing.advance(now)
+            changes = self._engine.tick(self._ticked)
             if self._mark is not None:
                 self._mark = self._mark._replace(ticked=self._ticked)
             self._pass_on(changes)
@@ -229,6 +230,7 @@ class Watch:
                 if block is not None:
                     self._engine.replay(block)
             self.read_up_to = mark.number
+            self._hearing = Hearing(round(self._settings.lateness * SECOND_US), self._ticked or mark.received)
         self._unwritten = (self._engine.restore(self._alerts.open_alerts(), replayed_from, self._ticked), mark)
         self._write()
 

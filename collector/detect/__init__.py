@@ -5,8 +5,9 @@ the reading of rule files, and nothing here knows where alerts are kept.
 """
 
 from collector.detect.engine import Engine
+from collector.detect.hearing import Hearing
 from collector.detect.loading import load_rules
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
 
-__all__ = ["RECENT_BLOCKS_MAX", "DetectSettings", "Engine", "Rule", "RuleSet", "load_rules"]
+__all__ = ["RECENT_BLOCKS_MAX", "DetectSettings", "Engine", "Hearing", "Rule", "RuleSet", "load_rules"]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from collector.detect.condition import TEMPORAL
+from collector.detect.condition import TEMPORAL, Condition
+from collector.detect.extension import AbsenceOptions
 from collector.detect.matcher import Matcher
-from collector.detect.rule import Fed, Missing, Rule
+from collector.detect.rule import Await, Fed, Missing, Rule, Silence
 from collector.detect.sigma_adapter import Complaint, Correlation
 from collector.finding import RuleBrief
 
@@ -17,6 +18,7 @@ def correlation_rule(
     *,
     missing: Missing,
     place: str,
+    absence: AbsenceOptions | None,
 ) -> tuple[Rule | None, list[Complaint]]:
     """Return the rule that a correlation is, or what is wrong with it.
 
@@ -27,17 +29,44 @@ def correlation_rule(
     fed = [_fed(body, at, rule, complaints) for at, rule in enumerate(inner) if rule is not None]
     if complaints:
         return None, complaints
+    silence = _silence(body, absence, bool(fed), complaints)
+    if complaints:
+        return None, complaints
     places = tuple(at for at, rule in enumerate(inner) if rule is None) if fed else ()
     fields: tuple[tuple[str, ...], ...] = ()
     if body.aliases:
         fields = tuple(_fields(body, name) for name, rule in zip(body.rules, inner, strict=True) if rule is None)
-    return (
-        Rule(
-            brief, tuple(matchers), body.group_by, body.span_us, body.condition, missing, place, fields,
-            tuple(fed), places,
-        ),
-        [],
+    wait = Await(body.condition.begin, body.condition.end) if body.condition.end else None
+    rule = Rule(
+        brief, tuple(matchers), body.group_by, body.span_us, body.condition, missing, place, fields,
+        tuple(fed), places, wait or silence,
     )  # fmt: skip
+    if wait is None:
+        return rule, []
+    # What nothing followed is told by one rule, and counted by another like any detection.
+    whole = Fed(0, rule, tuple(range(len(body.group_by))))
+    return Rule(brief, (), body.group_by, body.span_us, Condition(), missing, place, fed=(whole,)), []
+
+
+def _silence(
+    body: Correlation, options: AbsenceOptions | None, chained: bool, complaints: list[Complaint]
+) -> Silence | None:
+    if not body.condition.is_silence:
+        if options is not None:
+            text = "is for a rule that finds silence: 'type: event_count' with 'condition: {lt: 1}'; remove it"
+            complaints.append(Complaint("watchbook.absence", text))
+        return None
+    if chained:
+        text = "silence is that of events; a correlation tells of none when nothing is wrong"
+        complaints.append(Complaint("correlation.rules", text))
+    found = options or AbsenceOptions()
+    if found.remember_us and found.remember_us <= body.span_us:
+        complaints.append(Complaint("watchbook.absence.remember", "expected more than the correlation's timespan"))
+    for group in found.expected:
+        if len(group) != len(body.group_by):
+            text = f"expected a value for each of {', '.join(body.group_by) or 'no field'}, found {len(group)}"
+            complaints.append(Complaint("watchbook.absence.expected", text))
+    return Silence(found.remember_us, found.expected)
 
 
 def _fields(body: Correlation, rule: str) -> tuple[str, ...]:
@@ -48,8 +77,8 @@ def _fields(body: Correlation, rule: str) -> tuple[str, ...]:
 def _fed(body: Correlation, at: int, inner: Rule, complaints: list[Complaint]) -> Fed:
     name = body.rules[at]
     known = inner.group_by
-    if inner.absence is not None:
-        text = f"{name!r} tells of what is absent; a correlation cannot count that"
+    if inner.absence is not None or any(fed.rule.absence is not None for fed in inner.fed):
+        text = f"{name!r} tells of what did not happen; a correlation cannot count that"
         complaints.append(Complaint("correlation.rules", text))
     wanted = _fields(body, name)
     for field in wanted:

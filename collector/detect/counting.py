@@ -78,6 +78,8 @@ class RuleState:
     def __post_init__(self) -> None:
         self._groups: OrderedDict[PlaceOfGroup, Group] = OrderedDict()
         self._journal: list[Episode] = []
+        #: In a replay: times at which late matches made the condition hold, and when these were received.
+        self._late: dict[Group, list[tuple[int, int]]] = {}
         self._new_group = self.new_group or kind_of_group(self.terms.condition, chained=bool(self.rule.fed))
         matchers = range(len(self.rule.matchers))
         self._apart = self.terms.condition.kind in TEMPORAL or bool(self.rule.group_fields)
@@ -131,7 +133,8 @@ class RuleState:
                     continue
             before = len(group.times)
             if replay:
-                group.rebuild(time, number, received, self.terms, value)
+                for held in group.rebuild(time, number, received, self.terms, value):
+                    self._late.setdefault(group, []).append((received, held))
             else:
                 counters.window_overflow += group.add(time, number, received, self.terms, self._journal, value)
             self.events += len(group.times) - before
@@ -228,15 +231,21 @@ class RuleState:
             return False
         key = tuple(value for _, value in alert.group)
         group = self._group(alert.track, key)
+        late = [held for received, held in self._late.get(group, ()) if received >= alert.opened]
+        group.restore(self._episode_of(alert, group), alert.received, self.terms, late)
+        return True
+
+    def _episode_of(self, alert: AlertState, group: Group) -> Episode:
+        """Return an alert that was told as its group remembers it."""
         episode = Episode(group, alert.holds_until, alert.opened)
         episode.holds_from = alert.holds_from
         episode.count, episode.first, episode.last = alert.events, alert.first, alert.last
         episode.alert_id, episode.told = alert.id, True
-        group.restore(episode, alert.received, self.terms)
-        return True
+        return episode
 
     def resume(self, replayed_from: int, ticked: int) -> None:
         """Put the groups in the order in which they were last received, and forget those that a tick had ended."""
+        self._late.clear()
         self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
         for place, group in self._quiet(ticked):
             if group.episode is not None:  # its end is still to be told
@@ -262,7 +271,9 @@ class RuleState:
         fresh, episode.fresh = tuple(map(id_of, episode.fresh)), []
         if not episode.told:
             episode.told = True
-            episode.alert_id = alert_id(self.rule.brief.id, episode.group.key, fresh[0])
+            # There is no event where the alert is that there never was one.
+            cause = fresh[0] if fresh else f"nothing-since-{episode.first}"
+            episode.alert_id = alert_id(self.rule.brief.id, episode.group.key, cause)
             self.counters.opened += 1
             changes.append(AlertChange("opened", self._state_of(episode, resolved=False), fresh))
         elif fresh:

@@ -6,7 +6,6 @@ one thread.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.arrivals import Arrivals
@@ -21,17 +20,14 @@ from collector.detect.view import BatchView
 from collector.detect.wiring import Wiring
 from collector.finding import AlertChange, AlertState
 
-_SECOND_US: Final = 1_000_000
-
 
 class Engine:
     """Evaluates a set of rules over blocks.  ``rules`` gives the state of each rule by the rule's id."""
 
     def __init__(self, ruleset: RuleSet, settings: DetectSettings) -> None:
-        self._lateness_us = round(settings.lateness * _SECOND_US)
         self._events_max = settings.state_events_max
         self._read_up_to = 0
-        wiring = Wiring(self._lateness_us, settings.window_events_max)
+        wiring = Wiring(settings)
         rules = [wiring.state_of(rule) for rule in ruleset.rules]
         #: Those that feed others come first, each after those that feed it.
         self._states: list[RuleState] = [*wiring.feeds, *rules]

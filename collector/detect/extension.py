@@ -1,4 +1,4 @@
-"""The block that Watchbook adds to a Sigma rule: ``watchbook: {group-by, quiet, missing, response, runbook}``.
+"""The block that Watchbook adds to a Sigma rule: ``watchbook: {group-by, quiet, missing, response …}``.
 
 Sigma keeps attributes it does not know, so a rule with this block is still a Sigma rule.
 """
@@ -15,8 +15,17 @@ from watchbook.units import parse_duration
 KEY: Final = "watchbook"
 QUIET_US: Final = 15 * 60 * 1_000_000
 GROUP_BY: Final = ("actor.id",)
-_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook")
+_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook", "absence")
+_KNOWN_OF_ABSENCE: Final = ("remember", "expected")
 _MISSING: Final[dict[str, Missing]] = {"skip": "skip", "group": "group"}
+
+
+@dataclass
+class AbsenceOptions:
+    """What a rule about silence says beside its correlation; 0 and () where it says nothing."""
+
+    remember_us: int = 0
+    expected: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass
@@ -28,6 +37,7 @@ class Extension:
     missing: Missing | None = None
     response: str | None = None
     runbook: str | None = None
+    absence: AbsenceOptions | None = None
 
 
 def read_extension(document: Node, *, correlation: bool, problems: list[Problem]) -> Extension:
@@ -75,8 +85,25 @@ def _read_option(extension: Extension, name: str, key: Node, value: Node, *, cor
         extension.missing = _missing(value)
     elif name == "response":
         extension.response = value.text().strip()
+    elif name == "absence":
+        extension.absence = _absence(value)
     else:
         extension.runbook = value.text().strip()
+
+
+def _absence(value: Node) -> AbsenceOptions:
+    found = AbsenceOptions()
+    for name, key, option in value.items():
+        if name == "remember":
+            found.remember_us = _duration_us(option)
+        elif name == "expected":
+            found.expected = tuple(
+                tuple(part.text() for part in (item.sequence() if item.is_sequence else [item]))
+                for item in option.sequence()
+            )
+        else:
+            raise key.error(f"there is no such option; known: {', '.join(_KNOWN_OF_ABSENCE)}")
+    return found
 
 
 def _missing(value: Node) -> Missing:

@@ -78,9 +78,10 @@ class FeedGroup(WindowGroup):
                 self._say(moment, moment - terms.evidence, terms)
         return True
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> None:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> tuple[()]:
         """Remember a match, and tell again what the other rules must remember of it."""
         self.add(time, number, received, terms, [], value)
+        return ()
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
         """Decide what waits for the certainty that no match before ``low`` can come any more: here nothing does."""

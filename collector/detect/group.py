@@ -15,6 +15,7 @@ A time that is too far from the alert to belong to it, but which a late match ma
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from collector.detect.condition import Condition
@@ -162,21 +163,30 @@ class Group:
             self._close(episode, terms, journal)
             self.episode = None
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> None:
-        """Remember a match that was counted before a restart, without telling anybody."""
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> Sequence[int]:
+        """Remember a match that was counted before a restart, without telling anybody.
+
+        Of one that is not the newest return the times at which the condition holds because of it.
+        """
         self.received = max(self.received, received)
-        self._insert(time, number, value, terms)
+        late = time < self.newest
+        held = self._insert(time, number, value, terms)
         self.newest = max(self.newest, time)
         self._forget(terms)
+        return held if late else ()
 
-    def restore(self, episode: Episode, received: int, terms: Terms) -> None:
+    def restore(self, episode: Episode, received: int, terms: Terms, late: Iterable[int] = ()) -> None:
         """Take up an alert that was open before a restart, when its window was rebuilt.
 
         A time after the alert at which the condition held was not decided yet (the alert would know): it waits again.
+        So does a time before it that holds because of a match that was received after the alert was opened (``late``).
         """
         self.episode = episode
         self.received = max(self.received, received)
         self.newest = max(self.newest, episode.last)
+        for moment in late:
+            if moment < episode.holds_from - terms.span:
+                self.wait(moment)
         for moment in self._waited(episode.holds_until + terms.span, terms):
             self.wait(moment)
 

@@ -299,7 +299,9 @@ def _rule(
         if any(rule is None and isinstance(each.body, Correlation) for rule, each in zip(inner, used, strict=True)):
             return None
         found = [_matcher(each, matchers) for each in used if isinstance(each.body, Detection)]
-        rule, complaints = correlation_rule(brief, body, found, inner, missing=extension.missing or "skip", place=place)
+        rule, complaints = correlation_rule(
+            brief, body, found, inner, missing=extension.missing or "skip", place=place, absence=extension.absence
+        )
         problems.extend(_placed(document.node, complaint) for complaint in complaints)
         return rule
     group_by = GROUP_BY if extension.group_by is None else extension.group_by

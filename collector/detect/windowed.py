@@ -6,6 +6,7 @@ now and false when a late match is in: it is decided when no match can come any 
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter, or_
@@ -153,14 +154,13 @@ class ChainedGroup(WindowGroup):
             self.settle(self.newest - terms.lateness, terms, journal)
         return 0
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> None:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> Sequence[int]:
         """Remember a match that was counted before a restart, without telling anybody."""
         place = self._place_of(time, number)
         if place < 0:
-            super().rebuild(time, number, received, terms, value)
-        else:
-            self.received = max(self.received, received)
-            self._join(place, int(value))
+            return super().rebuild(time, number, received, terms, value)
+        self.received = max(self.received, received)
+        return self._held_by(time, bisect_left(self.times, time), terms) if self._join(place, int(value)) else ()
 
 
 class DelayedGroup(WindowGroup):

@@ -5,12 +5,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from collector.detect.awaiting import AwaitGroup, AwaitState
 from collector.detect.condition import OF_NUMBERS, TEMPORAL
 from collector.detect.counting import Key, RuleState
 from collector.detect.feeding import DecidedFeedGroup, FeedGroup, FeedState, Mode, StartsGroup
 from collector.detect.group import TICK_EVERY_MAX_US, Group, Terms
-from collector.detect.rule import Rule
+from collector.detect.rule import Await, Rule, Silence
+from collector.detect.settings import DetectSettings
+from collector.detect.silence import SilenceState, SilentGroup
 from collector.detect.windowed import Code
+from watchbook.clock import SECOND_US
 
 _GROUPS: Final[dict[Mode, type[FeedGroup]]] = {
     "moments": FeedGroup, "decided": DecidedFeedGroup, "starts": StartsGroup
@@ -20,9 +24,10 @@ _GROUPS: Final[dict[Mode, type[FeedGroup]]] = {
 class Wiring:
     """Makes the states of rules.  ``feeds``: those that only tell other rules, each after those that tell it."""
 
-    def __init__(self, lateness_us: int, window_events_max: int) -> None:
-        self._lateness_us = lateness_us
-        self._window_events_max = window_events_max
+    def __init__(self, settings: DetectSettings) -> None:
+        self._lateness_us = round(settings.lateness * SECOND_US)
+        self._window_events_max = settings.window_events_max
+        self._remember_us = round(settings.silence_remembered * SECOND_US)
         self._made: dict[tuple[Rule, Mode, int], FeedState] = {}
         self._delays: dict[FeedState, int] = {}
         self._feeds_of: dict[RuleState, list[FeedState]] = {}
@@ -31,7 +36,13 @@ class Wiring:
     def state_of(self, rule: Rule) -> RuleState:
         """Return the state of a rule that raises alerts."""
         feeds = self._feeds(rule)
-        state = RuleState(rule, self._terms(rule, feeds))
+        terms = self._terms(rule, feeds)
+        state: RuleState
+        if isinstance(rule.absence, Silence):
+            remember_us = rule.absence.remember_us or max(self._remember_us, 2 * rule.span_us)
+            state = SilenceState(rule, terms, SilentGroup, remember_us=remember_us)
+        else:
+            state = RuleState(rule, terms)
         self._connect(state, feeds)
         return state
 
@@ -51,14 +62,10 @@ class Wiring:
             terms = self._terms(rule, feeds)._replace(said=[], evidence=evidence_us)
             made = self._made[rule, mode, evidence_us] = _feed_state(rule, terms, mode)
             late = terms.lateness - self._lateness_us
-            self._delays[made] = late if mode == "moments" else late + self._wait_us(terms)
+            self._delays[made] = late if mode == "moments" else late + _wait_us(terms, mode)
             self._connect(made, feeds)
             self.feeds.append(made)
         return made
-
-    def _wait_us(self, terms: Terms) -> int:
-        """Return how long after its time at the latest a finding is told that waits for certainty."""
-        return terms.span + 2 * terms.lateness + TICK_EVERY_MAX_US
 
     def _connect(self, state: RuleState, feeds: list[FeedState]) -> None:
         self._feeds_of[state] = feeds
@@ -73,13 +80,23 @@ class Wiring:
         return Terms(rule.span_us, condition.threshold or 0, lateness, keep, condition)
 
 
+def _wait_us(terms: Terms, mode: Mode) -> int:
+    """Return how long after its time at the latest a finding is told that waits for certainty."""
+    waits = 2 * terms.lateness + TICK_EVERY_MAX_US
+    return waits if mode == "await" else waits + terms.span
+
+
 def _mode(outer: Rule, inner: Rule) -> Mode:
+    if isinstance(inner.absence, Await):
+        return "await"
     if outer.condition.kind not in TEMPORAL:
         return "starts"
     return "moments" if inner.condition.only_grows else "decided"
 
 
 def _feed_state(rule: Rule, terms: Terms, mode: Mode) -> FeedState:
+    if isinstance(rule.absence, Await):
+        return AwaitState(rule, terms, partial(AwaitGroup, wanted=rule.absence))
     code: Code = "d" if rule.condition.kind in OF_NUMBERS else "q"
     new_group: Callable[[Key, str], Group] = partial(_GROUPS[mode], code=code)
     return FeedState(rule, terms, new_group)

@@ -129,7 +129,7 @@ CORRELATION_MISTAKES = [
     ("event_count", "value_count", "'correlation': Value count correlation rule without field reference"),
     ("event_count", "values", "'correlation.type': 'values' is no valid Sigma correlation type"),
     ("event_count", "temporal", "'correlation.rules': expected at least two rules, found 1"),
-    ("{gte: 5}", "{lt: 1}", "'correlation.condition': is never so: it is asked when something matches"),
+    ("{gte: 5}", "{lt: 0}", "'correlation.condition': is never so: it is asked when something matches"),
     ("{gte: 5}", "{gte: 5, field: measure.rows}", "the field 'measure.rows'; did you mean 'measures.rows'?"),
     ("{gte: 5}", "{gte: 0}", "'correlation.condition': expected a count above zero, found 0"),
     ("{gte: 5}", "{gte: five}", "'correlation.condition': 'five' is no valid"),
