@@ -71,6 +71,11 @@ class Watch:
         #: How many requests of senders waited for the rules.
         self.waited = 0
 
+    @property
+    def clock_held(self) -> int:
+        """How often the clock decided nothing for a while, because nobody had listened or it had jumped."""
+        return self._hearing.interrupted
+
     def committed(self, blocks: Sequence[DecodedBlock]) -> None:
         """Take note of blocks that were just stored."""
         self._recent.extend(blocks)
