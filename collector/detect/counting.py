@@ -98,14 +98,14 @@ class RuleState:
         is what the rule's own correlations found because of the events of the block.
         """
         times, first = view.batch.times, info.number
-        matches: Iterable[Match] = (
-            (index, key, value, time := times[index], first + index, time)
-            for index, key, value in (self._entries(view, found) if found else ())
-        )
-        if inbox:  # in the order in which the events arrived that they come from
-            self.counters.matched += len(inbox)
-            matches = sorted((*matches, *inbox), key=itemgetter(0))
-        self._count(matches, info.received, info.stream, replay=replay)
+        entries = self._entries(view, found) if found else ()
+        if not inbox:
+            self._count(entries, info.received, info.stream, times, first, replay=replay)
+            return
+        self.counters.matched += len(inbox)
+        own = [(index, key, value, times[index], first + index, times[index]) for index, key, value in entries]
+        # In the order in which the events arrived that they come from.
+        self._count(sorted((*own, *inbox), key=itemgetter(0)), info.received, info.stream, replay=replay)
 
     def count_fed(self, matches: Sequence[Match], *, replay: bool) -> None:
         """Count what the rule's own correlations found because time passed, with when they did in place of an index."""
@@ -113,17 +113,33 @@ class RuleState:
         for received, found in groupby(sorted(matches, key=itemgetter(0)), itemgetter(0)):
             self._count(found, received, "", replay=replay)
 
-    def _count(self, matches: Iterable[Match], received: int, stream: str, *, replay: bool) -> None:
-        counters, skip = self.counters, self.rule.missing == "skip"
-        lateness = self.terms.lateness
+    def _count(
+        self,
+        matches: Iterable[Any],
+        received: int,
+        stream: str,
+        times: Sequence[int] | None = None,
+        first: int = 0,
+        *,
+        replay: bool,
+    ) -> None:
+        """Count matches; with the ``times`` of a block and its ``first`` number only the first three parts of each."""
+        counters, skip, terms, journal = self.counters, self.rule.missing == "skip", self.terms, self._journal
+        lateness, said = terms.lateness, terms.said
         latest = received + lateness
-        for index, key, value, time, number, moment in matches:
+        for match in matches:
+            if times is None:
+                index, key, value, time, number, moment = match
+            else:
+                index, key, value = match
+                time = moment = times[index]
+                number = first + index
             if skip and None in key:
                 counters.missing_group += 1
                 continue
             if moment > latest:
                 counters.clock_ahead += 1
-                time = moment = received  # noqa: PLW2901 - from here on this is its time
+                time = moment = received
             group = self._group("", key)
             if moment < group.newest - lateness:  # too late to be counted exactly
                 counters.late += 1
@@ -133,12 +149,12 @@ class RuleState:
                     continue
             before = len(group.times)
             if replay:
-                for held in group.rebuild(time, number, received, self.terms, value):
+                for held in group.rebuild(time, number, received, terms, value):
                     self._late.setdefault(group, []).append((received, held))
             else:
-                counters.window_overflow += group.add(time, number, received, self.terms, self._journal, value)
+                counters.window_overflow += group.add(time, number, received, terms, journal, value)
             self.events += len(group.times) - before
-            if self.terms.said:
+            if said:
                 self._pass_on(index, group)
 
     def _pass_on(self, index: int, group: Group) -> None:
