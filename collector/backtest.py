@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from collector.block import BlockInfo, BlockSource, DecodedBlock, SegmentInfo
-from collector.detect import DetectSettings, Engine, Exceptions, Rule, RuleSet, Thinned, fields_of
+from collector.detect import DetectSettings, Engine, Exceptions, Rule, RuleSet, Thinned, fields_of, tick_of
 from collector.detect.counting import RuleCounters
 from collector.detect.view import BatchView
 from collector.finding import AlertChange, AlertState, RuleException
 from collector.query import Candidates
-from watchbook.clock import SECOND_US, TIME_MAX_US
+from watchbook.clock import TIME_MAX_US
 from watchbook.wire import WireError
 
 #: Those of some ascending indices whose events are asked for.
@@ -24,8 +24,6 @@ Select = Callable[[DecodedBlock, Sequence[int]], Sequence[int]]
 Narrow = Callable[[SegmentInfo], Candidates | None]
 #: Told how many events of how many were read.
 Progress = Callable[[int, int], None]
-#: How often the clock ends what was quiet: as often as it does live.
-_TICK_EVERY_US: Final = 5 * SECOND_US
 #: How often a segment that was sealed or removed while it was read is looked for anew.
 _TRIES: Final = 8
 _SAID_EVERY: Final = 16
@@ -131,7 +129,7 @@ class Backtest:
         memory = self._engine.replay_span_us
         self._from, self._to = span.begin - memory, min(span.stop + memory, TIME_MAX_US + 1)
         self._found: dict[str, Fired] = {}
-        self._ticked: int | None = None
+        self._ticked = 0
         self._done = self._all = 0
         self._told = 0
         self._outcome = Outcome()
@@ -239,10 +237,10 @@ class Backtest:
 
     def _put(self, block: DecodedBlock) -> None:
         """Let the rules judge a block, at the time at which it was received."""
-        received = block.info.received
-        if self._ticked is None or received >= self._ticked + _TICK_EVERY_US:
-            self._ticked = received
-            self._note(self._engine.tick(received))
+        at = tick_of(block.info.received)
+        if at > self._ticked:
+            self._ticked = at
+            self._note(self._engine.tick(at))
         self._engine.read(block)
         if self._engine.unsaid:
             self._note(self._engine.changes())

@@ -72,6 +72,13 @@ def add_rule_metrics(registry: CollectorRegistry, store: Store, watch: Watch) ->
         (),
         lambda: [((), watch.waited)],
     )
+    add_counters(
+        registry,
+        "watchbook_rules_clock_held",
+        "Times that the clock ended and missed nothing for 'detect.lateness': after a restart, a standstill or a jump.",
+        (),
+        lambda: [((), watch.clock_held)],
+    )
     add_gauge(
         registry,
         "watchbook_rules_state_events",

@@ -40,7 +40,8 @@ class AlertState(NamedTuple):
     counted, ``first`` and ``last`` are the times of the earliest and the latest.  The rule's condition held from
     ``holds_from`` to ``holds_until`` (event time).  ``received`` is when the last event of the group was stored,
     ``opened`` when the event that fired it was.  ``resolved`` is the event time at which it was over, ``resolution``
-    why: ``quiet``, ``state_evicted`` or ``rule_changed``.
+    why: ``quiet``, ``state_evicted`` or ``rule_changed``; of a silence ``returned`` or ``given_up``.  A silence that
+    began before anything was heard has no ``events``; ``first`` and ``last`` are then when it began to be expected.
     """
 
     id: str

@@ -17,9 +17,9 @@ from typing import TypeVar
 
 from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
-from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, RuleSet
+from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, Hearing, RuleSet, tick_of
 from collector.finding import OWN_RULES, AlertChange, AlertState, ExceptionUse
-from watchbook.clock import Clock
+from watchbook.clock import SECOND_US, Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.watchdog import Steps
@@ -69,11 +69,17 @@ class Watch:
         self._failure = RepeatedFailure(log.error, "alerts_write", clock)
         self._mark: Watermark | None = None
         self._ticked = 0
+        self._hearing = Hearing(round(settings.lateness * SECOND_US), 0)
         self.read_up_to = 0
         self.failed_blocks = 0
         self.steps = Steps()
         #: How many requests of senders waited for the rules.
         self.waited = 0
+
+    @property
+    def clock_held(self) -> int:
+        """How often the clock decided nothing for a while, because nobody had listened or it had jumped."""
+        return self._hearing.interrupted
 
     @property
     def engine(self) -> Engine:
@@ -222,6 +228,7 @@ class Watch:
         self._take_up_exceptions()
         blocks = self._next_blocks()
         for info, block in blocks:
+            self._turn(self._hearing.take_note(info.received), info.received)
             self._evaluate(info, block)
             self.read_up_to = info.number + info.n - 1
             self._mark = Watermark(self.read_up_to, info.received, self._ticked)
@@ -245,12 +252,20 @@ class Watch:
         last_number, now = self._bell_at
         if self.read_up_to >= last_number or not more:
             self._bell, self._bell_at = False, None
-            changes = self._engine.tick(now)
+            self._turn(self._hearing.advance(now), now)
             self._set_aside |= self._engine.look_at_costs(time.monotonic())
-            self._ticked = max(self._ticked, now)
+            self._pass_on(self._engine.changes())
+
+    def _turn(self, decided: int, now: int) -> None:
+        """Let the clock decide what it may at a moment; ``decided``: what the hearing says of it."""
+        at = tick_of(min(decided, now))
+        if at > self._ticked:
+            self._ticked = at
+            changes = self._engine.tick(at)
             if self._mark is not None:
-                self._mark = self._mark._replace(ticked=self._ticked)
-            self._pass_on(changes)
+                self._mark = self._mark._replace(ticked=at)
+            if changes:
+                self._pass_on(changes)
 
     def _pass_on(self, changes: list[AlertChange]) -> None:
         self._unsaid_since = None
@@ -315,6 +330,8 @@ class Watch:
             self._ticked = mark.ticked
             replayed_from = self._replay(self._engine, mark)
             self.read_up_to = mark.number
+            self._hearing = Hearing(round(self._settings.lateness * SECOND_US), self._ticked or mark.received)
+            self._hearing.advance(self._clock())
         self._unwritten = (self._engine.restore(self._open_alerts(), replayed_from, self._ticked), mark, {})
         self._write()
 

@@ -86,7 +86,7 @@ class AlertStore:
                 connection.execute(
                     "insert into rule_watermark (id, number, received, ticked) values (1, ?, ?, ?) on conflict (id) "
                     "do update set number = excluded.number, received = excluded.received, "
-                    "ticked = max(ticked, excluded.ticked) where excluded.number >= number",
+                    "ticked = excluded.ticked where excluded.number >= number",
                     watermark,
                 )
         return added

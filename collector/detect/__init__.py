@@ -12,6 +12,7 @@ from collector.detect.engine import Engine
 from collector.detect.exceptions import Exceptions, value_in
 from collector.detect.explaining import block_of, documents_of, explain_match, failed_tests, group_of_event, names_of
 from collector.detect.fields import group_complaint
+from collector.detect.hearing import Hearing, tick_of
 from collector.detect.loading import Loaded, link, load_rules, read_rules
 from collector.detect.looking import window_of
 from collector.detect.reading import read_text
@@ -30,6 +31,7 @@ __all__ = [
     "DetectSettings",
     "Engine",
     "Exceptions",
+    "Hearing",
     "Loaded",
     "Rule",
     "RuleCache",
@@ -51,6 +53,7 @@ __all__ = [
     "read_surroundings",
     "read_text",
     "rule_files",
+    "tick_of",
     "value_in",
     "window_of",
     "words_of",

@@ -55,6 +55,8 @@ class Condition:
 
     ``fields``: where the values come from.  ``percentile``: 0 to 100.  ``rules``: how many rules a temporal kind refers
     to, in order; ``enough``: which sets of them are enough, None for all (of an ordered kind always all).
+    ``begin``, ``end``: of rules in order, which of them begin a wait and which must follow, where that they do not is
+    what is asked (``a and not b``).
     """
 
     kind: Kind = "event_count"
@@ -64,6 +66,18 @@ class Condition:
     percentile: float = 50.0
     rules: int = 1
     enough: Enough | None = None
+    begin: int = 0
+    end: int = 0
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether it asks that there is no match at all, which no match can show."""
+        return (
+            self.kind == "event_count"
+            and self.operator in ("lt", "lte", "eq")
+            and self.compares(0)
+            and not self.compares(1)
+        )
 
     @property
     def threshold(self) -> int | None:

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import repeat
+from itertools import groupby, repeat
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -21,17 +21,20 @@ from collector.block import BlockInfo
 from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
 from collector.detect.fields import resolve, split_object
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
-from collector.detect.rule import Rule
+from collector.detect.rule import Fed, Rule
 from collector.detect.values import number_of
 from collector.detect.view import BatchView
-from collector.detect.windowed import Code, DelayedGroup, WindowGroup
+from collector.detect.windowed import ChainedGroup, Code, DelayedGroup, WindowGroup
 from collector.finding import AlertChange, AlertState, GroupValue
 
 #: What each matcher of a rule found, by its place in the rule: indices, ascending.
 Found = Mapping[int, Sequence[int]]
 Key = tuple[GroupValue, ...]
+#: A match: the index of the event that it comes from, its group, its value, its time and arrival number, and the time
+#: that says whether it is late (that of the match itself, unless it only stands beside one).
+Match = tuple[int, Key, Any, int, int, int]
 #: Where a group is kept: its key, with the stream of a track.
-_Place = Key | tuple[Key, str]
+PlaceOfGroup = Key | tuple[Key, str]
 Place = tuple[str, tuple[str, tuple[str, ...]] | None]
 
 _ALERT_ID_BYTES: Final = 16
@@ -64,17 +67,28 @@ class RuleCounters:
 
 @dataclass(eq=False)
 class RuleState:
-    """What is remembered for one rule.  ``events`` is how many events its windows hold."""
+    """What is remembered for one rule.
+
+    ``events`` is how many events its windows hold.  ``feeds``: the states of the correlations that it counts, each
+    after those that it counts itself.
+    """
+
+    #: Whether a group is over when nothing was received for it for long enough, whatever the clock may decide.
+    ends_unheard: ClassVar[bool] = True
 
     rule: Rule
     terms: Terms
+    new_group: Callable[[Key, str], Group] | None = None
     counters: RuleCounters = field(default_factory=RuleCounters)
     events: int = 0
+    feeds: "Sequence[RuleState]" = ()
 
     def __post_init__(self) -> None:
-        self._groups: OrderedDict[_Place, Group] = OrderedDict()
+        self._groups: OrderedDict[PlaceOfGroup, Group] = OrderedDict()
         self._journal: list[Episode] = []
-        self._new_group = _kind_of_group(self.terms.condition)
+        #: In a replay: times at which late matches made the condition hold, and when these were received.
+        self._late: dict[Group, list[tuple[int, int]]] = {}
+        self._new_group = self.new_group or kind_of_group(self.terms.condition, chained=bool(self.rule.fed))
         matchers = range(len(self.rule.matchers))
         grouped_apart = len({self.rule.fields_of(matcher) for matcher in matchers}) > 1
         self._apart = self.terms.condition.kind in TEMPORAL or grouped_apart
@@ -84,43 +98,81 @@ class RuleState:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def count(self, info: BlockInfo, view: BatchView, found: Found, *, replay: bool) -> None:
+    def count(
+        self, info: BlockInfo, view: BatchView, found: Found, inbox: Sequence[Match] = (), *, replay: bool
+    ) -> None:
         """Count the matching events of a block, or only remember them in a replay.
 
-        ``found`` are the events that each of the rule's matchers found, by the matcher's place in the rule.
+        ``found`` are the events that each of the rule's matchers found, by the matcher's place in the rule.  ``inbox``
+        is what the rule's own correlations found because of the events of the block.
         """
-        counters, skip = self.counters, self.rule.missing == "skip"
         times, numbers = view.batch.times, view.numbers
-        lateness = self.terms.lateness
-        latest = info.received + lateness
-        groups, quiet = self._groups, info.received - self.terms.span - lateness
-        for index, key, value in self._entries(view, found):
+        entries = self._entries(view, found) if found else ()
+        if not inbox:
+            self._count(entries, info.received, info.stream, times, numbers, replay=replay)
+            return
+        self.counters.matched += len(inbox)
+        own = [(index, key, value, times[index], numbers[index], times[index]) for index, key, value in entries]
+        # In the order in which the events arrived that they come from.
+        self._count(sorted((*own, *inbox), key=itemgetter(0)), info.received, info.stream, replay=replay)
+
+    def count_fed(self, matches: Sequence[Match], *, replay: bool) -> None:
+        """Count what the rule's own correlations found because time passed, with when they did in place of an index."""
+        self.counters.matched += len(matches)
+        for received, found in groupby(sorted(matches, key=itemgetter(0)), itemgetter(0)):
+            self._count(found, received, "", replay=replay)
+
+    def _count(
+        self,
+        matches: Iterable[Any],
+        received: int,
+        stream: str,
+        times: Sequence[int] | None = None,
+        numbers: Sequence[int] = (),
+        *,
+        replay: bool,
+    ) -> None:
+        """Count matches; with the ``times`` and ``numbers`` of a block's events only the first three parts of each."""
+        counters, skip, terms, journal = self.counters, self.rule.missing == "skip", self.terms, self._journal
+        lateness, said, groups = terms.lateness, terms.said, self._groups
+        latest = received + lateness
+        quiet = received - terms.span - lateness if self.ends_unheard else FOREVER_US  # then each asks for its group
+        for match in matches:
+            if times is None:
+                index, key, value, time, number, moment = match
+            else:
+                index, key, value = match
+                time = moment = times[index]
+                number = numbers[index]
             if skip and None in key:
                 counters.missing_group += 1
                 continue
-            time = times[index]
-            if time > latest:
+            if moment > latest:
                 counters.clock_ahead += 1
-                time = info.received
+                time = moment = received
             group = groups.get(key)
             if group is None or group.received < quiet:
                 group = self._group("", key, quiet, replay=replay)
             else:
                 groups.move_to_end(key)
-            if time < group.newest - lateness:  # too late to be counted exactly
+            if moment < group.newest - lateness:  # too late to be counted exactly
                 counters.late += 1
-                group = self._group(info.stream, key, quiet, replay=replay)
-                if time < group.newest - lateness:
+                group = self._group(stream, key, quiet, replay=replay)
+                if moment < group.newest - lateness:
                     counters.too_late += 1
                     continue
             before = len(group.times)
             if replay:
-                group.rebuild(time, numbers[index], info.received, self.terms, value)
+                for held in group.rebuild(time, number, received, terms, value):
+                    self._late.setdefault(group, []).append((received, held))
             else:
-                counters.window_overflow += group.add(
-                    time, numbers[index], info.received, self.terms, self._journal, value
-                )
+                counters.window_overflow += group.add(time, number, received, terms, journal, value)
             self.events += len(group.times) - before
+            if said:
+                self._pass_on(index, group)
+
+    def _pass_on(self, index: int, group: Group) -> None:
+        """Take what a group has found for other rules, because of the event at an index."""
 
     def _entries(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, Any]]:
         """Return each match: the index of its event, its group and its value, in order of the events."""
@@ -137,26 +189,30 @@ class RuleState:
         self, view: BatchView, indices: Sequence[int], keys: Sequence[Key]
     ) -> Iterator[tuple[int, Key, Any]]:
         """Yield the matches that have a value, count those that have none."""
-        wants_numbers = self.terms.condition.kind in OF_NUMBERS
         for index, key, values in zip(indices, keys, _keys(view, self._value_fields, indices), strict=True):
-            value: Any = None
-            if wants_numbers:
-                value = number_of(values[0])
-                if value is not None and ((value < 0 and self.terms.condition.only_grows) or not math.isfinite(value)):
-                    value = None
-            elif None not in values:
-                value = _hash(values)
-            if value is None or None in values:
+            value = self._value_of(values)
+            if value is None:
                 self.counters.missing_value += 1
             else:
                 yield index, key, value
+
+    def _value_of(self, values: Key) -> Any:
+        """Return what is counted of the values of the condition's fields; None when that cannot be."""
+        if None in values:
+            return None
+        if self.terms.condition.kind not in OF_NUMBERS:
+            return _hash(values)
+        value = number_of(values[0])
+        if value is not None and ((value < 0 and self.terms.condition.only_grows) or not math.isfinite(value)):
+            return None
+        return value
 
     def _entries_by_rule(self, view: BatchView, found: Found) -> Iterable[tuple[int, Key, int]]:
         """Return the matches with the set of the rules they are matches of."""
         rules: dict[tuple[int, Key], int] = {}
         for matcher, indices in found.items():
             for match in zip(indices, _keys(view, self._fields[matcher], indices), strict=True):
-                rules[match] = rules.get(match, 0) | 1 << matcher
+                rules[match] = rules.get(match, 0) | self.rule.bit_of(matcher)
         self.counters.matched += len(rules)
         return [(index, key, rules[index, key]) for index, key in sorted(rules, key=itemgetter(0))]
 
@@ -169,13 +225,25 @@ class RuleState:
         self.counters.matched += len(values)
         return [(index, key, value) for (index, key), value in sorted(values.items(), key=lambda item: item[0][0])]
 
+    def value_of_fed(self, fed: Fed, key: Key, *, holds: bool) -> Any:
+        """Return the value of a match that a correlation with a group found; None, and count it, when it has none."""
+        if self.terms.condition.kind in TEMPORAL:
+            return 1 << fed.place if holds else 0
+        if not fed.value:
+            return 0
+        values = tuple(key[place] for place in fed.value)
+        value = self._value_of(values)
+        if value is None:
+            self.counters.missing_value += 1
+        return value
+
     def tick(self, now_us: int) -> None:
         """Close the alerts of groups that were quiet long enough, and forget those groups."""
         for key, group in self._quiet(now_us):
             group.settle(FOREVER_US, self.terms, self._journal)
             self._forget(key)
 
-    def _quiet(self, now_us: int) -> Iterator[tuple[_Place, Group]]:
+    def _quiet(self, now_us: int) -> Iterator[tuple[PlaceOfGroup, Group]]:
         """Yield the groups that were quiet long enough; each must be forgotten before the next."""
         limit = now_us - self.terms.span - self.terms.lateness
         while self._groups:
@@ -206,15 +274,21 @@ class RuleState:
             return False
         key = tuple(value for _, value in alert.group)
         group = self._group(alert.track, key, -FOREVER_US, replay=True)
+        late = [held for received, held in self._late.get(group, ()) if received >= alert.opened]
+        group.restore(self._episode_of(alert, group), alert.received, self.terms, late)
+        return True
+
+    def _episode_of(self, alert: AlertState, group: Group) -> Episode:
+        """Return an alert that was told as its group remembers it."""
         episode = Episode(group, alert.holds_until, alert.opened)
         episode.holds_from = alert.holds_from
         episode.count, episode.first, episode.last = alert.events, alert.first, alert.last
         episode.alert_id, episode.told = alert.id, True
-        group.restore(episode, alert.received, self.terms)
-        return True
+        return episode
 
     def resume(self, replayed_from: int, ticked: int) -> None:
         """Put the groups in the order in which they were last received, and forget those that a tick had ended."""
+        self._late.clear()
         self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
         for place, group in self._quiet(ticked):
             if group.episode is not None:  # its end is still to be told
@@ -240,7 +314,9 @@ class RuleState:
         fresh, episode.fresh = tuple(map(id_of, episode.fresh)), []
         if not episode.told:
             episode.told = True
-            episode.alert_id = alert_id(self.rule.brief.id, episode.group.key, fresh[0])
+            # There is no event where the alert is that there never was one.
+            cause = fresh[0] if fresh else f"nothing-since-{episode.first}"
+            episode.alert_id = alert_id(self.rule.brief.id, episode.group.key, cause)
             self.counters.opened += 1
             changes.append(AlertChange("opened", self._state_of(episode, resolved=False), fresh))
         elif fresh:
@@ -268,13 +344,13 @@ class RuleState:
             episode.resolution if resolved else None,
         )
 
-    def _group(self, track: str, key: tuple[GroupValue, ...], quiet: int, *, replay: bool) -> Group:
+    def _group(self, track: str, key: Key, quiet: int, *, replay: bool) -> Group:
         """Return the group that a match belongs to; one that received nothing since the time ``quiet`` is over.
 
         That it is over does not depend on whether the clock has rung meanwhile: so the alerts depend on nothing but
         what is stored, and a back-test comes to the same.
         """
-        place: _Place = (key, track) if track else key
+        place: PlaceOfGroup = (key, track) if track else key
         group = self._groups.get(place)
         if group is not None and group.received < quiet:
             if not replay:
@@ -287,11 +363,14 @@ class RuleState:
             self._groups.move_to_end(place)
         return group
 
-    def _forget(self, place: _Place) -> None:
+    def _forget(self, place: PlaceOfGroup) -> None:
         self.events -= len(self._groups.pop(place).times)
 
 
-def _kind_of_group(condition: Condition) -> Callable[[Key, str], Group]:
+def kind_of_group(condition: Condition, *, chained: bool = False) -> Callable[[Key, str], Group]:
+    """Return what makes the groups of a rule with a condition; ``chained``: some of its rules are correlations."""
+    if chained and condition.kind in TEMPORAL:
+        return ChainedGroup
     if condition.threshold is not None:
         return Group
     code: Code = "d" if condition.kind in OF_NUMBERS else "q"

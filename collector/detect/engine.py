@@ -5,24 +5,22 @@ watermark, ``restore`` the alerts that were open, then ``process`` what came aft
 one thread.
 """
 
-import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
 
 from collector.block import DecodedBlock
 from collector.detect.arrivals import Arrivals
 from collector.detect.costs import CostWatch
-from collector.detect.counting import Found, RuleCounters, RuleState
+from collector.detect.counting import Found, Match, RuleCounters, RuleState
 from collector.detect.exceptions import Exceptions
+from collector.detect.feeding import FeedState
 from collector.detect.finder import Finder
-from collector.detect.group import FOREVER_US, Terms
+from collector.detect.group import FOREVER_US
+from collector.detect.group import TICK_EVERY_MAX_US as TICK_EVERY_MAX_US
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import DetectSettings
 from collector.detect.view import BatchView
+from collector.detect.wiring import Wiring
 from collector.finding import AlertChange, AlertState
-
-_SECOND_US: Final = 1_000_000
-TICK_EVERY_MAX_US: Final = 60 * _SECOND_US
 
 
 class Engine:
@@ -31,20 +29,14 @@ class Engine:
     def __init__(self, ruleset: RuleSet, settings: DetectSettings, exceptions: Exceptions | None = None) -> None:
         self._settings = settings
         self.exceptions = Exceptions() if exceptions is None else exceptions
-        self._lateness_us = round(settings.lateness * _SECOND_US)
         self._events_max = settings.state_events_max
         self._read_up_to = 0
-        self._states = [
-            RuleState(
-                rule,
-                _terms(rule, self._lateness_us, settings.window_events_max),
-            )
-            for rule in ruleset.rules
-        ]
+        wiring = Wiring(settings)
+        self._arrange([wiring.state_of(rule) for rule in ruleset.rules])
         matchers = list(dict.fromkeys(matcher for state in self._states for matcher in state.rule.matchers))
         numbers = {matcher: number for number, matcher in enumerate(matchers)}
         self._finder = Finder(matchers)
-        #: The numbers of the matchers of each rule, and the places of the rules that use each matcher.
+        #: The numbers of the matchers of each state, and the places of the states that use each matcher.
         self._numbers = [tuple(map(numbers.__getitem__, state.rule.matchers)) for state in self._states]
         self._users: list[list[int]] = [[] for _ in matchers]
         for place, used in enumerate(self._numbers):
@@ -54,7 +46,7 @@ class Engine:
         #: The rules that may have something to say, in the order in which they were found to.
         self._touched: dict[RuleState, None] = {}
         #: How far back from the receipt of the last block, in event time, a replay must begin.
-        self.replay_span_us = max((_memory_us(state.terms) for state in self._states), default=0) + TICK_EVERY_MAX_US
+        self.replay_span_us = max(map(wiring.memory_us, self._states), default=0) + TICK_EVERY_MAX_US
         self._arrivals = Arrivals(self.replay_span_us)
         self.blocks = 0
         self.events = 0
@@ -63,10 +55,23 @@ class Engine:
         self.set_aside: dict[str, str] = {}
         self._aside_places: set[int] = set()
 
+    def _arrange(self, rules: list[RuleState]) -> None:
+        """Put what rules remember in order: what feeds others comes first, each after what feeds it."""
+        self._rules = rules
+        self._states: list[RuleState] = [*(feed for state in rules for feed in state.feeds), *rules]
+        self._feeds = len(self._states) - len(rules)
+        self._place_of = {state: place for place, state in enumerate(self._states)}
+        #: By place the rule that a state belongs to, which is itself but for those that feed it.
+        self._rule_of = [*(state for state in rules for _ in state.feeds), *rules]
+
     @property
     def counters(self) -> Mapping[str, RuleCounters]:
-        """The counters of each rule, by rule id."""
-        return {state.rule.brief.id: state.counters for state in self._states}
+        """The counters of each rule, by rule id; those of a rule that it counts under the ids of both: ``ID/ID``."""
+        found: dict[str, RuleCounters] = {}
+        for state in self._rules:
+            found[state.rule.brief.id] = state.counters
+            found |= {f"{state.rule.brief.id}/{feed.rule.brief.id}": feed.counters for feed in state.feeds}
+        return found
 
     @property
     def state_events(self) -> int:
@@ -114,14 +119,19 @@ class Engine:
         ``replayed_from``: all events from that time on were replayed, as far as they had been read before the restart.
         ``ticked``: the time of the last :meth:`tick` before it, whose work is not done again.
         """
-        states = {state.rule.brief.id: state for state in self._states}
+        for place in range(self._feeds):  # first what their users must know of
+            feed = self._feed(place)
+            feed.resume(replayed_from, ticked)
+            self._deliver_by_clock(feed, replay=True)
+        states = {state.rule.brief.id: state for state in self._rules}
         over = []
         for alert in alerts:
             state = states.get(alert.rule.id)
             if state is None or not state.restore(alert):
                 over.append(AlertChange("resolved", alert._replace(resolved=alert.last, resolution="rule_changed")))
-        for state in self._states:
+        for state in self._rules:
             state.resume(replayed_from, ticked)
+        for state in self._states:
             state.counters = RuleCounters()  # what a replay counted was counted before the restart
         self.blocks = self.events = 0
         return over
@@ -130,9 +140,14 @@ class Engine:
         """Return the alerts that are over because nothing came for long enough, to be called when all blocks are read.
 
         Call it every few seconds, at the latest after :data:`TICK_EVERY_MAX_US`: a replay goes back only as far as a
-        group can be remembered then.
+        group can be remembered then.  Where rules wait for what does not happen, :func:`collector.detect.tick_of` says
+        at which times, so that a back-test comes to the same.
         """
-        for state in self._states:
+        for place in range(self._feeds):
+            feed = self._feed(place)
+            feed.tick(now_us)
+            self._deliver_by_clock(feed, replay=False)
+        for state in self._rules:
             state.tick(now_us)
             if state.unsaid:
                 self._touched[state] = None
@@ -146,17 +161,17 @@ class Engine:
 
     def state(self, rule_id: str) -> RuleState | None:
         """Return what is remembered for a rule, None when it is not at work; only for the thread of the engine."""
-        return next((state for state in self._states if state.rule.brief.id == rule_id), None)
+        return next((state for state in self._rules if state.rule.brief.id == rule_id), None)
 
     def unlike(self, other: "Engine") -> list[Rule]:
         """Return the rules that another engine has not, or has otherwise: whose memory must be made anew."""
-        same = {state.rule.signature for state in other._states}
-        return [state.rule for state in self._states if state.rule.signature not in same]
+        same = {state.rule.signature for state in other._rules}
+        return [state.rule for state in self._rules if state.rule.signature not in same]
 
     def kept_from(self, other: "Engine") -> set[str]:
         """Return the ids of the rules whose memory another engine has."""
         new = {rule.brief.id for rule in self.unlike(other)}
-        return {state.rule.brief.id for state in self._states} - new
+        return {state.rule.brief.id for state in self._rules} - new
 
     def prepare_like(self, other: "Engine") -> None:
         """Make what the first block would have to wait for, for the sources that another engine has met."""
@@ -168,11 +183,11 @@ class Engine:
 
         ``aside``: the ids of rules that stay set aside, if they were.
         """
-        known = {state.rule.signature: state for engine in (fresh, old) for state in engine._states}
-        for place, state in enumerate(self._states):
-            taken = known[state.rule.signature]
-            taken.rule = state.rule
-            self._states[place] = taken
+        known = {state.rule.signature: state for engine in (fresh, old) for state in engine._rules}
+        taken = [known[state.rule.signature] for state in self._rules]
+        for state, mine in zip(taken, self._rules, strict=True):
+            state.rule = mine.rule
+        self._arrange(taken)
         self._touched = {state: None for state in self._states if state.unsaid}
         self._state_events = sum(state.events for state in self._states)
         self._read_up_to, self.blocks, self.events = old._read_up_to, old.blocks, old.events
@@ -185,9 +200,12 @@ class Engine:
     def costs(self) -> dict[str, tuple[int, int]]:
         """Return what each rule has cost: (nanoseconds, events it was asked of), by rule id."""
         cost, asked = self._finder.cost_ns, self._finder.asked
+        numbers: dict[RuleState, set[int]] = {}
+        for state, used in zip(self._rule_of, self._numbers, strict=True):
+            numbers.setdefault(state, set()).update(used)
         return {
-            state.rule.brief.id: (sum(cost[n] for n in numbers), sum(asked[n] for n in numbers))
-            for state, numbers in zip(self._states, map(set, self._numbers), strict=True)
+            state.rule.brief.id: (sum(cost[n] for n in used), sum(asked[n] for n in used))
+            for state, used in numbers.items()
         }
 
     def look_at_costs(self, now_s: float) -> dict[str, str]:
@@ -199,7 +217,7 @@ class Engine:
                 f"{runaway.event_us:,.0f} us an event ('detect.runaway_share')"
             )
             for place in self._users[runaway.number]:
-                rule_id = self._states[place].rule.brief.id
+                rule_id = self._rule_of[place].rule.brief.id
                 if rule_id not in self.set_aside:
                     found[rule_id] = why
         for rule_id, why in found.items():
@@ -207,14 +225,14 @@ class Engine:
         return found
 
     def _put_aside(self, rule_id: str, why: str) -> None:
-        for place, (state, numbers) in enumerate(zip(self._states, self._numbers, strict=True)):
-            if state.rule.brief.id == rule_id:
-                self.set_aside[rule_id] = why
-                self._aside_places.add(place)
-                for number in numbers:
-                    # A matcher that another rule needs too goes on for that one.
-                    if self._aside_places.issuperset(self._users[number]):
-                        self._finder.put_aside(number)
+        places = [place for place, state in enumerate(self._rule_of) if state.rule.brief.id == rule_id]
+        self._aside_places.update(places)
+        for place in places:
+            self.set_aside[rule_id] = why
+            for number in self._numbers[place]:
+                # A matcher that another rule needs too goes on for that one.
+                if self._aside_places.issuperset(self._users[number]):
+                    self._finder.put_aside(number)
 
     def _read(self, block: DecodedBlock, *, replay: bool) -> None:
         info, batch = block.info, block.batch
@@ -227,18 +245,49 @@ class Engine:
         view = BatchView(batch, block.numbers())
         found = self._finder.find(view)
         places = {place for number in found for place in self._users[number]}
-        for place in sorted(places - self._aside_places):
-            state, numbers = self._states[place], self._numbers[place]
-            before = state.events
-            own: Found = {matcher: found[number] for matcher, number in enumerate(numbers) if number in found}
-            if self.exceptions.concern(state.rule.brief.id):
-                own = self.exceptions.left(state.rule.brief.id, info, view, own, replay=replay)
-                if not own:
-                    continue
-            state.count(info, view, own, replay=replay)
-            self._state_events += state.events - before
-            self._touched[state] = None
+        places -= self._aside_places
+        inboxes: dict[int, list[Match]] = {}
+        for place in range(self._feeds):
+            if place in places or place in inboxes:
+                self._count(place, block, view, found, inboxes, replay=replay)
+                for user, matches in self._feed(place).deliver().items():
+                    inboxes.setdefault(self._place_of[user], []).extend(matches)
+        places.update(inboxes)
+        for place in sorted(places):
+            if place >= self._feeds:
+                self._count(place, block, view, found, inboxes, replay=replay)
+                self._touched[self._states[place]] = None
         self._keep_limit()
+
+    def _count(
+        self,
+        place: int,
+        block: DecodedBlock,
+        view: BatchView,
+        found: Found,
+        inboxes: Mapping[int, list[Match]],
+        *,
+        replay: bool,
+    ) -> None:
+        state, rule_id = self._states[place], self._rule_of[place].rule.brief.id
+        own: Found = {matcher: found[n] for matcher, n in enumerate(self._numbers[place]) if n in found}
+        if own and self.exceptions.concern(rule_id):
+            own = self.exceptions.left(rule_id, block.info, view, own, replay=replay)
+        inbox = inboxes.get(place, ())
+        if own or inbox:
+            before = state.events
+            state.count(block.info, view, own, inbox, replay=replay)
+            self._state_events += state.events - before
+
+    def _feed(self, place: int) -> FeedState:
+        feed = self._states[place]
+        assert isinstance(feed, FeedState)
+        return feed
+
+    def _deliver_by_clock(self, feed: FeedState, *, replay: bool) -> None:
+        """Let the rules that count what another finds count what the clock has decided."""
+        for user, matches in feed.deliver().items():
+            user.count_fed(matches, replay=replay)
 
     def _keep_limit(self) -> None:
         while self._state_events > self._events_max:
@@ -247,20 +296,3 @@ class Engine:
             largest.evict()
             self._state_events += largest.events - before
             self._touched[largest] = None
-
-
-def _memory_us(terms: Terms) -> int:
-    """Return how old an event may be that a group still remembers and needs.
-
-    A group lives for its span and the lateness after its last match was received, and that match may have been late by
-    as much again.  What may still be undecided reaches back to the start of a window that ends at a late match.
-    """
-    alive = terms.span + 2 * terms.lateness
-    return alive if terms.threshold == 1 else alive + terms.span + terms.lateness
-
-
-def _terms(rule: Rule, lateness_us: int, window_events_max: int) -> Terms:
-    condition = rule.condition
-    threshold = condition.threshold or 0
-    keep = max(window_events_max, math.ceil(condition.bound) if condition.kind in ("event_count", "value_count") else 0)
-    return Terms(rule.span_us, threshold, lateness_us, keep, condition)

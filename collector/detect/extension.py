@@ -17,7 +17,8 @@ Missing = Literal["skip", "group"]
 KEY: Final = "watchbook"
 QUIET_US: Final = 15 * 60 * 1_000_000
 GROUP_BY: Final = ("actor.id",)
-_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook", "inhibits", "shadow")
+_KNOWN: Final = ("group-by", "quiet", "missing", "response", "runbook", "inhibits", "shadow", "absence")
+_KNOWN_OF_ABSENCE: Final = ("remember", "expected")
 _MISSING: Final[dict[str, Missing]] = {"skip": "skip", "group": "group"}
 
 
@@ -35,6 +36,14 @@ class Inhibits:
 
 
 @dataclass
+class AbsenceOptions:
+    """What a rule about silence says beside its correlation; 0 and () where it says nothing."""
+
+    remember_us: int = 0
+    expected: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass
 class Extension:
     """What the block says; None where it says nothing."""
 
@@ -45,6 +54,7 @@ class Extension:
     runbook: str | None = None
     inhibits: tuple[Inhibits, ...] = ()
     shadow: bool | None = None
+    absence: AbsenceOptions | None = None
 
 
 def read_extension(document: Node, *, correlation: bool, problems: list[Problem]) -> Extension:
@@ -96,6 +106,8 @@ def _read_option(extension: Extension, name: str, key: Node, value: Node, *, cor
         extension.shadow = _truth(value)
     elif name == "inhibits":
         extension.inhibits = tuple(map(_inhibits, value.sequence()))
+    elif name == "absence":
+        extension.absence = _absence(value)
     else:
         extension.runbook = value.text().strip()
 
@@ -121,6 +133,21 @@ def _truth(value: Node) -> bool:
     found = value.plain()
     if not isinstance(found, bool):
         raise value.error(f"expected true or false, found {value.described()}")
+    return found
+
+
+def _absence(value: Node) -> AbsenceOptions:
+    found = AbsenceOptions()
+    for name, key, option in value.items():
+        if name == "remember":
+            found.remember_us = _duration_us(option)
+        elif name == "expected":
+            found.expected = tuple(
+                tuple(part.text() for part in (item.sequence() if item.is_sequence else [item]))
+                for item in option.sequence()
+            )
+        else:
+            raise key.error(f"there is no such option; known: {', '.join(_KNOWN_OF_ABSENCE)}")
     return found
 
 

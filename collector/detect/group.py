@@ -15,18 +15,22 @@ A time that is too far from the alert to belong to it, but which a late match ma
 
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from collector.detect.condition import Condition
 
 FOREVER_US = 2**62
+#: The clock looks at the groups at the latest after this.
+TICK_EVERY_MAX_US = 60_000_000
 _COUNT = Condition()
 
 
 class Terms(NamedTuple):
     """What a rule asks of a group.  ``keep`` is how many matches a window remembers; times are microseconds.
 
-    ``threshold``: how many matches are enough, where the ``condition`` asks for nothing else.
+    ``threshold``: how many matches are enough, where the ``condition`` asks for nothing else.  ``said``: where a group
+    that feeds other rules puts what it found (:mod:`collector.detect.feeding`); ``evidence``: how far back from it.
     """
 
     span: int
@@ -34,6 +38,8 @@ class Terms(NamedTuple):
     lateness: int
     keep: int
     condition: Condition = _COUNT
+    said: list[Any] | None = None
+    evidence: int = 0
 
 
 class Episode:
@@ -137,7 +143,7 @@ class Group:
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
             _count(episode, (time,), (number,), journal)
         for moment in held:
-            if not _within(episode, moment):
+            if not within(episode, moment):
                 self.wait(moment)
         self.settle(self.newest - terms.lateness, terms, journal)
 
@@ -157,21 +163,30 @@ class Group:
             self._close(episode, terms, journal)
             self.episode = None
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> None:
-        """Remember a match that was counted before a restart, without telling anybody."""
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> Sequence[int]:
+        """Remember a match that was counted before a restart, without telling anybody.
+
+        Of one that is not the newest return the times at which the condition holds because of it.
+        """
         self.received = max(self.received, received)
-        self._insert(time, number, value, terms)
+        late = time < self.newest
+        held = self._insert(time, number, value, terms)
         self.newest = max(self.newest, time)
         self._forget(terms)
+        return held if late else ()
 
-    def restore(self, episode: Episode, received: int, terms: Terms) -> None:
+    def restore(self, episode: Episode, received: int, terms: Terms, late: Iterable[int] = ()) -> None:
         """Take up an alert that was open before a restart, when its window was rebuilt.
 
         A time after the alert at which the condition held was not decided yet (the alert would know): it waits again.
+        So does a time before it that holds because of a match that was received after the alert was opened (``late``).
         """
         self.episode = episode
         self.received = max(self.received, received)
         self.newest = max(self.newest, episode.last)
+        for moment in late:
+            if moment < episode.holds_from - terms.span:
+                self.wait(moment)
         for moment in self._waited(episode.holds_until + terms.span, terms):
             self.wait(moment)
 
@@ -236,7 +251,7 @@ class Group:
             if episode.holds_from - terms.span <= moment < episode.holds_from:
                 self._count_between(episode, moment - terms.span, episode.holds_from - terms.span, journal)
                 episode.holds_from = moment
-        self.pending = [moment for moment in self.pending if not _within(episode, moment)] or ()
+        self.pending = [moment for moment in self.pending if not within(episode, moment)] or ()
 
     def _earlier(self, terms: Terms, journal: list[Episode]) -> Episode:
         """Return an alert of its own for pending times before the open one, which nothing can join to it any more."""
@@ -273,7 +288,8 @@ class Group:
         del self.numbers[:cut]
 
 
-def _within(episode: Episode | None, moment: int) -> bool:
+def within(episode: Episode | None, moment: int) -> bool:
+    """Return whether a time at which the condition holds belongs to an alert as it stands."""
     return episode is not None and episode.holds_from <= moment <= episode.holds_until
 
 

@@ -3,13 +3,14 @@
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
 from collector.detect.cache import RuleCache, file_key
-from collector.detect.compiled import Compiled, Complaint, Correlation
+from collector.detect.chaining import correlation_rule
+from collector.detect.compiled import Compiled, Complaint
 from collector.detect.condition import Condition
 from collector.detect.documents import rule_files
 from collector.detect.encoded import decode_expression
@@ -171,21 +172,89 @@ def _compile(
             sources[id(document)] = list(_referenced(document, known, problems))
             if not document.correlation.generate:
                 silent.update(id(source) for source in sources[id(document)])
-    matchers: dict[int, Matcher] = {}
+    for document in documents:
+        if document.correlation is not None and (loop := _loop_of(document, sources)):
+            text = f"refers to itself: {' -> '.join(loop)}; leave one of them out"
+            problems.append(document.problem(Complaint("correlation.rules", text)))
+            return
+    linker = _Linker(sources, filters, surroundings, problems)
     for document in documents:
         if id(document) in silent or document.kind == "filter" or document.broken:
             continue
         if not document.id:
             problems.append(document.problem(Complaint("", f"the option 'id' is missing; add id: {uuid4()}")))
             continue
-        used = sources.get(id(document), [document])
-        asked = 1 if document.correlation is None else len(document.correlation.rules)
-        if len(used) == asked and not any(source.broken for source in used):
-            found = [_matcher(source, matchers, filters) for source in used]
-            if document.correlation is None:
-                yield _detection_rule(document, found)
-            else:
-                yield _correlation_rule(document, document.correlation, found, used, surroundings)
+        rule = linker.rule(document)
+        if rule is not None:
+            yield rule
+
+
+class _Linker:
+    """Makes the rules of documents, a matcher for each detection, whatever uses it."""
+
+    def __init__(
+        self,
+        sources: Mapping[int, Sequence[Compiled]],
+        filters: Mapping[int, Sequence[Expression]],
+        surroundings: Surroundings,
+        problems: list[Problem],
+    ) -> None:
+        self._sources = sources
+        self._filters = filters
+        self._surroundings = surroundings
+        self._problems = problems
+        self._matchers: dict[int, Matcher] = {}
+
+    def rule(self, document: Compiled) -> Rule | None:
+        """Return the rule of a document, with those that it refers to; None when one of them is wrong."""
+        body = document.correlation
+        if body is None:
+            return _detection_rule(document, [self._matcher(document)])
+        used = self._sources[id(document)]
+        if len(used) < len(body.rules) or any(source.broken for source in used):
+            return None
+        inner: list[Rule | None] = []
+        for source in used:
+            found = self.rule(source) if source.correlation is not None else None
+            if found is None and source.correlation is not None:
+                return None
+            inner.append(found)
+        own_field = self._surroundings.own_field
+        detections = [source for source in used if source.correlation is None]
+        rule, complaints = correlation_rule(
+            document.brief,
+            body,
+            [self._matcher(source) for source in detections],
+            inner,
+            own_fields=[partial(own_field, source=source.source) for source in detections],
+            missing=document.extension.missing or "skip",
+            place=document.place,
+            absence=document.extension.absence,
+        )
+        self._problems.extend(map(document.problem, complaints))
+        return rule
+
+    def _matcher(self, document: Compiled) -> Matcher:
+        found = self._matchers.get(id(document))
+        if found is None:
+            assert document.expression is not None
+            expression = decode_expression(document.expression)
+            filters = self._filters.get(id(document), ())
+            found = self._matchers[id(document)] = Matcher(all_of([expression, *filters]))
+        return found
+
+
+def _loop_of(document: Compiled, sources: Mapping[int, Sequence[Compiled]]) -> list[str]:
+    """Return the names of the correlations by which one comes back to itself, [] when it does not."""
+    ways = [[document]]
+    while ways:
+        way = ways.pop()
+        for source in sources.get(id(way[-1]), ()):
+            if source is document:
+                return [each.names[-1] if each.names else "(no name)" for each in (*way, source)]
+            if source not in way and source.correlation is not None:
+                ways.append([*way, source])
+    return []
 
 
 def _referenced(document: Compiled, known: Mapping[str, Compiled], problems: list[Problem]) -> Iterator[Compiled]:
@@ -194,47 +263,11 @@ def _referenced(document: Compiled, known: Mapping[str, Compiled], problems: lis
         source = known.get(name)
         if source is None:
             problems.append(document.problem(Complaint("correlation.rules", _unknown(name, known))))
-        elif source.kind == "correlation":
-            text = f"{name!r} is a correlation itself; chained correlations are not supported yet"
-            problems.append(document.problem(Complaint("correlation.rules", text)))
         elif source.kind == "filter":
             text = f"{name!r} is a filter; name the rules that it filters"
             problems.append(document.problem(Complaint("correlation.rules", text)))
         else:
             yield source
-
-
-def _matcher(document: Compiled, matchers: dict[int, Matcher], filters: Mapping[int, Sequence[Expression]]) -> Matcher:
-    """Return the matcher of a detection, the same one for every rule that uses it."""
-    found = matchers.get(id(document))
-    if found is None:
-        assert document.expression is not None
-        expression = decode_expression(document.expression)
-        found = matchers[id(document)] = Matcher(all_of([expression, *filters.get(id(document), ())]))
-    return found
-
-
-def _correlation_rule(
-    document: Compiled,
-    body: Correlation,
-    matchers: Sequence[Matcher],
-    sources: Sequence[Compiled],
-    surroundings: Surroundings,
-) -> Rule:
-    fields = tuple(
-        tuple(
-            surroundings.own_field(body.aliases.get(name, {}).get(rule, name), source.source) for name in body.group_by
-        )
-        for rule, source in zip(body.rules, sources, strict=True)
-    )
-    if all(each == body.group_by for each in fields):
-        fields = ()
-    valued = tuple(surroundings.own_field(name, sources[0].source) for name in body.condition.fields)
-    condition = body.condition if valued == body.condition.fields else replace(body.condition, fields=valued)
-    missing = document.extension.missing or "skip"
-    return Rule(
-        document.brief, tuple(matchers), body.group_by, body.span_us, condition, missing, document.place, fields
-    )
 
 
 def _detection_rule(document: Compiled, matchers: Sequence[Matcher]) -> Rule:

@@ -303,7 +303,7 @@ def _broken(node: Node) -> Compiled:
 
 def _brief(plain: Mapping[str, Any], extension: Extension) -> RuleBrief:
     return RuleBrief(
-        id=str(plain.get("id")),
+        id=str(plain.get("id") or plain.get("name")),  # what only other rules count needs no id
         title=str(plain.get("title")),
         level=cast(Level, str(plain.get("level") or "medium").lower()),
         description=_text(plain.get("description")),

@@ -21,7 +21,41 @@ from collector.detect.matcher import Matcher
 from collector.finding import Inhibition, RuleBrief
 
 #: What of a rule does not decide what it finds (or is told apart otherwise).
-_NOT_SIGNED: Final = frozenset({"brief", "matchers", "place"})
+_NOT_SIGNED: Final = frozenset({"brief", "matchers", "place", "fed"})
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A place in a correlation's rules that is a correlation itself: what that one finds counts as matches here.
+
+    ``key``: for each field that the outer groups by, where it stands in the inner's group; ``value`` likewise for the
+    fields whose values the outer counts.
+    """
+
+    place: int
+    rule: "Rule"
+    key: tuple[int, ...]
+    value: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Await:
+    """Which places of a rule begin a wait, and which end it, as sets of bits; a wait that nobody ends is found."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Finds groups of which nothing is heard for the rule's span.
+
+    ``remember_us``: after so long an alert is given up, and the group forgotten.  ``expected``: groups that must be
+    heard of even if they never were, and are never given up.
+    """
+
+    remember_us: int
+    expected: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,6 +66,7 @@ class Rule:
     events that stand for them, where they differ.
     ``span_us`` is the length of the window, and also how long it must be quiet until an alert is over.  ``place`` is
     where the rule stands: ``rules/failure_spike.yml:3``.
+    ``fed`` are the places of its rules that are correlations themselves; then ``places`` are those of the matchers.
     """
 
     brief: RuleBrief
@@ -42,6 +77,13 @@ class Rule:
     missing: Missing
     place: str
     group_fields: tuple[tuple[str, ...], ...] = ()
+    fed: tuple[Fed, ...] = ()
+    places: tuple[int, ...] = ()
+    absence: Await | Silence | None = None
+
+    def bit_of(self, matcher: int) -> int:
+        """Return the bit that stands for a matcher's place among the rule's rules."""
+        return 1 << (self.places[matcher] if self.places else matcher)
 
     @cached_property
     def signature(self) -> str:
@@ -51,7 +93,8 @@ class Rule:
             for each in dataclasses.fields(self)
             if each.name not in _NOT_SIGNED
         ]
-        return digest([self.brief.id, [matcher.key for matcher in self.matchers], told])
+        fed = [(each.place, each.rule.signature, each.key, each.value) for each in self.fed]
+        return digest([self.brief.id, [matcher.key for matcher in self.matchers], told, fed])
 
     def fields_of(self, matcher: int) -> tuple[str, ...]:
         """Return the fields by which the events that a matcher finds are grouped."""

@@ -31,6 +31,12 @@ class DetectSettings:
         Seconds(120.0),
         check=lambda value: None if value >= 0 else "a duration",
     )
+    silence_remembered: Seconds = setting(
+        "How long after its last event a group that is silent is given up, and its alert ended; a rule may say "
+        "otherwise in 'watchbook.absence.remember', and those it names in 'expected' are never given up.",
+        Seconds(7 * 86_400.0),
+        check=positive,
+    )
     state_events_max: int = setting(
         "How many events the windows of all rules remember together; beyond it the group that was quiet longest is "
         "forgotten, and counted.",

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, cast
 
 from sigma.correlations import (
     CorrelationConditionAND,
+    CorrelationConditionNOT,
     CorrelationConditionOR,
     SigmaCorrelationCondition,
     SigmaCorrelationRule,
@@ -54,7 +55,8 @@ def read_condition(rule: SigmaCorrelationRule, names: Sequence[str]) -> Conditio
     if kind in ("event_count", "value_count"):
         if condition.only_grows and condition.compares(0):
             raise UnsupportedConditionError("condition", f"expected a count above zero, found {given.count}")
-        if operator in ("lt", "lte", "eq") and given.count < 1 + (operator == "lt"):
+        never = operator in ("lt", "lte", "eq") and given.count < 1 + (operator == "lt")
+        if never and not condition.is_silence:
             raise UnsupportedConditionError(
                 "condition", "is never so: it is asked when something matches, and then there is one match at least"
             )
@@ -70,9 +72,8 @@ def _temporal(kind: Kind, rule: SigmaCorrelationRule, names: Sequence[str]) -> C
     given = rule.condition
     if isinstance(given, SigmaExtendedCorrelationCondition):
         if kind == "temporal_ordered":
-            raise UnsupportedConditionError(
-                "condition", "rules in order are all those of 'rules'; remove the condition, or use 'temporal'"
-            )
+            begin, end = _wait(given.parsed, names)
+            return Condition(kind, rules=count, begin=begin, end=end)
         return Condition(kind, rules=count, enough=_enough(given.parsed, names))
     least = given.count if given.op.name == "GTE" else given.count + 1
     if given.op.name not in ("GT", "GTE") or not 1 <= least <= count:
@@ -94,5 +95,37 @@ def _enough(tree: Any, names: Sequence[str]) -> Enough:
         kind: Literal["all", "any"] = "all" if isinstance(tree, CorrelationConditionAND) else "any"
         return Enough(kind, args=tuple(_enough(arg, names) for arg in tree.args))
     raise UnsupportedConditionError(
-        "condition", "'not' asks for what has not happened yet: that can only be told when the time is over"
+        "condition", "what did not happen has a time by which it should have; use 'type: temporal_ordered'"
     )
+
+
+def _wait(tree: Any, names: Sequence[str]) -> tuple[int, int]:
+    """Return which rules begin a wait and which end it, of a condition like ``a and not (b or c)``."""
+    parts = tree.args if isinstance(tree, CorrelationConditionAND) else [tree]
+    begin = [_any_of(part, names) for part in parts if not isinstance(part, CorrelationConditionNOT)]
+    end = [_any_of(part.args[0], names) for part in parts if isinstance(part, CorrelationConditionNOT)]
+    if len(begin) != 1 or not end or None in begin or None in end:
+        raise UnsupportedConditionError(
+            "condition",
+            "rules in order are all those of 'rules' (then remove the condition), or one and not another after it: "
+            "expected 'a and not b', where each may be several with 'or'",
+        )
+    begins, ends = begin[0] or 0, 0
+    for bits in end:
+        ends |= bits or 0
+    return begins, ends
+
+
+def _any_of(tree: Any, names: Sequence[str]) -> int | None:
+    """Return a set of rules of which any will do, None when that is not what is asked."""
+    if isinstance(tree, SigmaRuleReference):
+        return 1 << names.index(str(tree.reference))
+    if not isinstance(tree, CorrelationConditionOR):
+        return None
+    bits = 0
+    for arg in tree.args:
+        one = _any_of(arg, names)
+        if one is None:
+            return None
+        bits |= one
+    return bits

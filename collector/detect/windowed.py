@@ -6,12 +6,13 @@ now and false when a late match is in: it is decided when no match can come any 
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter, or_
 from typing import Any, Final, Literal
 
-from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.group import FOREVER_US, Episode, Group, Terms, within
 
 #: What the values are: whole numbers of 64 bits, or floating-point numbers.
 Code = Literal["q", "d"]
@@ -76,6 +77,22 @@ class WindowGroup(Group):
         super()._drop(cut)
         del self.values[:cut]
 
+    def _place_of(self, time: int, number: int) -> int:
+        """Return where a match stands, -1 when it is not there."""
+        if time > self.newest:
+            return -1
+        for place in range(bisect_left(self.times, time), bisect_right(self.times, time)):
+            if self.numbers[place] == number:
+                return place
+        return -1
+
+    def _join(self, place: int, rules: int) -> bool:
+        """Return whether the match is one of more rules now."""
+        before = self.values[place]
+        self.values[place] = before | rules
+        self.recent = None
+        return bool(self.values[place] != before)
+
     def _window(self, time: int, terms: Terms) -> list[tuple[int, Any]]:
         """Return the matches of the window before its newest one."""
         begin = bisect_right(self.times, time - terms.span)
@@ -114,6 +131,36 @@ class WindowGroup(Group):
                 _start(recent, reduce(or_, map(itemgetter(1), same)), moment)
         _start(recent, rules, time)
         return recent[-1]
+
+
+class ChainedGroup(WindowGroup):
+    """A group of rules together of which some are correlations: these may speak of the same event several times.
+
+    An event is one match, whichever of the rules it is a match of.
+    """
+
+    __slots__ = ()
+
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:
+        """Count one match, or take note that one that was counted is a match of more rules."""
+        place = self._place_of(time, number)
+        if place < 0:
+            return super().add(time, number, received, terms, journal, value)
+        self.received = max(self.received, received)
+        if self._join(place, int(value)):
+            for moment in self._held_by(time, bisect_left(self.times, time), terms):
+                if not within(self.episode, moment):
+                    self.wait(moment)
+            self.settle(self.newest - terms.lateness, terms, journal)
+        return 0
+
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> Sequence[int]:
+        """Remember a match that was counted before a restart, without telling anybody."""
+        place = self._place_of(time, number)
+        if place < 0:
+            return super().rebuild(time, number, received, terms, value)
+        self.received = max(self.received, received)
+        return self._held_by(time, bisect_left(self.times, time), terms) if self._join(place, int(value)) else ()
 
 
 class DelayedGroup(WindowGroup):

@@ -1,4 +1,7 @@
-"""From the append of a line to the arrival of its alert at a webhook, at a steady rate and with default settings."""
+"""From the append of a line to the arrival of its alert at a webhook, at a steady rate and with default settings.
+
+With more rules beside the shipped ones, all of them ask about the lines' own log source: none is put aside unasked.
+"""
 
 import asyncio
 import json
@@ -12,10 +15,15 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from tests.benchmarks.rules.community import write_rules
+from tests.benchmarks.rules.sources import SOURCES
 from tests.stand import Stand, free_port, wait_for
 from watchbook.clock import format_rfc3339, now_us
+from watchbook.shipped import shipped_folder
 
 _SLICE_S = 0.01
+_PROFILE = "jsonl"
+_UP_S = 300
 _SECRET = "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
@@ -33,18 +41,27 @@ class Latency(NamedTuple):
         return self.seconds[min(len(self.seconds) - 1, int(len(self.seconds) * part))]
 
 
-def measure_latency(rate: int, duration_s: float, progress: Callable[[str], None]) -> Latency:
-    """Write ``rate`` lines a second, ten of which change the permissions of somebody new and so raise an alert."""
+def measure_latency(rate: int, duration_s: float, progress: Callable[[str], None], *, rules: int = 0) -> Latency:
+    """Write ``rate`` lines a second, ten of which change the permissions of somebody new and so raise an alert.
+
+    ``rules``: how many made-up rules there are beside the shipped ones.
+    """
     folder = Path(tempfile.mkdtemp(prefix="watchbook-bench-"))
     port = free_port()
     (folder / "secret").write_text(_SECRET)
     notify = (
         f"notify:\n  - name: bench\n    webhook: {{url: 'http://127.0.0.1:{port}/', secret_file: {folder}/secret}}\n"
     )
-    stand = Stand(folder / "stand", collector_extra=notify)
+    more = ""
+    if rules:
+        sources = [source._replace(profile=_PROFILE) for source in SOURCES]
+        write_rules(folder / "rules", rules, sources=sources)
+        more = f"rules: [{shipped_folder('rules')}, {folder}/rules]\n"
+    stand = Stand(folder / "stand", collector_extra=notify + more, profile=_PROFILE)
     try:
         stand.collector.start()
-        stand.wait_until_up()
+        progress(f"latency: loading {rules:,} rules more")
+        stand.wait_until_up(_UP_S)
         stand.agent.start()
         wait_for("the agent to run", lambda: stand.agent_status().get("running"), 60, stand.evidence)
         before = stand.agent.cpu_s(), stand.collector.cpu_s()

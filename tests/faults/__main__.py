@@ -11,13 +11,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from tests.faults.rules import RulesResult, run_rules_scenario
 from tests.faults.scenarios import FAST, SCENARIOS, SLOW, run
 from tests.faults.store import StoreResult, run_store_scenario
 from tests.faults.trial import Options, Result
 from tests.progress import clear, progress
 
 _ATTEMPTS_TO_FAIL = 5
-_STORE = "store"
+_STORE, _RULES = "store", "rules"
+_STORE_KILLS, _RULES_KILLS = 12, 20
 
 
 def main() -> int:
@@ -28,17 +30,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the random moments (default: another each time)")
     parser.add_argument("--outage", type=float, default=15.0, help="seconds that the collector is away (15)")
     parser.add_argument(
-        "--scenario", choices=[*SCENARIOS, _STORE], action="append", help="only this one (may be given several times)"
+        "--scenario",
+        choices=[*SCENARIOS, _STORE, _RULES],
+        action="append",
+        help="only this one (may be given several times)",
     )
     parser.add_argument("--jobs", type=int, default=3, help="scenarios at a time, of those that mostly wait (3)")
-    parser.add_argument("--kills", type=int, default=12, help="processes killed in the scenario 'store' (12)")
+    parser.add_argument(
+        "--kills", type=int, default=None, help="processes killed in the scenarios 'store' (12) and 'rules' (20)"
+    )
     parser.add_argument("--break-guard", action="store_true", help="without the sequence guard: must fail")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else time.time_ns() % 1_000_000
     options = Options(
         arguments.lines, arguments.rate, seed, arguments.outage, guarded=not arguments.break_guard, progress=progress()
     )
-    chosen = arguments.scenario or [*SCENARIOS, _STORE]
+    chosen = arguments.scenario or [*SCENARIOS, _STORE, _RULES]
     print(f"seed {seed}; rotations among {arguments.lines:,} numbered lines at {arguments.rate:,} a second", flush=True)
     began, perfect = time.monotonic(), True
     for result in _results([word for word in SCENARIOS if word in chosen], options, arguments.jobs):
@@ -46,10 +53,12 @@ def main() -> int:
         perfect = perfect and result.is_perfect
     if _STORE in chosen:
         store_result = run_store_scenario(
-            kills=arguments.kills, seed=seed, guarded=options.guarded, progress=options.progress
+            kills=arguments.kills or _STORE_KILLS, seed=seed, guarded=options.guarded, progress=options.progress
         )
         _show_store(store_result)
         perfect = perfect and store_result.is_perfect
+    if _RULES in chosen:
+        perfect = _rules(arguments.kills or _RULES_KILLS, options) and perfect
     if options.guarded and arguments.scenario is None:
         perfect = _show_that_it_can_fail(options) and perfect
     print(f"{'all as it must be' if perfect else 'FAILED'} after {time.monotonic() - began:.0f} s")
@@ -76,6 +85,31 @@ def _show_that_it_can_fail(options: Options) -> bool:
         if result.doubled:
             return True
     return False
+
+
+def _rules(kills: int, options: Options) -> bool:
+    """Return whether no alert is missing or doubled, and whether they are when the test is made to fail."""
+    result = run_rules_scenario(kills=kills, seed=options.seed, progress=options.progress)
+    _show_rules(f"rules: {kills} x kill -9", result)
+    print(result.wrong or "  each alert once, told at least once, one key for each of its states", flush=True)
+    for attempt in range(_ATTEMPTS_TO_FAIL):
+        broken = run_rules_scenario(
+            kills=_RULES_KILLS, seed=options.seed + attempt, forgetful=True, progress=options.progress
+        )
+        _show_rules("watermark written apart from alerts", broken, "  (must be missing: the test can fail)")
+        if broken.missing:
+            return result.is_perfect
+    return False
+
+
+def _show_rules(title: str, result: RulesResult, words: str = "") -> None:
+    clear()
+    print(
+        f"{title:<34}  missing {result.missing} too many {result.doubled}{words}"
+        f"  (expected {result.expected:,}; {result.in_start} of {result.kills} kills in the start; "
+        f"{result.sent_again} sent again; {result.seconds:.0f} s)",
+        flush=True,
+    )
 
 
 def _show_store(result: StoreResult) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from collector.block import DecodedBlock
 from collector.detect import DetectSettings, Engine, RuleSet
 from collector.detect.engine import TICK_EVERY_MAX_US
+from collector.detect.group import FOREVER_US
 from collector.finding import AlertChange
 from tests.collector.detect.blocks import SECOND, START, block, event
 from tests.collector.detect.rules import correlation, ruleset
@@ -200,3 +201,16 @@ def test_it_does_not_matter_when_the_clock_rings(
     for engine, changes in zip(engines, told, strict=True):
         changes += engine.tick(FAR)
     assert seen(told[0]) == seen(told[1])
+
+
+def test_an_alert_before_an_open_one_that_is_not_decided_yet_survives_a_restart(tmp_path: Path) -> None:
+    once = ruleset(tmp_path, correlation(1, f"{SPAN_S}s"))
+    limits = DetectSettings(lateness=Seconds(45))
+    blocks = blocks_of_arrivals([Arrival(41, 0, "a"), Arrival(0, 42, "a")], 1)
+    before, after = Engine(once, limits), Engine(once, limits)
+    told = evaluate(before, blocks, end=False)
+    assert [change.kind for change in told] == ["opened"], "a third event may yet join the two"
+    for one in blocks:
+        after.replay(one)
+    told += after.restore([told[0].alert], -FOREVER_US, blocks[-1].info.received) + after.tick(FAR)
+    assert len(seen(told)) == 2

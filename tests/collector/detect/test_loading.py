@@ -119,11 +119,11 @@ def test_an_old_form_and_a_product_that_nobody_has_are_named(tmp_path: Path) -> 
 
 CORRELATION_MISTAKES = [
     ("[test]", "[tset]", "16:10: 'correlation.rules': there is no rule 'tset'; did you mean 'test'?"),
-    ("[test]", f"[{RULE_ID}]", "'correlation.rules': '11111111-1111-4111-8111-111111111111' is a correlation itself"),
+    ("[test]", f"[{RULE_ID}]", "'correlation.rules': refers to itself: 11111111-1111-4111-8111-111111111111 -> "),
     ("event_count", "value_count", "'correlation': Value count correlation rule without field reference"),
     ("event_count", "values", "'correlation.type': 'values' is no valid Sigma correlation type"),
     ("event_count", "temporal", "'correlation.rules': expected at least two rules, found 1"),
-    ("{gte: 5}", "{lt: 1}", "'correlation.condition': is never so: it is asked when something matches"),
+    ("{gte: 5}", "{lt: 0}", "'correlation.condition': is never so: it is asked when something matches"),
     ("{gte: 5}", "{gte: 5, field: measure.rows}", "the field 'measure.rows'; did you mean 'measures.rows'?"),
     ("{gte: 5}", "{gte: 0}", "'correlation.condition': expected a count above zero, found 0"),
     ("{gte: 5}", "{gte: five}", "'correlation.condition': 'five' is no valid"),
