@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter, or_
 from typing import Any, Final, Literal
 
+from collector.detect.condition import TEMPORAL
 from collector.detect.group import FOREVER_US, Episode, Group, Terms, within
 
 #: What the values are: whole numbers of 64 bits, or floating-point numbers.
@@ -22,6 +23,8 @@ _SMALL: Final = 32
 
 class WindowGroup(Group):
     """A group that keeps the value of each match: a number, the hash of a value, or a set of rules.
+
+    A match of no rule stands only beside those of an inner rule, as evidence: nothing holds because of it or at it.
 
     ``recent`` is what is known of the newest window in order to tell quickly what one more match comes to; None when it
     is not known.
@@ -39,7 +42,7 @@ class WindowGroup(Group):
         self.numbers.append(number)
         self.values.append(value)
         condition = terms.condition
-        if len(self.times) < condition.least:
+        if len(self.times) < condition.least or (not value and condition.kind in TEMPORAL):
             return False
         if self.recent is None and (len(self.times) < _SMALL or self.times[-_SMALL] <= time - terms.span):
             return self._holds_at(time, terms)
@@ -62,7 +65,7 @@ class WindowGroup(Group):
         self.numbers.insert(place, number)
         self.values.insert(place, value)
         self.recent = None
-        return self._held_by(time, place, terms)
+        return [] if not value and terms.condition.kind in TEMPORAL else self._held_by(time, place, terms)
 
     def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:
         """Return the times at which the condition holds with a match that was put in its place."""
@@ -71,6 +74,8 @@ class WindowGroup(Group):
 
     def _holds_at(self, moment: int, terms: Terms) -> bool:
         begin, end = bisect_right(self.times, moment - terms.span), bisect_right(self.times, moment)
+        if terms.condition.kind in TEMPORAL and not any(self.values[bisect_left(self.times, moment) : end]):
+            return False
         return begin < end and terms.condition.holds(self.times[begin:end], self.values[begin:end])
 
     def _drop(self, cut: int) -> None:

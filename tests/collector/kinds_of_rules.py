@@ -25,7 +25,8 @@ def _base(name: str, lines: str) -> str:
 def _correlation(title: str, kind: str, rules: str, condition: str, timespan: str = "2m") -> str:
     return (
         f"title: {title}\nname: {title.replace(' ', '_')}\nid: {_id()}\nlevel: high\ncorrelation:\n  type: {kind}\n"
-        f"  rules: [{rules}]\n  group-by: [actor.id]\n  timespan: {timespan}\n  condition: {condition}\n"
+        f"  generate: true\n  rules: [{rules}]\n  group-by: [actor.id]\n  timespan: {timespan}\n"
+        f"  condition: {condition}\n"
     )
 
 
@@ -45,6 +46,17 @@ RULES = "---\n".join(
         _correlation("in order", "temporal_ordered", "failed, granted, exported", "{gte: 3}").replace(
             "  condition: {gte: 3}\n", ""
         ),
+        # Of correlations: what is told at once, what is told when it is sure, and only where each alert starts.
+        _correlation("failures then grant", "temporal_ordered", "many_failures, granted", "{gte: 2}").replace(
+            "  condition: {gte: 2}\n", ""
+        ),
+        _correlation("grant then few rows", "temporal_ordered", "granted, few_rows", "{gte: 2}", "5m").replace(
+            "  condition: {gte: 2}\n", ""
+        ),
+        _correlation("many spikes", "event_count", "many_failures", "{gte: 2}", "90m"),
+        # What does not happen.
+        _correlation("grant without export", "temporal_ordered", "granted, exported", "granted and not exported", "3m"),
+        _correlation("nothing exported", "event_count", "exported", "{lt: 1}", "30m"),
     ]
 )
 

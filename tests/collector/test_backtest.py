@@ -13,7 +13,7 @@ from collector.backtest import Backtest, BacktestStoppedError, Outcome, Span, ch
 from collector.backtest_candidates import narrowing
 from collector.block import BlockInfo, DecodedBlock
 from collector.config import CollectorSettings
-from collector.detect import DetectSettings, Engine, Exceptions, RuleSet, load_rules
+from collector.detect import DetectSettings, Engine, Exceptions, RuleSet, load_rules, tick_of
 from collector.finding import AlertChange, AlertState, RuleException
 from collector.index import IndexReader
 from collector.lifecycle import LifecycleSettings
@@ -55,8 +55,12 @@ class Stage:
         engine = Engine(self.rules, DetectSettings(), Exceptions(self.exceptions))
         rng = random.Random(bells)
 
+        def ring(now: int) -> None:
+            self._note(engine.tick(tick_of(now)))
+
         def committed(blocks: Sequence[DecodedBlock]) -> None:
             for block in blocks:
+                ring(block.info.received)
                 self._note(engine.process(block))
 
         store = await Store.open(
@@ -66,7 +70,7 @@ class Stage:
         for sent in log:
             while rng.random() < 0.7 and self.now < sent.received:
                 self.now = min(sent.received, self.now + rng.randint(1, 90) * SECOND)
-                self._note(engine.tick(self.now))
+                ring(self.now)
             self.now = sent.received
             data = encode_batch(len(sent.events), columns_of(sent.events))
             await store.append(sent.stream, sent.sequence, data, decode_batch(data, bytes_max=BYTES_MAX))
@@ -162,10 +166,15 @@ def stage(tmp_path_factory: pytest.TempPathFactory, rules: RuleSet) -> Stage:
 def test_the_log_makes_every_kind_of_rule_fire_and_has_late_events(stage: Stage) -> None:
     fired = {each.alert.rule.title for each in stage.live.values()}
     assert fired == {
-        "deleted", "many failures", "many addresses", "many rows", "few rows", "together", "in order",
+        "failed", "granted", "exported", "deleted",
+        "many failures", "many addresses", "many rows", "few rows", "together", "in order",
+        "failures then grant", "grant then few rows", "many spikes", "grant without export", "nothing exported",
     }  # fmt: skip
     assert any(each.alert.track == STREAMS[2] for each in stage.live.values())
-    assert all(each.alert.resolution == "quiet" for each in stage.live.values())
+    ends = {"nothing exported": {"returned", None}}
+    for title in fired:
+        resolutions = {each.alert.resolution for each in stage.live.values() if each.alert.rule.title == title}
+        assert resolutions == ends.get(title, {"quiet"})
 
 
 @pytest.mark.timeout(120)
@@ -238,6 +247,9 @@ def test_exceptions_count_as_they_did_live(tmp_path: Path, rules: RuleSet) -> No
         RuleException("e1", ids["many failures"], (("actor.id", "user7"),), 2000, far),
         RuleException("e2", ids["many failures"], (("source.ip", "10.0.0.2"),), 4000, far, 9000),
         RuleException("e3", ids["deleted"], (("details.n", 3),), 1, START + 200 * MINUTE),
+        RuleException("e4", ids["failures then grant"], (("source.ip", "10.0.0.3"),), 1, far),
+        RuleException("e5", ids["grant without export"], (("outcome", "failure"),), 1, far),
+        RuleException("e6", ids["nothing exported"], (("actor.id", "user9"),), 3000, far),
     ]
     stage = Stage(tmp_path, rules, exceptions)
     asyncio.run(stage.run(list(log_of(EVENTS, START)), bells=1))

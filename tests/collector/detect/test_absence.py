@@ -289,7 +289,7 @@ correlation:
 def test_who_waits_longest_is_forgotten_when_too_many_wait_and_that_is_counted(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, WAIT, window_events_max=3)
     engine.process(block(attempts(range(5))))
-    assert engine.counters[f"{RULE_ID}/feed"].window_overflow == 2
+    assert engine.counters[f"{RULE_ID}/{RULE_ID}"].window_overflow == 2
     assert engine.state_events == 3
     (change,) = engine.tick(at(SPAN_S + 20))
     assert change.alert.events == 3
@@ -298,7 +298,7 @@ def test_who_waits_longest_is_forgotten_when_too_many_wait_and_that_is_counted(t
 def test_groups_that_wait_are_forgotten_when_the_state_is_full_and_that_is_counted(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, WAIT, state_events_max=10)
     engine.process(block([one for actor in range(15) for one in attempts([0], actor=f"user{actor}")]))
-    assert engine.counters[f"{RULE_ID}/feed"].evicted == 5
+    assert engine.counters[f"{RULE_ID}/{RULE_ID}"].evicted == 5
     assert len(engine.tick(at(SPAN_S + 11))) == 10
 
 

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.block import DecodedBlock
-from collector.detect import DetectSettings, Engine, RuleSet
+from collector.detect import DetectSettings, Engine, Exceptions, RuleSet
 from collector.detect.engine import TICK_EVERY_MAX_US
-from collector.finding import AlertChange
+from collector.finding import AlertChange, RuleException
 from tests.collector.detect.blocks import SECOND, START, block, event
 from tests.collector.detect.rules import RULE_ID, detection, ruleset
 from tests.collector.detect.test_kinds import FAR, Arrival, Seen, blocks_of_arrivals, seen
-from tests.collector.detect.test_kinds import evaluate as evaluate_all
 from watchbook.configfile import ConfigError
 from watchbook.units import Seconds
 
@@ -138,7 +137,12 @@ def average(window: list[Arrival]) -> bool:
 
 def evaluate(engine: Engine, blocks: list[DecodedBlock], *, end: bool = True) -> list[AlertChange]:
     """Return what becomes of the outer rule's alerts: a base rule that nobody refers to has its own."""
-    return [change for change in evaluate_all(engine, blocks, end=end) if change.alert.rule.id == RULE_ID]
+    changes: list[AlertChange] = []
+    for one in blocks:
+        changes += engine.tick(one.info.received) + engine.process(one)
+    if end:
+        changes += engine.tick(FAR)
+    return [change for change in changes if change.alert.rule.id == RULE_ID]
 
 
 Case = tuple[str, Callable[[list[Arrival]], list[Match]], Callable[[Window], bool]]
@@ -193,7 +197,7 @@ def naive(matches: Iterable[Match], holds: Callable[[Window], bool]) -> list[See
     alerts = []
     for actor, ones in by_actor.items():
         times = held(
-            (one.at for one in ones), lambda at: holds([one for one in ones if at - OUTER_S < one.at <= at])  # noqa: B023
+            (one.at for one in ones if one.bits), lambda at: holds([one for one in ones if at - OUTER_S < one.at <= at])  # noqa: B023
         )  # fmt: skip
         chains: list[list[int]] = []
         for at in times:
@@ -293,7 +297,7 @@ def test_the_inner_rule_raises_its_own_alert_only_when_it_is_asked_for(tmp_path:
     # With 'generate' every rule that a correlation refers to raises alerts of its own.
     assert {MANY_ID, RULE_ID} <= set(alerts)
     assert (alerts[MANY_ID].events, alerts[RULE_ID].events) == (3, 4)
-    assert engine.counters[f"{MANY_ID}/feed"].matched == 3
+    assert engine.counters[f"{RULE_ID}/{MANY_ID}"].matched == 3
 
 
 def problems_of(folder: Path, text: str) -> str:
@@ -345,3 +349,17 @@ def test_what_waits_for_certainty_is_told_by_the_clock_when_nothing_comes(rulese
     changes: list[AlertChange] = engine.tick(last + (INNER_S + 11) * SECOND)
     assert [change.kind for change in changes] == ["opened"]
     assert [change.kind for change in engine.tick(FAR)] == ["resolved"]
+
+
+def test_an_exception_of_a_rule_holds_for_what_its_inner_rules_count_and_for_no_other_rule(tmp_path: Path) -> None:
+    text = outer("type: temporal_ordered\n  generate: true", "[many, second]", f"{MANY}id: {MANY_ID}\n")
+    spared = RuleException("e1", RULE_ID, (("source.ip", "10.0.0.1"),), 1, FAR)
+    exceptions = Exceptions([spared])
+    engine = Engine(ruleset(tmp_path, text), DetectSettings(), exceptions)
+    made = [*attempts([1, 2, 3]), *attempts([4], "second")]
+    for one in made[:3]:
+        one["source.ip"] = "10.0.0.1"
+    found = {change.alert.rule.id for change in engine.process(block(made))}
+    assert MANY_ID in found
+    assert RULE_ID not in found
+    assert exceptions.uses()["e1"].events == 3

@@ -9,6 +9,7 @@ from collector.detect.costs import CostWatch
 from collector.finding import AlertChange
 from tests.collector.detect.blocks import MINUTE, SECOND, START, block, event
 from tests.collector.detect.rules import RULE_ID, correlation, detection
+from tests.collector.detect.test_chained import MANY, outer
 from watchbook.units import Seconds
 
 SETTINGS = DetectSettings()
@@ -167,3 +168,43 @@ def test_costs_are_looked_at_over_a_while_and_cheap_rules_may_be_asked_often() -
     assert [
         each.number for each in watch.look(180.0, [62_000_000_000, 62_000_000_000, 30_000_000_000], 10_200_000)
     ] == [1]
+
+
+CHAIN = outer("type: temporal_ordered", "[many, second]", MANY)
+
+
+def acts(number: int, *actions: str) -> DecodedBlock:
+    events = [event(START + (number + i) * SECOND, actor__id="a", action=each) for i, each in enumerate(actions)]
+    return block(events, number=number, sequence=number)
+
+
+def of_the_outer(changes: list[AlertChange]) -> list[AlertChange]:
+    return [change for change in changes if change.alert.rule.id == RULE_ID]
+
+
+def test_a_correlation_of_correlations_goes_on_with_what_its_inner_rules_know(tmp_path: Path) -> None:
+    old = Engine(rules(tmp_path, CHAIN), SETTINGS)
+    old.process(acts(1, "first", "first"))
+    more = rules(tmp_path, detection("action: never", rule_id=OTHER).replace("name: test", "name: other"), CHAIN)
+    new = exchanged(old, more, [])  # nothing is found in the store: what is known is what was kept
+    assert new.counters[f"{RULE_ID}/many"].matched == 2
+    (change,) = of_the_outer(new.process(acts(3, "first", "second")))
+    assert (change.kind, change.alert.events) == ("opened", 4)
+    # And once more, with what was taken over.
+    (change,) = of_the_outer(exchanged(new, more, []).process(acts(5, "first", "second")))
+    assert (change.kind, change.alert.events) == ("updated", 6)
+
+
+def test_a_correlation_is_another_one_when_an_inner_rule_is(tmp_path: Path) -> None:
+    stored = [acts(1, "first", "first")]
+    old = Engine(rules(tmp_path, CHAIN), SETTINGS)
+    old.process(stored[0])
+    new = exchanged(old, rules(tmp_path, CHAIN.replace("{gte: 3}", "{gte: 2}")), stored)
+    (change,) = of_the_outer(new.process(acts(3, "second")))
+    assert (change.kind, change.alert.events) == ("opened", 3)
+
+
+def test_what_inner_rules_cost_is_the_rules(tmp_path: Path) -> None:
+    engine = Engine(rules(tmp_path, CHAIN), SETTINGS)
+    engine.process(acts(1, *["first"] * 30, "second"))
+    assert engine.costs()[RULE_ID][1] >= 31
