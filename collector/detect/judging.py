@@ -8,6 +8,8 @@ from collector.detect.witness import witnesses_of
 
 #: Fields that say too little to keep a rule from being asked of a large part of the events.
 _BROAD: Final = frozenset({"origin.profile", "category", "outcome", "actor.type"})
+#: A condition whose cheap tests leave more than this part of the events (guessed) looks into too many of them.
+_SHARE_MAX: Final = 0.15
 
 
 def matches_without_anything(expression: Expression) -> bool:
@@ -25,6 +27,8 @@ def remark_on_cost(expression: Expression) -> str | None:
     witnesses = witnesses_of(expression)
     if witnesses is not None and not {atom.field for atom in witnesses.atoms} <= _BROAD:
         return None
+    if _left_to_look_into(expression) <= _SHARE_MAX:
+        return None
     dear = _has_regex(expression) or any(split_object(name) for name in fields_of(expression))
     if not dear:
         return None
@@ -32,6 +36,21 @@ def remark_on_cost(expression: Expression) -> str | None:
         "may be costly: none of its lines is rare, so each event of its log source is looked into; "
         "add a line that must hold and names few events, such as an event_type"
     )
+
+
+def _left_to_look_into(expression: Expression) -> float:
+    """Return the guessed part of events that is left after the tests of plain fields, which come first."""
+    parts = expression.args if isinstance(expression, And) else (expression,)
+    share = 1.0
+    for part in parts:
+        found = witnesses_of(part)
+        if found is not None and not any(map(_is_dear, found.atoms)):
+            share *= min(found.share, 1.0)
+    return share
+
+
+def _is_dear(atom: Atom) -> bool:
+    return isinstance(atom.test, Matches) or split_object(atom.field) is not None
 
 
 def _has_regex(expression: Expression) -> bool:
