@@ -32,7 +32,7 @@ _STAMP = re.compile(
 )
 _ALWAYS = " ".join([*ACTOR_TYPES, *OUTCOMES, *CATEGORIES, *SEVERITIES, *FACILITIES])
 #: Units of durations, keys without a value, JSON's word for nothing.
-_TOLD_OTHERWISE = {"seconds", "hostname", "grantors", "null", "none"}
+_TOLD_OTHERWISE = {"seconds", "hostname", "grantors", "terminal", "null", "none"}
 
 
 def squashed(text: str) -> str:
