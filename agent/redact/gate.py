@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import re2
@@ -55,11 +55,21 @@ class Gate:
         gates += [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
         self._any = _compiled("|".join(gate for _, gate in gates))
         self._names = [name for name, _ in gates]
-        self._each = re2.Set.SearchSet(_options())
-        for _, gate in gates:
-            self._each.Add((_ANY_CASE + gate).encode())
-        self._each.Compile()
-        self._doubts = _doubts([gate for _, gate in gates], names, shapes)
+        self._gates = [gate for _, gate in gates]
+        self._keys, self._shapes = names, tuple(shapes)
+
+    @cached_property
+    def _each(self) -> "re2.Set":
+        """All gates one by one: made when something is suspected, for it takes megabytes."""
+        found = re2.Set.SearchSet(_options())
+        for gate in self._gates:
+            found.Add((_ANY_CASE + gate).encode())
+        found.Compile()
+        return found
+
+    @cached_property
+    def _doubts(self) -> "dict[int, _Doubt]":
+        return _doubts(self._gates, self._keys, self._shapes)
 
     def suspects(self, chunk: bytes) -> bool:
         """Return whether some bytes may hold a secret."""
