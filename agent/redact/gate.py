@@ -196,7 +196,7 @@ def _name_given(names: Sequence[str]) -> str:
     """Return the gate of a name of a secret as a value; :data:`_VALUE_BESIDE` tells whether its value may be there."""
     naming, whole = "|".join(sorted(NAMING_KEYS)), "|".join(WHOLE_NAMES)
     given = rf"(?:^|[^A-Za-z_])(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
-    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}{_MARKS}"
+    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}(?:[^A-Za-z0-9_-]|$)"
 
 
 #: ``{"type": "password", "value": "x"}``
