@@ -3,6 +3,7 @@
 What is taken are the states that differ, or the members of a list that tell what changed; what is beside them stays.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -114,15 +115,8 @@ class _States:
         return _first(self._before, line)[1], _first(self._after, line)[1]
 
 
-class _Listed:
-    """Changes that stand in a list of objects, one each."""
-
-    def __init__(self, lists: Sequence[Find], rule: ListRule) -> None:
-        self._lists = lists
-        self._name = rule.name
-        self._field, self._old, self._new = (
-            () if path is None else parse_path(path).steps for path in (rule.field, rule.old, rule.new)
-        )
+class _Told(ABC):
+    """Changes that a line tells as such: what it was before redaction is not needed to find them."""
 
     def take(self, line: dict[str, Any], holed: Holed) -> Changed:
         return self._taken(line, None, holed)
@@ -135,6 +129,21 @@ class _Listed:
         holed: Holed,
     ) -> Changed:
         return self._taken(line, redactor, holed)
+
+    @abstractmethod
+    def _taken(self, line: dict[str, Any], redactor: Redactor | None, holed: Holed) -> Changed:
+        """Take the changes out of a line, redacted where a redactor is given."""
+
+
+class _Listed(_Told):
+    """Changes that stand in a list of objects, one each."""
+
+    def __init__(self, lists: Sequence[Find], rule: ListRule) -> None:
+        self._lists = lists
+        self._name = rule.name
+        self._field, self._old, self._new = (
+            () if path is None else parse_path(path).steps for path in (rule.field, rule.old, rule.new)
+        )
 
     def _taken(self, line: dict[str, Any], redactor: Redactor | None, holed: Holed) -> Changed:
         items, chain = _first(self._lists, line)
@@ -150,24 +159,12 @@ class _Listed:
         return changes or None
 
 
-class _Single:
+class _Single(_Told):
     """One change whose field, old and new state stand beside each other."""
 
     def __init__(self, field: Sequence[Find], old: Sequence[Find], new: Sequence[Find], name: str | None) -> None:
         self._finds = (field, old, new)
         self._name = name
-
-    def take(self, line: dict[str, Any], holed: Holed) -> Changed:
-        return self._taken(line, None, holed)
-
-    def take_redacted(
-        self,
-        given: dict[str, Any] | None,  # noqa: ARG002
-        line: dict[str, Any],
-        redactor: Redactor,
-        holed: Holed,
-    ) -> Changed:
-        return self._taken(line, redactor, holed)
 
     def _taken(self, line: dict[str, Any], redactor: Redactor | None, holed: Holed) -> Changed:
         found = [_first(finds, line) for finds in self._finds]

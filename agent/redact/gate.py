@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import re2
@@ -55,11 +55,21 @@ class Gate:
         gates += [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
         self._any = _compiled("|".join(gate for _, gate in gates))
         self._names = [name for name, _ in gates]
-        self._each = re2.Set.SearchSet(_options())
-        for _, gate in gates:
-            self._each.Add((_ANY_CASE + gate).encode())
-        self._each.Compile()
-        self._doubts = _doubts([gate for _, gate in gates], names, shapes)
+        self._gates = [gate for _, gate in gates]
+        self._keys, self._shapes = names, tuple(shapes)
+
+    @cached_property
+    def _each(self) -> "re2.Set":
+        """All gates one by one: made when something is suspected, for it takes megabytes."""
+        found = re2.Set.SearchSet(_options())
+        for gate in self._gates:
+            found.Add((_ANY_CASE + gate).encode())
+        found.Compile()
+        return found
+
+    @cached_property
+    def _doubts(self) -> "dict[int, _Doubt]":
+        return _doubts(self._gates, self._keys, self._shapes)
 
     def suspects(self, chunk: bytes) -> bool:
         """Return whether some bytes may hold a secret."""
@@ -186,7 +196,7 @@ def _name_given(names: Sequence[str]) -> str:
     """Return the gate of a name of a secret as a value; :data:`_VALUE_BESIDE` tells whether its value may be there."""
     naming, whole = "|".join(sorted(NAMING_KEYS)), "|".join(WHOLE_NAMES)
     given = rf"(?:^|[^A-Za-z_])(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
-    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}{_MARKS}"
+    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}(?:[^A-Za-z0-9_-]|$)"
 
 
 #: ``{"type": "password", "value": "x"}``

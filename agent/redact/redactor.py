@@ -60,6 +60,7 @@ class SecretRedactor:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._narrowed = narrowed
+        self._line_by_line = False
         shapes = sorted(shapes, key=lambda rule: rule.name != PRIVATE_KEY_RULE)
         self._shapes = tuple(shapes)
         self._label_shapes = tuple(rule for rule in shapes if rule.in_labels)
@@ -81,17 +82,18 @@ class SecretRedactor:
         The lines behind the beginning of a private key are its own, also in the next call.
         """
         keys = self._key_lines
-        if not self.suspects(b"\n".join(lines)):
+        if self._line_by_line:  # scanning lines together would not spare the scan of each
+            suspected = [index for index, line in enumerate(lines) if self.suspects(line)]
+        elif not self.suspects(b"\n".join(lines)):
             return keys.follow(lines, []) if keys is not None and (keys.is_open or keys.material) else []
-        found: list[int] = []
-        for start in range(0, len(lines), _SCANNED_TOGETHER):
-            group = lines[start : start + _SCANNED_TOGETHER]
-            if self.suspects(b"\n".join(group)):
-                found += [
-                    start + index
-                    for index, line in enumerate(group)
-                    if self.suspects(line) and self._gate.is_worth(line)
-                ]
+        else:
+            suspected = []
+            for start in range(0, len(lines), _SCANNED_TOGETHER):
+                group = lines[start : start + _SCANNED_TOGETHER]
+                if self.suspects(b"\n".join(group)):
+                    suspected += [start + index for index, line in enumerate(group) if self.suspects(line)]
+        self._line_by_line = len(suspected) * _SCANNED_TOGETHER > len(lines)
+        found = [index for index in suspected if self._gate.is_worth(lines[index])]
         return found if keys is None else keys.follow(lines, found)
 
     def for_source(self, without: Collection[str], keep: Collection[str]) -> Redactor:

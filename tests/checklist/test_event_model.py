@@ -19,7 +19,8 @@ def test_an_event_that_lacks_time_subject_user_or_type_says_so(world: World) -> 
     assert unnamed["actor"] == {"type": "anonymous"}
     assert world.events(actor_type="user", resource_id="row1-user") == []
     (untyped,) = (event for event in world.events(q="flags:unparsed") if "row1-type" in event["raw"])
-    assert "is not of the profile 'harbr': 'event_type' is missing" in untyped["reason"]
+    assert untyped["reason"] == "is not of the profile 'harbr'"
+    assert "'event_type' is missing" in untyped["details"]["unparsed_detail"]
 
 
 @pytest.mark.row(1)
