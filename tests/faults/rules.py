@@ -123,13 +123,15 @@ def run_rules_scenario(
     receiver = Receiver(seed)
     (folder / "rules").mkdir()
     (folder / "rules" / "stories.yml").write_text(RULES)
+    (folder / "secret").touch(mode=0o600)
     (folder / "secret").write_text(_SECRET)
     stand = Stand(
         folder / "stand",
         collector_command=_COLLECTOR,
         collector_extra=(
             f"rules: [{folder}/rules]\ndetect: {{lateness: {LATENESS_S}s}}\nprocesses: {{query_workers: 1}}\n"
-            f"notify:\n  - name: told\n    webhook: {{url: '{receiver.url}', secret_file: {folder}/secret}}\n"
+            f"notify:\n  failing_after: 1000\n  channels:\n    - name: told\n      max_per: none\n"
+            f"      webhook: {{url: '{receiver.url}', secret_file: {folder}/secret}}\n"
         ),
     )
     if forgetful:
