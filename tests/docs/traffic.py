@@ -45,7 +45,7 @@ sample: [{name: pages, when: {details.seq: 2}, keep: 0.999999}]
 
 
 class UsedStand(Stand):
-    """Both programs, and the receivers of two channels: ``pager`` takes what it is told, ``chat`` refuses it for good."""
+    """Both programs, and who is told: the receiver of ``pager`` takes what it is sent, that of ``chat`` never will."""
 
     def __init__(self, folder: Path) -> None:
         self.receivers = [Receiver(204), Receiver(422)]
@@ -125,10 +125,13 @@ def _use(stand: Stand) -> None:
     _be_told_of_a_gap(stand)
     # They come with the next answers, or half a second later; notifications when they were tried.
     told = (
-        "watchbook_query_blocks_read_total{", "watchbook_query_refused_total{", "watchbook_notifications_dead{",
+        "watchbook_query_blocks_read_total{", "watchbook_query_refused_total{",
+        'watchbook_notifications_dead{channel="chat"} 3',
         "watchbook_notifications_held_back_total{", "watchbook_rule_cost_seconds_total{",
     )  # fmt: skip
-    wait_for("the metrics that come later", lambda: all(each in exposition_of(stand) for each in told), 30, stand.evidence)
+    wait_for(
+        "the metrics that come later", lambda: all(each in exposition_of(stand) for each in told), 30, stand.evidence
+    )
     wait_for("the agent", lambda: stand.agent_status().get("running"), 30, stand.evidence)
     os.kill(stand.agent.pid, signal.SIGHUP)
     reloaded = 'watchbook_agent_reloads_total{result="succeeded"} 1'
@@ -154,7 +157,7 @@ def _post(stand: Stand, age_s: int) -> None:
 
 def _failure(number: int, user: str) -> str:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    line = {"ts": now, "user": user, "action": "login", "status": "failed", "resource": {"type": "user", "id": "u1"}}
+    line = {"ts": now, "user": user, "action": "login", "status": "failed", "resource": {"type": "user", "id": user}}
     return json.dumps({**line, "error": "wrong password", "attempt": number}) + "\n"
 
 
