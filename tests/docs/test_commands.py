@@ -21,7 +21,7 @@ from collector.query.errors import QueryError
 from collector.query.language import parse_query
 from tests.docs import shell
 from tests.docs.pages import ROOT, Fence, all_fences, commands, fences, page_paths
-from tests.docs.traffic import halted_stand
+from tests.docs.traffic import UsedStand, halted_stand
 from tests.docs.words import complaint_about
 from tests.stand import Stand
 from watchbook.cli import cli
@@ -30,7 +30,14 @@ pytestmark = [pytest.mark.timeout(180)]
 
 WORDS = rf"watchbook (?:{'|'.join(sorted(cli.list_commands(click.Context(cli))))})\b"
 #: Words that write no JSON to a pipe: what they say goes to standard error.
-SILENT = ("watchbook filters save ", "watchbook filters rm ")
+SILENT = ("watchbook filters save ", "watchbook filters rm ", "watchbook notify dead retry ", "watchbook notify dead drop ")
+#: What stands for something of the reader's own: where the collector shows it, and what of it is meant there.
+STANDS_FOR = {
+    "3f9c1a2b": ("/v1/alerts?group=actor.id:alice", "alerts", "id"),
+    "5a0b7c11d2e3": ("/v1/silences?state=active", "silences", "id"),
+    "77c0a1b2c3d4": ("/v1/exceptions?state=active", "exceptions", "id"),
+    "17": ("/v1/notifications?state=dead", "notifications", "number"),
+}
 
 
 def blocks(*kinds: str) -> list[Any]:
@@ -130,9 +137,10 @@ def test_a_mistake_in_a_query_is_answered_as_the_documentation_says(line: str) -
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("fence", blocks("operator"))
-def test_an_operators_block_does_what_it_says(fence: Fence, stand: Stand, tmp_path: Path) -> None:
-    settings = {"WATCHBOOK_URL": stand.url, "WATCHBOOK_TOKEN": stand.token}
-    for command in commands(fence.body):
+def test_an_operators_block_does_what_it_says(fence: Fence, stand: UsedStand, tmp_path: Path) -> None:
+    settings = {"WATCHBOOK_URL": stand.url, "WATCHBOOK_TOKEN": stand.operator}
+    for written in commands(fence.body):
+        command = _with_what_is_there(written, stand)
         if command.startswith("export "):
             assert set(re.findall(r"(WATCHBOOK_\w+)=", command)) == settings.keys()
         elif command.startswith("watchbook tail"):
@@ -147,6 +155,14 @@ def test_an_operators_block_does_what_it_says(fence: Fence, stand: Stand, tmp_pa
                 assert (tmp_path / written[1]).stat().st_size > 0, command
             elif not command.startswith(SILENT):
                 assert json.loads(done.stdout.splitlines()[0]), command
+
+
+def _with_what_is_there(command: str, stand: Stand) -> str:
+    """Return a command with the ids that this collector has."""
+    for word, (path, name, key) in STANDS_FOR.items():
+        if re.search(rf" {word}\b", command):
+            command = re.sub(rf" {word}\b", f" {stand.get(path)[name][0][key]}", command)
+    return command
 
 
 @pytest.fixture(scope="module")
