@@ -91,8 +91,7 @@ def add_rule_metrics(registry: CollectorRegistry, store: Store, watch: Watch) ->
     add_counters(
         registry,
         "watchbook_rule",
-        "What a rule that ever matched did since the start: matched, "
-        "missing_group, late, too_late, evicted, opened, resolved …",
+        "What a rule that ever matched did since the start: matched, missing_group, late, opened, resolved …",
         ("rule", "what"),
         lambda: [
             ((rule, what), n)

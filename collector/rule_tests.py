@@ -140,6 +140,8 @@ def blocks_of_case(case: Case) -> list[DecodedBlock]:
 def alerts_of(engine: Engine, blocks: Sequence[DecodedBlock]) -> list[AlertState]:
     """Return the alerts that come of blocks, as they stand when all that waits is decided."""
     alerts: dict[str, AlertState] = {}
+    if blocks:
+        engine.tick(blocks[0].info.tmin)  # from here on those are missed that a rule expects to hear of
     for block in blocks:
         alerts.update((change.alert.id, change.alert) for change in engine.process(block))
     if blocks:

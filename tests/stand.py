@@ -154,8 +154,8 @@ class Stand:
             f"state: {folder}/agent\n"
             f"inputs:\n  - name: app\n    files: [{self.logs}/{pattern}]\n    profile: {profile}\n{agent_extra}"
         )
-        (folder / "agent.token").write_text(self._make_token("agent", "ingest"))
-        self.token = self._make_token("operator", "read")
+        (folder / "agent.token").write_text(self.make_token("agent", "ingest"))
+        self.token = self.make_token("operator", "read")
         self.collector = Program(
             "collector", (*collector_command, "run", "--config", str(self.collector_yaml)), folder / "collector.out"
         )
@@ -163,7 +163,7 @@ class Stand:
             "agent", ("-m", "watchbook", "agent", "run", "--config", str(self.agent_yaml)), folder / "agent.out"
         )
 
-    def _make_token(self, name: str, scope: str) -> str:
+    def make_token(self, name: str, scope: str) -> str:
         command = [sys.executable, *COLLECTOR, "token", "create", "--config", str(self.collector_yaml)]
         made = subprocess.run([*command, "--name", name, "--scope", scope], capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stderr

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from watchbook.configfile import ConfigError, Node, Problem, load
-from watchbook.event import FIELD_NAMES, flatten
+from watchbook.event import FIELD_NAMES, REQUIRED, flatten
 from watchbook.units import parse_duration
 
 _SUITE: Final = ("rule", "defaults", "samples", "tests")
@@ -104,6 +104,7 @@ def _case(
 def _entry(
     node: Node, defaults: Mapping[str, Any], samples: Mapping[str, Mapping[str, Any]], problems: list[Problem]
 ) -> Iterator[dict[str, Any]]:
+    before = len(problems)
     options = _options(node, None, problems)
     own = [name for name in options if name in _ENTRY]
     base = defaults
@@ -120,6 +121,11 @@ def _entry(
         problems.append(options["repeat"].problem(f"expected at most {REPEAT_MAX:,}, found {times:,}"))
         return
     event = {name: value for name, value in {**base, **fields}.items() if value is not None}
+    absent = [name for name in REQUIRED if name != "time" and name not in event]
+    if absent and len(problems) == before:
+        text = f"the event has no {' and no '.join(map(repr, absent))}, and every event has; say it in 'defaults'"
+        problems.append(node.problem(text))
+        return
     for index in range(times):
         yield {**event, "time": begin + index * every}
 
@@ -158,7 +164,7 @@ def _expected(node: Node, problems: list[Problem]) -> Expected:
         values = group.plain()
     elif group is not None:
         problems.append(group.problem(f"expected the fields of a group and their values, found {group.described()}"))
-    return Expected(values, _whole(count, problems) if count is not None else 0)
+    return Expected(values, _whole(count, problems, least=0) if count is not None else 0)
 
 
 def _options(node: Node, known: Sequence[str] | None, problems: list[Problem]) -> dict[str, Node]:
@@ -197,12 +203,12 @@ def _items(node: Node | None, problems: list[Problem]) -> list[Node]:
         return []
 
 
-def _whole(node: Node, problems: list[Problem]) -> int:
+def _whole(node: Node, problems: list[Problem], least: int = 1) -> int:
     value = node.plain()
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
         return value
-    problems.append(node.problem(f"expected a whole number above zero, found {node.described()}"))
-    return 0
+    problems.append(node.problem(f"expected a whole number from {least} on, found {node.described()}"))
+    return least
 
 
 def _duration_us(node: Node, problems: list[Problem]) -> int:

@@ -92,8 +92,8 @@ class EmailSettings:
     port: int | None = setting("Its port; without it 465 with 'tls', 587 with 'starttls', 25 with 'none'.", None,
                                check=_port)  # fmt: skip
     security: Literal["starttls", "tls", "none"] = setting(
-        "'starttls' encrypts before anything is said and refuses a server that cannot; 'tls' from the first byte; "
-        "'none' only where nobody can listen in.",
+        "How it is encrypted: 'starttls' before anything is said, and a server that cannot is refused; 'tls' from the "
+        "first byte; 'none' not at all, where nobody can listen in.",
         "starttls",
     )
     ca_file: Path | None = setting("Certificates that vouch for the server, instead of the system's.", None)

@@ -147,7 +147,9 @@ class Timing:
         check=positive,
     )  # fmt: skip
     repeat_factor: float = setting(
-        "What the time until the next repeat is multiplied with at each; 2: after 4h, 8h, 16h …", 1.0, check=_factor
+        "What the time until the next repeat is multiplied with at each: with 2 it comes after 4h, 8h, 16h and so on.",
+        1.0,
+        check=_factor,
     )
     repeat_max: Seconds = setting("Longest time until the next repeat.", Seconds(24 * 3600.0), check=positive)
 

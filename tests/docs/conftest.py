@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.docs.traffic import used_stand
-from tests.stand import Stand
+from tests.docs.traffic import UsedStand, used_stand
 
 
 @pytest.fixture(scope="session")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsedStand]:
     """Both programs running, with some traffic behind them."""
     made = used_stand(tmp_path_factory.mktemp("docs") / "stand")
     yield made

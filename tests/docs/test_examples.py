@@ -165,9 +165,9 @@ def test_the_profiles_of_the_guide_understand_their_lines(tmp_path: Path) -> Non
 
 def test_the_rules_of_the_guide_do_what_their_tests_say(tmp_path: Path) -> None:
     write_examples(ROOT / "docs" / "rules.md", tmp_path)
-    assert len(load_rules([tmp_path / "rules"]).rules) == 3
+    assert len(load_rules([tmp_path / "rules"]).rules) == 6
     suites = sorted((tmp_path / "rules" / "tests").glob("*.yml"))
-    assert len(suites) == 3
+    assert len(suites) == 6
     for path in suites:
         rules = load_rules([tmp_path / "rules" / path.name])
         for case, blocks in cases_of(path):

@@ -54,6 +54,7 @@ def test_the_links_of_a_page_lead_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_the_dotted_names_of_a_page_exist(path: Path) -> None:
     known = {*FIELD_NAMES} | {o.name for s in (AgentSettings, CollectorSettings) for o in options_of(s)}
+    known |= set(re.findall(r"^ +- ([a-z-]+(?:\.[a-z0-9-]+)+)$", _rules(), re.MULTILINE))  # tags
     source = "\n".join(p.read_text() for f in FOLDERS.split("|")[:3] for p in (ROOT / f).rglob("*.py"))
     strange = []
     for name in set(re.findall(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)`", prose(path))):
@@ -115,6 +116,10 @@ def test_no_block_of_a_page_is_empty() -> None:
     blocks = [fence for kind in kinds for fence in all_fences(kind)]
     assert len(blocks) > len(kinds)
     assert [fence.place for fence in blocks if not fence.body.strip()] == []
+
+
+def _rules() -> str:
+    return "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.yml"))
 
 
 def _is_python(name: str) -> bool:

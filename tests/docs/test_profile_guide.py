@@ -4,18 +4,17 @@ import json
 import os
 import shlex
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.docs.guides import fits, steps
 from tests.docs.pages import ROOT, Fence, fences
 from tests.stand import Stand, wait_for
 from watchbook.cli import cli
 
 PAGE = ROOT / "docs" / "profiles.md"
-ANYTHING = "…"
 
 
 def blocks() -> list[Fence]:
@@ -27,22 +26,6 @@ def moved(text: str, folder: Path) -> str:
     """Return a text of the page with the paths of a host in a folder."""
     text = text.replace("/var/log/quill/", f"{folder}/").replace("/etc/watchbook/", f"{folder}/")
     return text.replace("/var/lib/watchbook", f"{folder}/state")
-
-
-def steps(body: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each command of a block and the lines that it prints."""
-    for part in body.split("$ ")[1:]:
-        command, _, said = part.partition("\n")
-        yield command, said.splitlines()
-
-
-def fits(said: list[str], expected: list[str]) -> bool:
-    """Return whether lines are as expected, where ``…`` stands for any."""
-    if not expected:
-        return not said
-    if expected[0] == ANYTHING:
-        return any(fits(said[place:], expected[1:]) for place in range(len(said) + 1))
-    return bool(said) and said[0] == expected[0] and fits(said[1:], expected[1:])
 
 
 def test_the_worked_example_goes_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,14 +47,6 @@ def test_the_worked_example_goes_as_the_page_says(tmp_path: Path, monkeypatch: p
             assert fits(done.output.splitlines(), expected), f"{fence.place}: {command}:\n{done.output}"
             typed += 1
     assert typed == 8
-
-
-def test_a_wrong_line_of_the_page_would_be_noticed() -> None:
-    assert fits(["a", "b", "c"], ["a", "…", "c"])
-    assert fits(["a", "c"], ["a", "…", "c", "…"])
-    assert not fits(["a", "b"], ["a", "c"])
-    assert not fits(["a", "b"], ["a"])
-    assert not fits(["a"], ["a", "b"])
 
 
 @pytest.mark.end_to_end

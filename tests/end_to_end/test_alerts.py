@@ -51,7 +51,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
     extra = f"rules: [{rules}]\nalert: {{look_every: 100ms, silence_warning: 1h, public_url: 'https://log.example'}}\n"
     made = Stand(tmp_path / "stand", collector_extra=extra)
     for name, scope in (("on-call", "respond"), ("sender", "ingest")):
-        (made.folder / f"{name}.token").write_text(made._make_token(name, scope))
+        (made.folder / f"{name}.token").write_text(made.make_token(name, scope))
     made.collector.start()
     made.wait_until_up()
     yield made

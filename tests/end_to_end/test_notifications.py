@@ -83,7 +83,7 @@ def stand(tmp_path: Path, mails: Mails) -> Iterator[Stand]:
     extra = NOTIFY.format(rules=rules, smtp=server.port, hook=free_port(), secret=secret)
     made = Stand(tmp_path / "stand", collector_extra=extra)
     for name, scope in (("on-call", "respond"), ("sender", "ingest")):
-        (made.folder / f"{name}.token").write_text(made._make_token(name, scope))
+        (made.folder / f"{name}.token").write_text(made.make_token(name, scope))
     made.collector.start()
     made.wait_until_up()
     yield made

@@ -64,7 +64,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
     rules.mkdir()
     write_rules(rules, 0)
     made = Stand(tmp_path / "stand", collector_extra=f"rules: [{rules}]\n")
-    made.token = made._make_token("ruler", "admin")
+    made.token = made.make_token("ruler", "admin")
     made.collector.start()
     made.wait_until_up()
     yield made

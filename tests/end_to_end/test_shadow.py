@@ -73,7 +73,7 @@ def stand(tmp_path: Path, hook: Hook) -> Iterator[Stand]:
         tmp_path / "stand",
         collector_extra=f"rules: [{rules}]\nnotify:\n  - name: hook\n    webhook: {{url: '{url}', secret: {secret}}}\n",
     )
-    made.token = made._make_token("ruler", "admin")
+    made.token = made.make_token("ruler", "admin")
     made.collector.start()
     made.wait_until_up()
     yield made

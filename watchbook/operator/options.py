@@ -73,8 +73,8 @@ def _ending_quietly(command: Callable[..., Any], options: Options, others: dict[
 _OPTIONS: Final = (
     click.option("--url", envvar="WATCHBOOK_URL", show_envvar=True, default=DEFAULT_URL, show_default=True,
                  help="Where the collector is."),
-    click.option("--token", help="A token with the scope 'read'; others on this host can see what you type here. "
-                 "[env var: WATCHBOOK_TOKEN]"),
+    click.option("--token", help="A token with the scope 'read', unless the word asks for another; others on this "
+                 "host can see what you type here. [env var: WATCHBOOK_TOKEN]"),
     click.option("--token-file", type=click.Path(path_type=Path), envvar="WATCHBOOK_TOKEN_FILE", show_envvar=True,
                  help="A file that holds the token."),
     click.option("--json", "output", flag_value="json", help="One JSON object a line; so by itself in a pipe."),

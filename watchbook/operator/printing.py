@@ -30,16 +30,19 @@ _SHARES: Final[dict[str, int | None]] = {
     "alerts": None, "open": None, "true": None, "false": None, "benign": None, "ratio": None,
     "name": 3, "for": None, "owner": 2, "selects": 8,
     "title": 6, "matched": None, "alerts 24h": None, "us/event": None, "source": 4,
+    "number": None, "channel": 3, "made": None, "tries": None, "what": 6, "why not": 6,
+    "kind": None, "sent": None, "waiting": None, "dead": None, "held back": None, "last error": 8,
     "catalogue": None, "of": None, "groups": None, "names": None, "category": None, "hidden": None,
     "description": 6, "field": None, "value": 4, "meant": 4,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
 _NUMBERS: Final = frozenset({
     "count", "unsent", "oldest", "unread", "unparsed", "lost", "matched", "alerts 24h", "us/event", "hides", "groups",
-    "names", "events", "alerts", "open", "true", "false", "benign", "ratio",
+    "names", "events", "alerts", "open", "true", "false", "benign", "ratio", "number", "tries", "sent", "waiting", "dead",
+    "held back",
 })  # fmt: skip
 #: Heads of columns that hold times.
-_TIMES: Final = frozenset({"time", "last", "seen", "ends", "until"})
+_TIMES: Final = frozenset({"time", "last", "seen", "ends", "until", "made"})
 #: A terminal below this width wraps cells instead of cutting them.
 NARROW_COLUMNS: Final = 100
 #: What a terminal may act on although JSON allows it unescaped: DEL, C1, and characters that turn text around.

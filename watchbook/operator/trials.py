@@ -137,13 +137,13 @@ def _show_groups(groups: Sequence[Document]) -> None:
     width = min(60, max(map(len, names)))
     for name, group in zip(names, groups, strict=True):
         drawn = bar(group["alerts"], most, _BAR_CELLS)
-        click.echo(f"  {name[:60]:<{width}}  {group['alerts']:>7,}  {group['events']:>9,} events  {drawn}".rstrip())
+        click.echo(f"  {name[:60]:<{width}}  {group['alerts']:>7,}  {_events(group['events']):>16}  {drawn}".rstrip())
 
 
 def _show_examples(alerts: Sequence[Document], *, utc: bool) -> None:
     for alert in alerts[:_EXAMPLES]:
         about = visible(_group(alert["group"]))
-        click.echo(f"  {shown_time(alert['first'], utc)}  {about}  {alert['count']:,} events")
+        click.echo(f"  {shown_time(alert['first'], utc)}  {about}  {_events(alert['count'])}")
         for event_id in alert["event_ids"][:_EXAMPLE_EVENTS]:
             click.echo(f"    {event_id}")
 
@@ -198,6 +198,10 @@ def _window(window: Document, *, utc: bool) -> str:
     if alert is not None:
         words.append(f"alert {alert['id'] or 'just opened'} counts {alert['count']}")
     return "; ".join(words)
+
+
+def _events(number: int) -> str:
+    return f"{number:,} event{'' if number == 1 else 's'}"
 
 
 def _group(group: Document) -> str:

@@ -30,6 +30,7 @@ from collector.detect.patterns import matches
 from collector.detect.view import BatchView
 from tests.collector.detect.blocks import START, block, event
 from tests.collector.detect.rules import correlation, detection
+from watchbook.shipped import shipped_folder
 
 RULES = [
     detection("action|contains: [re, 'd*e']\nsource.ip|cidr: 10.0.0.0/8"),
@@ -181,3 +182,11 @@ def test_other_lists_make_only_rules_with_placeholders_be_read_anew(tmp_path: Pa
 
 def test_equal_values_have_equal_digests() -> None:
     assert digest(["a", [1, 2]]) == digest(("a", (1, 2))) != digest(["a", [2, 1]])
+
+
+def test_a_rule_out_of_the_cache_keeps_the_memory_of_one_that_was_compiled(tmp_path: Path) -> None:
+    rules = [shipped_folder("rules")]
+    compiled = [rule.signature for rule in load_rules(rules).rules]
+    load_rules(rules, None, RuleCache(tmp_path / "rules.cache"))
+    cached = [rule.signature for rule in load_rules(rules, None, RuleCache(tmp_path / "rules.cache")).rules]
+    assert cached == compiled

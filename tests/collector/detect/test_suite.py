@@ -59,7 +59,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         samples: {refused: {profil: okta, event: {actor: {kind: user}}}}
         tests:
           - name: one
-            events: [{sample: refusd}, {actr.id: bob}, {every: often}, {repeat: 0}, {repeat: 100001}, {at: [1]}, 5]
+            events: [{actor.type: user}, {sample: refusd}, {actr.id: bob}, {every: often}, {repeat: 0}, {repeat: 100001}, {at: [1]}, 5]
             expect: [{group: bob}]
           - events: []
             expects: []
@@ -70,14 +70,15 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         "3:1 'sample': there is no such option; did you mean 'samples'?",
         "4:21 'samples.refused.profil': there is no such option; did you mean 'profile'?",
         "4:43 'samples.refused.event.actor': no event has the field 'actor.kind'; did you mean 'actor.id'?",
-        "7:23 'tests[0].events[0].sample': there is no sample 'refusd'; did you mean 'refused'?",
-        "7:33 'tests[0].events[1].actr.id': no event has the field 'actr.id'; did you mean 'actor.id'?",
-        f"7:56 'tests[0].events[2].every': expected a duration such as 30s, found 'often' ({duration})",
-        "7:73 'tests[0].events[3].repeat': expected a whole number above zero, found '0'",
-        "7:86 'tests[0].events[4].repeat': expected at most 100,000, found 100,001",
-        "7:100 'tests[0].events[5].at': expected a duration such as 30s, found a list",
-        "7:106 'tests[0].events[6]': expected a mapping of options, found '5'",
-        "7:106 'tests[0].events[6]': expected the fields of an event, found '5'",
+        "7:14 'tests[0].events[0]': the event has no 'action', and every event has; say it in 'defaults'",
+        "7:43 'tests[0].events[1].sample': there is no sample 'refusd'; did you mean 'refused'?",
+        "7:53 'tests[0].events[2].actr.id': no event has the field 'actr.id'; did you mean 'actor.id'?",
+        f"7:76 'tests[0].events[3].every': expected a duration such as 30s, found 'often' ({duration})",
+        "7:93 'tests[0].events[4].repeat': expected a whole number from 1 on, found '0'",
+        "7:106 'tests[0].events[5].repeat': expected at most 100,000, found 100,001",
+        "7:120 'tests[0].events[6].at': expected a duration such as 30s, found a list",
+        "7:126 'tests[0].events[7]': expected a mapping of options, found '5'",
+        "7:126 'tests[0].events[7]': expected the fields of an event, found '5'",
         "8:14 'tests[0].expect[0]': the option 'count' is missing",
         "8:22 'tests[0].expect[0].group': expected the fields of a group and their values, found 'bob'",
         "9:5 'tests[1]': the option 'name' is missing",
