@@ -160,7 +160,7 @@ for _command in (*retention_commands(_retention, _config_option), *segment_comma
 def _rules(settings: CollectorSettings, cache: RuleCache | None = None) -> RuleSet:
     detect = settings.detect
     surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
-    return load_rules(settings.rules or (shipped_folder("rules"),), surroundings, cache)
+    return load_rules(settings.rule_paths, surroundings, cache)
 
 
 def _catalogues(settings: CollectorSettings) -> Catalogues:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -23,9 +23,12 @@ from collector.receive import ReceiveSettings
 from collector.store import StoreSettings
 from collector.web import WebSettings
 from watchbook.configfile import ConfigError, Node, Problem, bind, load, positive, setting
+from watchbook.shipped import shipped_folder
 from watchbook.units import Seconds
 
 DEFAULT_PATH = Path("/etc/watchbook/collector.yaml")
+#: In ``rules`` what stands for the rules that come with Watchbook.
+SHIPPED: Final = Path("shipped")
 #: Whatever 'receive.batch_bytes_max' says today, what was taken under a larger limit stays readable.
 STORED_BATCH_BYTES_MAX = 1 << 30
 
@@ -54,7 +57,9 @@ class CollectorSettings:
     listen: str = setting(
         "Address and port to listen on; 127.0.0.1 is reached from this host only.", "127.0.0.1:8420", check=_address
     )
-    rules: tuple[Path, ...] | None = setting("Rule files, or folders of them; without it the shipped rules.", None)
+    rules: tuple[Path, ...] = setting(
+        "Rule files, or folders of them; the word `shipped` stands for those that come with Watchbook.", (SHIPPED,)
+    )
     catalogues: Path | None = setting(
         "Folder of your own catalogues; one with the name of a shipped one stands in its place.", None
     )
@@ -92,6 +97,11 @@ class CollectorSettings:
     def rules_cache(self) -> Path:
         """The file of compiled rules; it may be removed at any time."""
         return self.data / "rules.cache"
+
+    @property
+    def rule_paths(self) -> tuple[Path, ...]:
+        """The files and folders of the rules."""
+        return tuple(shipped_folder("rules") if path == SHIPPED else path for path in self.rules)
 
     @property
     def rollups_db(self) -> Path:

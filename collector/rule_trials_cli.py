@@ -34,7 +34,6 @@ from watchbook.operator.trials import (
     show_backtest,
     show_explanation,
 )
-from watchbook.shipped import shipped_folder
 
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 _ALERTS_MAX: Final = 10_000
@@ -72,7 +71,7 @@ def test(paths: tuple[Path, ...], only: str | None, junit: Path | None, verbose:
     surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
     verdicts: list[Verdict] = []
     suites = 0
-    for suite, file, loaded in read_tests(suites_of(paths or _rule_paths(settings)), surroundings):
+    for suite, file, loaded in read_tests(suites_of(paths or settings.rule_paths), surroundings):
         word = None if only is None or only.lower() in suite.rule.lower() else only
         before = len(verdicts)
         for verdict in run_suite(suite, file.path, loaded, only=word):
@@ -209,10 +208,6 @@ def _rule_offline(rule: str) -> Document:
 def _settings(config: Path | None) -> CollectorSettings:
     path = config or DEFAULT_PATH
     return load_settings(path) if config is not None or path.exists() else CollectorSettings(data=Path())
-
-
-def _rule_paths(settings: CollectorSettings) -> tuple[Path, ...]:
-    return settings.rules or (shipped_folder("rules"),)
 
 
 def _say_verdict(verdict: Verdict, *, verbose: bool) -> None:

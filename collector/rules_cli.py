@@ -6,15 +6,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from collector.config import DEFAULT_PATH, load_settings
-from collector.detect import DetectSettings, Surroundings, read_rules, read_surroundings
+from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
+from collector.detect import Surroundings, read_rules, read_surroundings
 from collector.finding import LEVELS
 from collector.rule_import import OUTCOMES, Outcome, Verdict, copy, counts, judge, reasons
 from collector.rule_trials_cli import backtest, explain
 from collector.rule_trials_cli import test as trial_test
 from watchbook.clock import now_us
 from watchbook.operator.ruling import disable, enable, list_rules, reload, shadow, show
-from watchbook.shipped import shipped_folder
 
 _REASONS_MAX = 10
 _config_option = click.option(
@@ -125,12 +124,9 @@ for _command in (trial_test, backtest, explain, list_rules, show, enable, disabl
 def _surroundings(config: Path | None) -> tuple[Surroundings, tuple[Path, ...]]:
     """Return what the collector of this host reads its rules against, and which rules these are."""
     path = config or DEFAULT_PATH
-    detect, paths = DetectSettings(), None
-    if config is not None or path.exists():
-        settings = load_settings(path)
-        detect, paths = settings.detect, settings.rules
-    surroundings = read_surroundings(detect.profiles, detect.aliases, detect.lists)
-    return surroundings, paths or (shipped_folder("rules"),)
+    settings = load_settings(path) if config is not None or path.exists() else CollectorSettings(data=Path())
+    detect = settings.detect
+    return read_surroundings(detect.profiles, detect.aliases, detect.lists), settings.rule_paths
 
 
 def _print_table(verdicts: list[Verdict]) -> None:

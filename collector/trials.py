@@ -41,7 +41,6 @@ from collector.view import IndexSource
 from watchbook.clock import Clock, now_us
 from watchbook.configfile import Problem
 from watchbook.database import connect_readonly
-from watchbook.shipped import shipped_folder
 
 Parameters = Mapping[str, Any]
 #: Without a range a back-test looks back so far.
@@ -171,7 +170,7 @@ class Trials:
     def _on_disk(self, name: str) -> RuleSet:
         """Return a rule among those on disk, by its id or its name."""
         surroundings = self._surroundings()
-        documents = read_rules(self._settings.rules or (shipped_folder("rules"),), surroundings).documents
+        documents = read_rules(self._settings.rule_paths, surroundings).documents
         found = next((each for each in documents if name in each.names and each.kind != "filter"), None)
         if found is None:
             raise ApiProblem(404, "not-found", f"there is no rule {name[:80]!r} among the rules on disk")
@@ -189,7 +188,7 @@ class Trials:
         problems: list[Problem] = []
         own = read_text(name, text, surroundings, problems)
         cache = RuleCache(self._settings.rules_cache) if self._settings.rules_cache.exists() else None
-        paths = self._settings.rules or (shipped_folder("rules"),)
+        paths = self._settings.rule_paths
         taken = {named for document in own for named in document.names}
         others = [each for each in read_rules(paths, surroundings, cache).documents if taken.isdisjoint(each.names)]
         linked: list[Problem] = []

@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -70,11 +71,17 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     path.write_text(opened.replace("/etc/watchbook", str(tmp_path)))
     (tmp_path / "webhook.secret").write_text(SECRET)
     (tmp_path / "webhook.secret").chmod(0o640)
-    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    (tmp_path / "rules").mkdir()
+    shutil.copy(ROOT / "rules" / "mfa_disabled.yml", tmp_path / "rules" / "own.yml")
+    own = (tmp_path / "rules" / "own.yml").read_text()
+    renamed = re.sub(
+        r"^name: .*$", "name: own", re.sub(r"^id: .*$", f"id: {uuid4()}", own, flags=re.MULTILINE), flags=re.MULTILINE
+    )
+    (tmp_path / "rules" / "own.yml").write_text(renamed)
     settings = load_collector(path)
     assert [channel.name for channel in settings.notify.channels] == ["on-call", "mail"]
     assert [route.name for route in settings.notify.routes] == ["urgent", "rest"]
-    assert settings.rules == (tmp_path / "rules",)
+    assert settings.rule_paths == (shipped_folder("rules"), tmp_path / "rules")
     assert settings.web.tls is not None
     assert settings.web.tls.client_ca_file == tmp_path / "clients.pem"
     plain = CollectorSettings(data=settings.data)
@@ -84,7 +91,7 @@ def test_what_the_collectors_example_has_in_comments_is_right_too(tmp_path: Path
     assert settings.agents == replace(plain.agents, unenrolled="refuse")
     assert [scope.category or scope.org for scope in settings.retention.scopes] == ["access", "acme"]
     assert [destination.name for destination in settings.checkpoints.send] == ["vault", "share", "central-log"]
-    assert len(load_rules(settings.rules).rules) == len(load_rules([shipped_folder("rules")]).rules)
+    assert len(load_rules(settings.rule_paths).rules) == len(load_rules([shipped_folder("rules")]).rules) + 1
 
 
 def test_the_notifications_of_the_guide_are_right_and_show_every_kind_of_channel(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ _SHARES: Final[dict[str, int | None]] = {
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
 _NUMBERS: Final = frozenset({
     "count", "unsent", "oldest", "unread", "unparsed", "lost", "matched", "alerts 24h", "us/event", "hides", "groups",
-    "names", "events", "alerts", "open", "true", "false", "benign", "ratio", "number", "tries", "sent", "waiting", "dead",
-    "held back",
+    "names", "events", "alerts", "open", "true", "false", "benign", "ratio", "number", "tries", "sent", "waiting",
+    "dead", "held back",
 })  # fmt: skip
 #: Heads of columns that hold times.
 _TIMES: Final = frozenset({"time", "last", "seen", "ends", "until", "made"})

@@ -63,7 +63,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
             expect: [{group: bob}]
           - events: []
             expects: []
-        """,
+        """,  # noqa: E501 - one line, so that columns are told
     )
     duration = "'often' is no duration; write a number and a unit: 250ms, 10s, 5m, 2h, 7d, 4w"
     assert found == [
