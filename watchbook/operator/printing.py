@@ -32,14 +32,17 @@ _SHARES: Final[dict[str, int | None]] = {
     "title": 6, "matched": None, "alerts 24h": None, "us/event": None, "source": 4,
     "catalogue": None, "of": None, "groups": None, "names": None, "category": None, "hidden": None,
     "description": 6, "field": None, "value": 4, "meant": 4,
+    "channel": 3, "kind": None, "sent": None, "waiting": None, "dead": None, "held back": None, "last error": 6,
+    "number": None, "made": None, "tries": None, "what": 5, "why not": 6,
 }  # fmt: skip
 _LEAST: Final = {"time": 19, "last": 19, "outcome": 11, "level": 8, "status": 8, "count": 5}
 _NUMBERS: Final = frozenset({
     "count", "unsent", "oldest", "unread", "unparsed", "lost", "matched", "alerts 24h", "us/event", "hides", "groups",
-    "names", "events", "alerts", "open", "true", "false", "benign", "ratio",
+    "names", "events", "alerts", "open", "true", "false", "benign", "ratio", "sent", "waiting", "dead", "held back",
+    "number", "tries",
 })  # fmt: skip
 #: Heads of columns that hold times.
-_TIMES: Final = frozenset({"time", "last", "seen", "ends", "until"})
+_TIMES: Final = frozenset({"time", "last", "seen", "ends", "until", "made"})
 #: A terminal below this width wraps cells instead of cutting them.
 NARROW_COLUMNS: Final = 100
 #: What a terminal may act on although JSON allows it unescaped: DEL, C1, and characters that turn text around.
