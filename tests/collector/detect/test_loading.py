@@ -177,7 +177,7 @@ def test_every_mistake_comes_with_the_next_step(tmp_path: Path, old: str, new: s
 REMARKS = [
     ("outcome: failed", {}, "no event has the outcome 'failed'; known: failure, in_progress, pending, success"),
     ("actor.type: users", {}, "no event has the actor.type 'users'; known: anonymous, api_key"),
-    ("a: {action: read}\nb: {action: delete}", {"condition": "a"}, "9:5: remark: the condition does not ask for 'b'"),
+    ("a: {action: read}\nb: {action: delete}", {"condition": "a"}, "8:3: remark: the condition does not ask for 'b'"),
     ("action: read", {"extra": "levl: high\n"}, "the option 'levl' is not known and is left alone; did you mean"),
 ]  # fmt: skip
 
