@@ -23,6 +23,7 @@ from collector.detect.explaining import (
 )
 from collector.detect.fields import group_complaint
 from collector.detect.hearing import Hearing, tick_of
+from collector.detect.inhibiting import idle_inhibitions
 from collector.detect.loading import Loaded, link, load_rules, read_rules
 from collector.detect.looking import remembered_of
 from collector.detect.reading import read_text
@@ -57,6 +58,7 @@ __all__ = [
     "fields_of",
     "group_complaint",
     "group_of_event",
+    "idle_inhibitions",
     "is_match",
     "link",
     "load_rules",
