@@ -31,7 +31,7 @@ from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import RECENT_BLOCKS_MAX, DetectSettings
 from collector.detect.surroundings import Surroundings, read_surroundings
 from collector.detect.thinning import Thinned, fields_of
-from collector.detect.wording import words_of
+from collector.detect.wording import needs_words, words_of
 
 __all__ = [
     "CANNOT_MATCH",
@@ -63,6 +63,7 @@ __all__ = [
     "link",
     "load_rules",
     "names_of",
+    "needs_words",
     "read_rules",
     "read_surroundings",
     "read_text",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from collector.block import BlockInfo, DecodedBlock, Identity
 from collector.detect.compiled import Compiled
-from collector.detect.condition import TEMPORAL, Condition, Enough
+from collector.detect.condition import TEMPORAL, Condition
 from collector.detect.counting import RuleState, scalar, values_of
 from collector.detect.exceptions import Exceptions
 from collector.detect.expression import And, Atom, Equals, Expression, Not
@@ -21,7 +21,7 @@ from collector.detect.matcher import Matcher
 from collector.detect.rule import Fed, Rule, Silence
 from collector.detect.values import number_of
 from collector.detect.view import BatchView
-from collector.detect.wording import test_words
+from collector.detect.wording import needs_words, test_words
 from collector.finding import GroupValue
 from watchbook.clock import SECOND_US
 from watchbook.wire import Batch
@@ -200,29 +200,13 @@ def asks(outer: Rule, names: Sequence[str]) -> Document:
         asked["rules"] = list(names)
     if condition.kind not in TEMPORAL:
         asked["condition"] = {condition.operator: _plain_number(condition.bound)}
-    elif condition.enough is not None:
-        asked["needs"] = _enough_words(condition.enough, names)
-    elif condition.end:
-        begins, ends = _names_in(condition.begin, names), _names_in(condition.end, names)
-        asked["needs"] = f"{' or '.join(begins)} and not {' or '.join(ends)} after it"
+    elif needs := needs_words(condition, names):
+        asked["needs"] = needs
     if condition.fields:
         asked["fields"] = list(condition.fields)
     if isinstance(rule.absence, Silence) and rule.absence.expected:
         asked["expected"] = [list(group) for group in rule.absence.expected]
     return asked
-
-
-def _names_in(rules: int, names: Sequence[str]) -> list[str]:
-    return [name for place, name in enumerate(names) if rules >> place & 1]
-
-
-def _enough_words(enough: Enough, names: Sequence[str]) -> str:
-    if enough.kind == "rule":
-        return names[enough.number]
-    if enough.kind == "least":
-        return f"{enough.number} of {', '.join(names)}"
-    parts = [_enough_words(arg, names) for arg in enough.args]
-    return f"({(' and ' if enough.kind == 'all' else ' or ').join(parts)})"
 
 
 def _detection(expression: Expression, document: Compiled, view: BatchView) -> Document:
