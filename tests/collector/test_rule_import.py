@@ -159,3 +159,27 @@ def test_lint_names_every_mistake_and_remark_with_its_place(checkout: Path, conf
 def test_the_shipped_rules_have_neither_mistakes_nor_remarks() -> None:
     done = CliRunner().invoke(cli, ["rules", "lint", "--strict"])
     assert done.exit_code == 0, done.output
+
+
+def test_what_a_correlation_counts_comes_with_it_and_says_of_which_product_it_is(tmp_path: Path) -> None:
+    folder, into = tmp_path / "sigma", tmp_path / "rules"
+    files = {
+        "base/reset.yml": rule(1, "product: okta", "eventType: user.mfa.factor.deactivate", level="low", name="reset"),
+        "base/other.yml": rule(2, "product: okta", "eventType: user.session.start", level="low"),
+        "aws/trail.yml": rule(3, "product: aws, service: cloudtrail", name="trail"),
+        "chains/resets.yml": correlation(4, "reset") + "level: high\n",
+        "chains/trails.yml": correlation(5, "trail") + "level: high\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    verdicts = judge(folder, read_surroundings(), products=["okta"], level="high")
+    assert {verdict.path: (verdict.product, verdict.outcome) for verdict in verdicts} == {
+        "base/reset.yml": ("okta", "runs"),
+        "base/other.yml": ("okta", "left out"),
+        "aws/trail.yml": ("aws", "left out"),
+        "chains/resets.yml": ("okta", "runs"),
+        "chains/trails.yml": ("aws", "left out"),
+    }
+    copy(folder, into, verdicts, NOW)
+    assert [rule.brief.title for rule in load_rules([into]).rules] == ["Many 4"]  # and nothing is missing
