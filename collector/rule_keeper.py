@@ -159,12 +159,17 @@ class RuleKeeper:
         """Raise ApiProblem 409 for a rule that only others count: to switch it off would change nothing."""
         if any(rule.brief.id == found.brief.id for rule in self._rules.rules):
             return
-        names = set(found.names)
-        users = [
-            document.name or document.brief.title
-            for document in self._documents()
-            if document.correlation is not None and names.intersection(document.correlation.rules)
-        ]
+        raising = {rule.brief.id for rule in self._rules.rules}
+        users: dict[str, None] = {}
+        waiting = [found]
+        while waiting:
+            names = set(waiting.pop().names)
+            for each in self._documents():
+                if each.correlation is not None and names.intersection(each.correlation.rules):
+                    if each.brief.id in raising:
+                        users[each.name or each.brief.title] = None
+                    else:
+                        waiting.append(each)
         raise ApiProblem(
             409,
             "rule-counted",

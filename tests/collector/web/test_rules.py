@@ -85,6 +85,8 @@ async def test_a_rule_that_is_only_counted_cannot_be_switched_off_for_that_would
         assert problem["detail"] == (
             "'Failed operation' raises no alerts of its own; switch what counts it: failure_spike"
         )
+    problem = await send(face, "/v1/rules/failed_login/disable", 409, {})  # counted by a rule that is counted itself
+    assert problem["detail"].endswith("switch what counts it: brute_force_success")
     assert await asyncio.to_thread(face.kept.switches.all) == {}
 
 
