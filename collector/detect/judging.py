@@ -66,9 +66,8 @@ def misspelt_options(given: Sequence[str], known: Sequence[str]) -> Iterator[tup
     """Yield the options that Sigma does not know and that are nearly called as one that is not given, with that."""
     left = [name for name in known if name not in given]
     for name in given:
-        close = difflib.get_close_matches(name.lower(), left, n=1, cutoff=0.8)
-        if name not in known and close:
-            yield name, close[0]
+        if name not in known:
+            yield from ((name, each) for each in difflib.get_close_matches(name.lower(), left, n=1, cutoff=0.8))
 
 
 def remark_on_cost(expression: Expression) -> str | None:
