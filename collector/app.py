@@ -333,9 +333,7 @@ async def _run(
         host, port = split_address(settings.listen)
         await web.TCPSite(runner, host, port, ssl_context=tls.context).start()
         tasks.create_task(tls.run(stop))
-        log.info(
-            "collector_started", listen=settings.listen, rules=len(watch.engine.counters), events=store.last_number
-        )
+        log.info("collector_started", listen=settings.listen, rules=watch.rules, events=store.last_number)
         settle_memory()
         notify_ready()
         watchdog = tasks.create_task(

@@ -3,6 +3,7 @@
 A change carries the whole state of its alert in absolute numbers, so that applying it twice is the same as once.
 """
 
+import re
 from typing import Final, Literal, NamedTuple
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
@@ -57,6 +58,26 @@ class AlertState(NamedTuple):
     opened: int
     resolved: int | None = None
     resolution: str | None = None
+
+
+_PLACE: Final = re.compile(r"<([A-Za-z_][\w.]*)>")
+#: What may stand in a command that somebody copies into a shell: nothing there can end a quote or begin another word.
+_HARMLESS: Final = re.compile(r"[\w@][\w.@:/+=,%-]{0,199}")
+
+
+def response_of(alert: AlertState) -> str | None:
+    """Return what its rule says is to be done, with the values of the group where ``<field>`` stands.
+
+    A value comes from an event, that is perhaps from an attacker, and the text holds commands: what could steer a shell
+    or a query is left as ``<field>``.
+    """
+    values = dict(alert.group)
+
+    def value_at(found: re.Match[str]) -> str:
+        value = values.get(found[1])
+        return str(value) if value is not None and _HARMLESS.fullmatch(str(value)) else found[0]
+
+    return None if alert.rule.response is None else _PLACE.sub(value_at, alert.rule.response)
 
 
 class AlertChange(NamedTuple):

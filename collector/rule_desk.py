@@ -5,7 +5,7 @@ takes longer (a back-test, a rule that is not loaded) is a question for a proces
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,15 +14,12 @@ from collector.backtest import chosen
 from collector.block import DecodedBlock, Identity
 from collector.detect import (
     Engine,
-    Rule,
     RuleSet,
     Surroundings,
     block_of,
     explain_match,
-    group_of_event,
     link,
-    names_of,
-    window_of,
+    remembered_of,
 )
 from collector.problem import ApiProblem
 from collector.rule_keeper import RuleKeeper
@@ -102,13 +99,7 @@ class RuleDesk:
 def _explained(rules: RuleSet, block: DecodedBlock, engine: Engine, state_of: Callable[[str], str]) -> Document:
     """Return the explanation; in the thread of the engine, which stands still meanwhile."""
     (rule,) = rules.rules
-    found = explain_match(rule, rules.documents, block, engine.exceptions)
-    window = _window(rule, block, engine, names_of(rule, rules.documents))
-    return {**found, "state": state_of(rule.brief.id), "window": window}
-
-
-def _window(rule: Rule, block: DecodedBlock, engine: Engine, names: Sequence[str]) -> Document | None:
     state = engine.state(rule.brief.id)
-    if state is None:
-        return None
-    return window_of(state, group_of_event(rule, block), block.info.stream, names)
+    remembered = None if state is None else remembered_of(state)
+    found = explain_match(rule, rules.documents, block, engine.exceptions, remembered)
+    return {**found, "state": state_of(rule.brief.id)}

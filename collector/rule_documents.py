@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from collector.detect import Compiled, decode_expression, words_of
+from collector.detect import Compiled, decode_expression, needs_words, words_of
+from collector.detect.compiled import Correlation
 from collector.detect.counting import RuleCounters
 from collector.switches import Switch
 from watchbook.clock import SECOND_US, format_rfc3339
@@ -80,17 +81,31 @@ def document_of(document: Compiled, view: RuleView, documents: Sequence[Compiled
         "condition": None if document.expression is None else words_of(decode_expression(document.expression)),
         "aliases": {name: list(places) for name, places in document.used.items()},
         "filters": [each.place for each in documents if _is_filter_of(each, document)],
-        "correlation": None if body is None else {
-            "type": body.condition.kind,
-            "rules": list(body.rules),
-            "group_by": list(body.group_by),
-            "timespan_s": body.span_us / SECOND_US,
-            "condition": {body.condition.operator: _number(body.condition.bound)},
-        },
+        "correlation": None if body is None else _correlation(body, document),
+        "inhibits": [{"rule": each.rule, "equal": list(each.equal)} for each in document.extension.inhibits],
         "counters": {} if counters is None else dict(vars(counters)),
         "remarks": [f"{document.path}:{line}:{column}: {text}" for line, column, text in document.remarks],
         "text": _text(document),
     }  # fmt: skip
+
+
+def _correlation(body: Correlation, document: Compiled) -> Document:
+    condition = body.condition
+    found: Document = {"type": condition.kind, "rules": list(body.rules), "group_by": list(body.group_by),
+                       "timespan_s": body.span_us / SECOND_US}  # fmt: skip
+    if condition.kind not in ("temporal", "temporal_ordered"):
+        found["condition"] = {condition.operator: _number(condition.bound)}
+    elif needs := needs_words(condition, body.rules):
+        found["needs"] = needs
+    if condition.fields:
+        found["fields"] = list(condition.fields)
+    if body.aliases:
+        found["aliases"] = {name: dict(fields) for name, fields in body.aliases.items()}
+    if condition.is_silence:
+        absence = document.extension.absence
+        found["expected"] = [] if absence is None else [list(group) for group in absence.expected]
+        found["remember_s"] = absence.remember_us / SECOND_US if absence is not None and absence.remember_us else None
+    return found
 
 
 def _number(bound: float) -> int | float:

@@ -19,6 +19,8 @@ from watchbook.clock import format_rfc3339
 from watchbook.configfile import Problem
 
 MANIFEST: Final = "manifest.json"
+#: The documents of a file, and what is wrong with it.
+_Read = tuple[list[Compiled], list[Problem]]
 Outcome = Literal["runs", "needs list", "cannot match", "wrong", "left out"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("runs", "needs list", "cannot match", "wrong", "left out")
 
@@ -55,7 +57,7 @@ def judge(
     folder: Path, surroundings: Surroundings, *, products: Collection[str] = (), level: str | None = None
 ) -> list[Verdict]:
     """Return what can be said of each rule file of a folder; raises ConfigError when there is no such folder."""
-    read: dict[str, tuple[list[Compiled], list[Problem]]] = {}
+    read: dict[str, _Read] = {}
     for file in rule_files(folder):
         problems: list[Problem] = []
         documents = read_file(file, surroundings, problems)
@@ -63,14 +65,20 @@ def judge(
             document.path = str(file)
         read[str(file)] = (documents, problems)
     _add_problems_between(read, {path for path, found in read.items() if not found[1]}, surroundings)
+    file_of = {name: path for path, (documents, _) in read.items() for each in documents for name in each.names}
+    referred = {path: _referred(path, read, file_of) for path in read}
+    left: dict[str, str] = {}
+    for path, (documents, _) in read.items():
+        if why := _left_out(documents, _product(path, read, referred), products, level):
+            left[path] = why
+    # What a correlation counts comes with it, however little it says by itself.
+    needed = {other for path in read if path not in left and not read[path][1] for other in referred[path]}
     verdicts = []
     for path, (documents, problems) in read.items():
         name = str(Path(path).relative_to(folder)) if folder.is_dir() else Path(path).name
-        product = _product(documents)
-        left = _left_out(documents, product, products, level)
         outcome: Outcome
-        outcome, why = ("left out", left) if left else _outcome(problems)
-        verdicts.append(Verdict(name, product, len(documents), outcome, why))
+        outcome, why = ("left out", left[path]) if path in left and path not in needed else _outcome(problems)
+        verdicts.append(Verdict(name, _product(path, read, referred), len(documents), outcome, why))
     return verdicts
 
 
@@ -132,9 +140,7 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, dict[Outcome, int]]:
     return dict(sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0])))
 
 
-def _add_problems_between(
-    read: Mapping[str, tuple[list[Compiled], list[Problem]]], right: set[str], surroundings: Surroundings
-) -> None:
+def _add_problems_between(read: Mapping[str, _Read], right: set[str], surroundings: Surroundings) -> None:
     """Add what is wrong between files that are right by themselves, until those that are left can run together."""
     while True:
         problems: list[Problem] = []
@@ -165,11 +171,26 @@ def _bare(problem: Problem) -> str:
     return rest if separator and option.startswith("'") else problem.text
 
 
-def _product(documents: Sequence[Compiled]) -> str:
-    for document in documents:
-        found = document.source.product or document.source.category or document.source.service
-        if found:
-            return found
+def _referred(path: str, read: Mapping[str, _Read], file_of: Mapping[str, str]) -> set[str]:
+    """Return the other files that the correlations of a file refer to, however far."""
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        for document in read[waiting.pop()][0]:
+            names = () if document.correlation is None else document.correlation.rules
+            new = {file_of[name] for name in names if name in file_of} - found - {path}
+            found |= new
+            waiting.extend(new)
+    return found
+
+
+def _product(path: str, read: Mapping[str, _Read], referred: Mapping[str, set[str]]) -> str:
+    """Return the product of a file's log source; of one with correlations alone that of what they refer to."""
+    for file in (path, *sorted(referred[path])):
+        for document in read[file][0]:
+            found = document.source.product or document.source.category or document.source.service
+            if found:
+                return found
     return "any"
 
 

@@ -116,10 +116,15 @@ class RuleKeeper:
         return state_of(rule_id, self._view(alerts=False))
 
     async def switch(self, rule_id: str, caller: str, *, enabled: bool, reason: str | None) -> Document:
-        """Switch a rule on or off; raises ApiProblem 404, and 503 when that cannot be written down."""
+        """Switch a rule on or off.
+
+        Raises ApiProblem 404, 409 for one that only others count, and 503 when that cannot be written down.
+        """
         async with self._lock:
             found = self._found(rule_id)
             identity, title = found.brief.id, found.brief.title
+            if not enabled:
+                self._refuse_counted(found)
             known = self._switched.get(identity)
             switch = Switch(
                 identity, enabled, reason, caller, self._clock(), None if known is None else known.shadow
@@ -137,6 +142,8 @@ class RuleKeeper:
         async with self._lock:
             found = self._found(rule_id)
             identity, title = found.brief.id, found.brief.title
+            if shadow:
+                self._refuse_counted(found)
             known = self._switched.get(identity)
             enabled = known is None or known.enabled
             switch = Switch(identity, enabled, reason, caller, self._clock(), shadow)
@@ -147,6 +154,27 @@ class RuleKeeper:
             log.info("rule_shadow_on" if shadow else "rule_shadow_off", rule=identity, title=title, by=caller)
             await self._apply(self._rules, aside=set(self._watch.engine.set_aside))
         return await asyncio.to_thread(self.get, identity)
+
+    def _refuse_counted(self, found: Compiled) -> None:
+        """Raise ApiProblem 409 for a rule that only others count: to switch it off would change nothing."""
+        if any(rule.brief.id == found.brief.id for rule in self._rules.rules):
+            return
+        raising = {rule.brief.id for rule in self._rules.rules}
+        users: dict[str, None] = {}
+        waiting = [found]
+        while waiting:
+            names = set(waiting.pop().names)
+            for each in self._documents():
+                if each.correlation is not None and names.intersection(each.correlation.rules):
+                    if each.brief.id in raising:
+                        users[each.name or each.brief.title] = None
+                    else:
+                        waiting.append(each)
+        raise ApiProblem(
+            409,
+            "rule-counted",
+            f"{found.brief.title!r} raises no alerts of its own; switch what counts it: {', '.join(users)}",
+        )
 
     async def _put(self, switch: Switch, report: Mapping[str, Any]) -> None:
         try:

@@ -35,12 +35,9 @@ def reloaded(now: int, counts: Mapping[str, int], caller: str | None) -> Report:
 
 def refused(now: int, problems: Sequence[str], caller: str | None) -> Report:
     """Return the event of rules that were read again and are wrong."""
-    report = _report(
-        now,
-        "update",
-        "rules.refused",
-        f"the rules were read again and are wrong in {len(problems)} places; nothing changed",
-    )
+    places = f"{len(problems)} place{'' if len(problems) == 1 else 's'}"
+    text = f"the rules were read again and are wrong in {places}; nothing changed"
+    report = _report(now, "update", "rules.refused", text)
     told = {"problems": list(problems[:_PROBLEMS_MAX])}
     return report | _actor(caller) | {"outcome": "failure", "reason": problems[0], "details": told}
 

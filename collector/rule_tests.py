@@ -22,10 +22,12 @@ from collector.detect import (
     RuleSet,
     Surroundings,
     block_of,
+    detections_of,
     documents_of,
     explain_match,
     failed_tests,
     group_of_event,
+    is_match,
     names_of,
     read_rules,
     window_of,
@@ -175,17 +177,18 @@ def why_quiet(
     rule: Rule, documents: Sequence[Compiled], group: Mapping[str, Any], blocks: Sequence[DecodedBlock]
 ) -> Iterator[str]:
     """Yield why no alert of a group came: what no event met, or what is missing in the window."""
-    own = documents_of(rule, documents)
     events = [event for block in blocks for event in _apart(block)]
     explained = [explain_match(rule, documents, event) for event in events]
+    own = documents_of(rule, documents)
+    detections = [list(detections_of(each)) for each in explained]
     for place, document in enumerate(own):
         name = document.name or document.brief.title
-        matches = sum(each["detections"][place]["matches"] for each in explained)
+        matches = sum(tried[place]["matches"] for tried in detections)
         if matches:
             continue
         ways: dict[str, tuple[int, list[int]]] = {}
-        for number, each in enumerate(explained, 1):
-            tests = failed_tests(each["detections"][place]["condition"])
+        for number, tried in enumerate(detections, 1):
+            tests = failed_tests(tried[place]["condition"])
             ways.setdefault(", and ".join(map(_failed, tests)), (len(tests), []))[1].append(number)
         yield f"no event of {len(events)} matches {name!r}; of the nearest:"
         for words, (_, numbers) in sorted(ways.items(), key=lambda way: way[1])[:_HINTS_MAX]:
@@ -210,11 +213,11 @@ def _why_not_enough(
     for block in blocks:
         engine.process(block)
     state = engine.state(rule.brief.id)
-    window = None if state is None else window_of(state, key, _STREAM, names)["now"]
+    window = None if state is None else window_of(rule, state, key, _STREAM, names)["now"]
     if window is not None and window.get("missing"):
         yield f"the last window of {_words(group)} holds {window['events']} events; missing: {window['missing']}"
     elif window is None:
-        matching = [event for event in events if any(matcher(BatchView(event.batch)) for matcher in rule.matchers)]
+        matching = [event for event in events if is_match(rule, BatchView(event.batch))]
         others = list(dict.fromkeys(group_of_event(rule, event) for event in matching))
         if others:
             shown = "; ".join(_words(dict(zip(rule.group_by, each, strict=True))) for each in others[:_HINTS_MAX])

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from collector.config import DEFAULT_PATH, CollectorSettings, load_settings
-from collector.detect import Surroundings, read_rules, read_surroundings
+from collector.detect import Surroundings, idle_inhibitions, read_rules, read_surroundings
 from collector.finding import LEVELS
 from collector.rule_import import OUTCOMES, Outcome, Verdict, copy, counts, judge, reasons
 from collector.rule_trials_cli import backtest, explain
@@ -56,6 +56,10 @@ def lint(paths: tuple[Path, ...], strict: bool, config: Path | None) -> None:
         (document.path, line, column, f"remark: {text}")
         for document in loaded.documents
         for line, column, text in document.remarks
+    ]
+    remarks += [
+        (each.path, each.line, each.column, f"remark: {each.text}")
+        for each in idle_inhibitions(loaded.rules.rules, loaded.documents)
     ]
     for path, line, column, text in sorted(said + remarks):
         click.echo(f"{path}:{line}:{column}: {text}")

@@ -205,7 +205,7 @@ class Trials:
 def explain_unloaded(rule: Rule, rules: RuleSet, block: DecodedBlock, exceptions: Exceptions) -> dict[str, Any]:
     """Return what a rule makes of the one event of a block, where no engine is at work."""
     found = explain_match(rule, rules.documents, block, exceptions)
-    return {**found, "state": "not_loaded", "window": None}
+    return {**found, "state": "not_loaded"}
 
 
 class _Teller:

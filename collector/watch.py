@@ -86,6 +86,11 @@ class Watch:
         """The engine that is at work; another one after :meth:`change_rules`."""
         return self._engine
 
+    @property
+    def rules(self) -> int:
+        """How many rules that raise alerts are at work; those that only others are told of have ids of two parts."""
+        return sum("/" not in rule_id for rule_id in self._engine.counters)
+
     def take_set_aside(self) -> dict[str, str]:
         """Return the rules that were set aside since the last call, and why; any thread may ask."""
         found, self._set_aside = self._set_aside, {}
@@ -186,7 +191,7 @@ class Watch:
         """Rebuild the engine's memory from what is stored."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._worker, self._rebuild)
-        log.info("rules_ready", rules=len(self._engine.counters), read_up_to=self.read_up_to)
+        log.info("rules_ready", rules=self.rules, read_up_to=self.read_up_to)
         self._news.set()
 
     async def run(self, stop: Stop) -> None:

@@ -44,7 +44,10 @@ def find_alert(read: Callable[..., list[Any]], alert_id: str) -> AlertView:
             alert_id, f"{alert_id}\U0010ffff",
         )  # fmt: skip
     if not rows:
-        raise ApiProblem(404, "not-found", f"there is no alert {alert_id[:80]!r}")
+        short = (
+            f"; of an id {PREFIX_CHARS_MIN} characters are needed at least" if len(alert_id) < PREFIX_CHARS_MIN else ""
+        )
+        raise ApiProblem(404, "not-found", f"there is no alert {alert_id[:80]!r}{short}")
     if len(rows) > 1:
         ids = ", ".join(row[0] for row in rows)
         raise ApiProblem(409, "alert-ambiguous", f"several alerts begin with {alert_id[:80]!r} ({ids} …); write more")

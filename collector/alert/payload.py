@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.finding import AlertState
+from collector.finding import AlertState, response_of
 from watchbook.clock import format_rfc3339
 
 
@@ -16,7 +16,7 @@ def alert_json(alert: AlertState) -> dict[str, Any]:
         "status": "open" if alert.resolved is None else "resolved",
         "summary": summary(alert),
         "description": alert.rule.description,
-        "response": alert.rule.response,
+        "response": response_of(alert),
         "runbook": alert.rule.runbook,
         "tags": list(alert.rule.tags),
         "falsepositives": list(alert.rule.falsepositives),

@@ -17,7 +17,7 @@ from collector.detect.compiled import Compiled
 from watchbook.logs import get_logger
 
 #: Raised with every change of what a document is compiled to.
-VERSION: Final = 4
+VERSION: Final = 5
 _MAGIC: Final = b"WBRC" + VERSION.to_bytes(2, "big")
 _DIGEST_BYTES: Final = 16
 _BYTES_MAX: Final = 512 << 20

@@ -61,7 +61,7 @@ class Condition:
 
     kind: Kind = "event_count"
     operator: Operator = "gte"
-    bound: float = 1.0
+    bound: float = 1.0  # as the cache gives it back: what is the same must look the same
     fields: tuple[str, ...] = ()
     percentile: float = 50.0
     rules: int = 1

@@ -94,6 +94,8 @@ def _read_option(extension: Extension, name: str, key: Node, value: Node, *, cor
     if correlation and name in ("group-by", "quiet"):
         where = "group-by" if name == "group-by" else "timespan"
         raise key.error(f"a correlation says this in 'correlation.{where}'; remove it here")
+    if name == "absence" and not correlation:
+        raise key.error("is for a correlation of 'type: event_count' with 'condition: {lt: 1}'; remove it here")
     if name == "group-by":
         extension.group_by = read_group_by(value)
     elif name == "quiet":
@@ -147,7 +149,9 @@ def _absence(value: Node) -> AbsenceOptions:
                 for item in option.sequence()
             )
         else:
-            raise key.error(f"there is no such option; known: {', '.join(_KNOWN_OF_ABSENCE)}")
+            close = difflib.get_close_matches(name, _KNOWN_OF_ABSENCE, n=1)
+            known = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KNOWN_OF_ABSENCE)}"
+            raise key.error(f"there is no such option; {known}")
     return found
 
 

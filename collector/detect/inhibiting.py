@@ -15,11 +15,11 @@ def read_inhibitions(
 ) -> tuple[Inhibition, ...]:
     """Return who keeps whom quiet, and add what is wrong to ``problems``.
 
-    Rules that keep each other quiet, over however many others, are refused: nobody would hear of any of them.
+    Rules that keep each other quiet, over however many others, are refused: nobody would hear of any of them.  A rule
+    that is not there, and is called like none that is, is no mistake: whoever copies a rule need not copy those that
+    it keeps quiet (:func:`idle_inhibitions` says where).
     """
-    by_id = {rule.brief.id: rule for rule in rules}
-    raising = [(document, by_id[document.id]) for document in documents if document.id in by_id]
-    by_name = {name: rule for document, rule in raising for name in document.names}
+    raising, by_name = _raising(rules, documents)
     found: list[tuple[Inhibition, Compiled, Inhibits]] = []
     for document, rule in raising:
         for entry in document.extension.inhibits:
@@ -38,14 +38,36 @@ def read_inhibitions(
     return tuple(inhibition for inhibition, _, _ in found)
 
 
+def idle_inhibitions(rules: Sequence[Rule], documents: Sequence[Compiled]) -> Iterator[Problem]:
+    """Yield a remark for each rule that is to be kept quiet and is not there."""
+    raising, by_name = _raising(rules, documents)
+    for document, _ in raising:
+        for entry in document.extension.inhibits:
+            if entry.rule not in by_name and not _close(entry.rule, by_name):
+                text = f"there is no rule {entry.rule!r} that raises alerts, so none of it is kept quiet"
+                yield Problem(document.path, *entry.place, text)
+
+
+def _raising(
+    rules: Sequence[Rule], documents: Sequence[Compiled]
+) -> tuple[list[tuple[Compiled, Rule]], dict[str, Rule]]:
+    """Return the documents that raise alerts with their rules, and these by all their names."""
+    by_id = {rule.brief.id: rule for rule in rules}
+    raising = [(document, by_id[document.id]) for document in documents if document.id in by_id]
+    return raising, {name: rule for document, rule in raising for name in document.names}
+
+
+def _close(name: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+
+
 def _problems(
     document: Compiled, rule: Rule, target: Rule | None, entry: Inhibits, known: Mapping[str, Rule]
 ) -> Iterator[Problem]:
     if target is None:
-        close = difflib.get_close_matches(entry.rule, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "give the 'name' or the 'id' of one in the same rule folders"
-        text = f"there is no rule {entry.rule!r} that raises alerts; {hint}"
-        yield Problem(document.path, *entry.place, text)
+        for close in _close(entry.rule, known):
+            text = f"there is no rule {entry.rule!r} that raises alerts; did you mean {close!r}?"
+            yield Problem(document.path, *entry.place, text)
         return
     for field, place in zip(entry.equal, entry.equal_places, strict=True):
         lacking = next((each for each in (rule, target) if field not in each.group_by), None)

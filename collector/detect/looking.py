@@ -2,54 +2,132 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from collector.detect.awaiting import AwaitGroup
 from collector.detect.condition import TEMPORAL, Condition, percentile
 from collector.detect.counting import RuleState
-from collector.detect.group import Group, Terms
+from collector.detect.feeding import FeedState
+from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.silence import SilentGroup
 from collector.finding import GroupValue
 from watchbook.clock import SECOND_US, format_rfc3339
 
 Document = dict[str, Any]
+Key = tuple[GroupValue, ...]
 
 
-def window_of(state: RuleState, key: tuple[GroupValue, ...], stream: str, names: Sequence[str]) -> Document:
-    """Return what is known of a group, ready for JSON; ``names`` are those of the rules that a temporal kind counts.
+@dataclass(frozen=True)
+class Remembered:
+    """What is remembered for a rule: ``state``; ``whole`` is the state of the rule that this one is a part of."""
 
-    ``late``: the same of the events of ``stream`` that came too late to be counted with the others, null without any.
-    """
-    group, late = state.group(key), state.group(key, stream)
-    return {
-        "now": None if group is None else _group(group, state.terms, names),
-        "late": None if late is None else _group(late, state.terms, names),
-    }
+    state: RuleState
+    whole: RuleState
+
+    def awaiting(self) -> "Remembered":
+        """Return what waits for what does not happen, of a rule about that."""
+        return self.inner(0) or self
+
+    def inner(self, place: int) -> "Remembered | None":
+        """Return what is remembered for the correlation at a place of the rule's rules."""
+        for feed in self.whole.feeds:
+            assert isinstance(feed, FeedState)
+            if any(user is self.state and fed.place == place for user, fed in feed.users):
+                return Remembered(feed, self.whole)
+        return None
+
+    def window(self, key: Key, stream: str, names: Sequence[str]) -> Document:
+        """Return what is known of a group, ready for JSON; ``names`` are those of the rules that are counted.
+
+        ``late``: the same of the events of ``stream`` that came too late to be counted with the others, null without.
+        """
+        return {"now": self._track(key, "", names), "late": self._track(key, stream, names)}
+
+    def _track(self, key: Key, track: str, names: Sequence[str]) -> Document | None:
+        group, terms = self.state.group(key, track), self.state.terms
+        if group is None:
+            return None
+        if isinstance(group, SilentGroup):
+            return {**_silence(group, terms), "alert": _alert(group.episode)}
+        if isinstance(group, AwaitGroup):
+            told = self.whole.group(key, track)
+            episode = None if told is None else told.episode
+            return {**_waiting(group, terms, names), "alert": _alert(episode)}
+        return {**_window(group, terms, names), "alert": _alert(group.episode)}
 
 
-def _group(group: Group, terms: Terms, names: Sequence[str]) -> Document:
+def remembered_of(state: RuleState) -> Remembered:
+    """Return what is remembered for a rule that is at work."""
+    return Remembered(state, state)
+
+
+def _window(group: Group, terms: Terms, names: Sequence[str]) -> Document:
     condition, newest = terms.condition, group.newest
     begin, end = bisect_right(group.times, newest - terms.span), bisect_right(group.times, newest)
     times, values = group.times[begin:end], getattr(group, "values", group.times)[begin:end]
-    document: Document = {
+    return {
         "from": format_rfc3339(newest - terms.span),
         "until": format_rfc3339(newest),
         "timespan_s": terms.span / SECOND_US,
         "events": len(times),
         **_measured(condition, times, values, names),
         "holds": bool(times) and condition.holds(times, values),
-        "decided": condition.only_grows or getattr(group, "decided", newest) >= newest,
-        "alert": None,
+        "decided": getattr(group, "decided", newest) >= newest,
     }
-    episode = group.episode
-    if episode is not None:
-        document["alert"] = {
-            "id": episode.alert_id or None,
-            "count": episode.count,
-            "first": format_rfc3339(episode.first),
-            "last": format_rfc3339(episode.last),
-            "held_from": format_rfc3339(episode.holds_from),
-            "held_until": format_rfc3339(episode.holds_until),
-        }
-    return document
+
+
+def _silence(group: SilentGroup, terms: Terms) -> Document:
+    """Return what is known of a group that is listened for: it was heard last ``from``, and must be ``until``."""
+    gap = group.gaps[-1] if group.gaps and group.gaps[-1].end == FOREVER_US else None
+    since = group.newest if gap is None else gap.start
+    due = since + terms.span
+    silent = gap is not None and gap.start <= group.decided
+    heard = group.newest != -FOREVER_US
+    decided = group.received + terms.span + terms.lateness
+    return {
+        "from": format_rfc3339(since),
+        "until": format_rfc3339(due),
+        "timespan_s": terms.span / SECOND_US,
+        "events": 0,
+        "measured": 0,
+        "last_heard": format_rfc3339(group.newest) if heard else None,
+        "missing": None if silent else f"that nothing is heard until {format_rfc3339(due)}",
+        "told_by": None if silent else format_rfc3339(decided),
+        "holds": silent,
+        "decided": silent,
+    }
+
+
+def _waiting(group: AwaitGroup, terms: Terms, names: Sequence[str]) -> Document:
+    """Return what is known of a group in which events wait for others."""
+    ends = " or ".join(name for place, name in enumerate(names) if group.wanted.end >> place & 1)
+    first = group.times[0] if group.times else None
+    missing = "an event that waits" if first is None else f"that no match of {ends} comes before the timespan is over"
+    return {
+        "from": format_rfc3339(group.newest if first is None else first),
+        "until": format_rfc3339(group.newest if first is None else first + terms.span),
+        "timespan_s": terms.span / SECOND_US,
+        "events": len(group.times),
+        "measured": len(group.times),
+        "missing": missing,
+        "told_by": format_rfc3339(group.due(terms)) if group.receipts else None,
+        "holds": False,
+        "decided": False,
+    }
+
+
+def _alert(episode: Episode | None) -> Document | None:
+    if episode is None:
+        return None
+    return {
+        "id": episode.alert_id or None,
+        "count": episode.count,
+        "first": format_rfc3339(episode.first),
+        "last": format_rfc3339(episode.last),
+        "held_from": format_rfc3339(episode.holds_from),
+        "held_until": format_rfc3339(episode.holds_until),
+    }
 
 
 def _measured(condition: Condition, times: Sequence[int], values: Sequence[Any], names: Sequence[str]) -> Document:

@@ -3,7 +3,7 @@
 This is where pySigma is imported, when there is something to read: a file that the cache knows does not come here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,7 +14,15 @@ from collector.detect.encoded import encode_expression
 from collector.detect.expression import Expression
 from collector.detect.extension import Extension, read_extension
 from collector.detect.fields import field_complaint, group_complaint
-from collector.detect.judging import matches_without_anything, remark_on_cost
+from collector.detect.judging import (
+    CORRELATION_OPTIONS,
+    RULE_OPTIONS,
+    impossible_values,
+    matches_without_anything,
+    misspelt_options,
+    remark_on_cost,
+    unused_selections,
+)
 from collector.detect.logsources import LogSource, log_source
 from collector.detect.surroundings import CannotMatchError, Route, Surroundings
 from collector.finding import Level, RuleBrief
@@ -118,6 +126,9 @@ class _Reader:
         return self._bound("filter", detection, extension, applies_to=tuple(map(str, listed)))
 
     def _read_detection(self, plain: Mapping[str, Any], node: Node | None) -> Detection | None:
+        # First: a rule that can never match here is not worth the list that it needs.
+        if any(self._source) and not self._own and (why := self._why_never()):
+            self._complain([why])
         detection, complaints = _sigma().read_detection(plain, self._surroundings.lists)
         items = list(self._detection_problems(node))
         self._problems.extend(items)
@@ -128,10 +139,8 @@ class _Reader:
     def _bound(self, kind: Any, detection: Detection, extension: Extension, **more: Any) -> Compiled | None:
         try:
             expression, routes = self._surroundings.bound(detection.expression, self._source, self._used)
-        except CannotMatchError as error:
-            hint = "give the profiles of your own in 'detect.profiles', or remove the rule"
-            self._complain([Complaint("logsource", f"{error}; {hint}")])
-            return None
+        except CannotMatchError:
+            return None  # it was said when it was read
         except RecursionError:
             self._complain([Complaint("detection", "nests too deeply")])
             return None
@@ -140,6 +149,14 @@ class _Reader:
         encoded = encode_expression(expression)
         return self._document(kind, extension, expression=encoded, profiles=profiles, **more)
 
+    def _why_never(self) -> Complaint | None:
+        try:
+            self._surroundings.routes(self._source)
+        except CannotMatchError as error:
+            hint = "give the profiles of your own in 'detect.profiles', or remove the rule"
+            return Complaint("logsource", f"{error}; {hint}")
+        return None
+
     def _note_remarks(self, kind: str, raw: Expression, bound: Expression, routes: list[Route]) -> None:
         place = self._options.get("detection", self._options.get("filter", self._node))
         said = []
@@ -147,6 +164,10 @@ class _Reader:
             said.append("matches every event that has none of its fields; ask for something that must be there")
         if kind == "detection" and (costly := remark_on_cost(bound)):
             said.append(costly)
+        if self._own:
+            said.extend(impossible_values(bound))
+            said.extend(self._surroundings.unknown_service(self._source))
+        self._note_unused(place)
         self._remarks.extend(Remark(place.line, place.column, text) for text in said)
         for key in _line_keys(self._options.get("detection")):
             field = str(key.yaml.value).split("|")[0]
@@ -155,8 +176,32 @@ class _Reader:
                 text = f"no alias is known for the field {field!r} of {names}; it is looked for in 'details.{field}'"
                 self._remarks.append(Remark(key.line, key.column, text))
 
+    def _note_unused(self, detection: Node) -> None:
+        """Remark on selections that the condition leaves out: the rule asks for less than it seems to."""
+        if not detection.is_mapping:
+            return
+        keys = {name: key for name, key, _ in detection.items() if name not in ("condition", "rules", "timeframe")}
+        condition = detection.mapping()["condition"].plain() if "condition" in detection.mapping() else ""
+        for name in unused_selections(list(keys), condition):
+            text = f"the condition does not ask for {name!r}; remove it, or name it there"
+            self._remarks.append(Remark(keys[name].line, keys[name].column, text))
+
+    def _note_misspelt(self) -> None:
+        """Remark on options that nobody knows and that look like known ones: Sigma leaves them alone."""
+        levels: list[tuple[Node, Sequence[str]]] = [(self._node, RULE_OPTIONS)]
+        if "correlation" in self._options:
+            levels.append((self._options["correlation"], CORRELATION_OPTIONS))
+        for node, known in levels:
+            if not node.is_mapping:
+                continue
+            keys = {name: key for name, key, _ in node.items()}
+            for name, meant in misspelt_options(list(keys), known):
+                text = f"the option {name!r} is not known and is left alone; did you mean {meant!r}?"
+                self._remarks.append(Remark(keys[name].line, keys[name].column, text))
+
     def _document(self, kind: Any, extension: Extension, **more: Any) -> Compiled:
         plain = self._plain
+        self._note_misspelt()
         return Compiled(
             kind=kind,
             places=dict(_places(self._node)),
@@ -172,6 +217,8 @@ class _Reader:
         )
 
     def _complain(self, complaints: Iterable[Complaint]) -> None:
+        if "filter" in self._options:  # which is read as a detection
+            complaints = [each._replace(option=each.option.replace("detection", "filter", 1)) for each in complaints]
         self._problems.extend(_placed(self._node, complaint) for complaint in complaints)
 
     def _detection_problems(self, detection: Node | None) -> Iterator[Problem]:

@@ -42,6 +42,7 @@ from collector.detect.expression import (
 from collector.detect.logsources import log_source
 from collector.detect.patterns import matches
 from collector.detect.sigma_conditions import UnsupportedConditionError, correlated_rules, read_condition
+from collector.detect.sigma_words import complaint_of, value_words
 from collector.detect.values import text_of
 
 
@@ -71,40 +72,16 @@ class _UnsupportedError(Exception):
     """Something that Sigma has and Watchbook cannot do (yet)."""
 
 
-_OPTION_OF_ERROR: Final[tuple[tuple[type[errors.SigmaError], str], ...]] = (
-    (errors.SigmaIdentifierError, "id"),
-    (errors.SigmaNameError, "name"),
-    (errors.SigmaTitleError, "title"),
-    (errors.SigmaLevelError, "level"),
-    (errors.SigmaStatusError, "status"),
-    (errors.SigmaTagError, "tags"),
-    (errors.SigmaDateError, "date"),
-    (errors.SigmaModifiedError, "modified"),
-    (errors.SigmaDescriptionError, "description"),
-    (errors.SigmaFalsePositivesError, "falsepositives"),
-    (errors.SigmaReferencesError, "references"),
-    (errors.SigmaLogsourceError, "logsource"),
-    (errors.SigmaConditionError, "detection.condition"),
-    (errors.SigmaDetectionError, "detection"),
-    (errors.SigmaModifierError, "detection"),
-    (errors.SigmaTimespanError, "correlation.timespan"),
-    (errors.SigmaCorrelationConditionError, "correlation.condition"),
-    (errors.SigmaCorrelationTypeError, "correlation.type"),
-    (errors.SigmaCorrelationRuleError, "correlation"),
-    (errors.SigmaValueError, "detection"),
-)
-
-
 def read_detection(document: Mapping[str, Any], lists: Lists) -> tuple[Detection | None, list[Complaint]]:
     """Return the detection that a document describes, or what is wrong with it."""
     try:
-        rule = SigmaRule.from_dict(dict(document), collect_errors=True, policy=_POLICY)
+        rule = SigmaRule.from_dict(_with_texts(document), collect_errors=True, policy=_POLICY)
         if rule.errors:
-            return None, [_complaint(error) for error in rule.errors]
+            return None, [complaint_of(error, document) for error in rule.errors]
         trees = [condition.parsed for condition in rule.detection.parsed_condition]
         expression = any_of([_expression(tree, lists) for tree in trees])
     except errors.SigmaError as error:
-        return None, [_complaint(error)]
+        return None, [complaint_of(error, document)]
     except _UnsupportedError as error:
         return None, [Complaint("detection", str(error))]
     except Exception as error:  # noqa: BLE001 - odd shapes make pySigma raise AttributeError, TypeError …; name the rule
@@ -116,13 +93,13 @@ def read_detection(document: Mapping[str, Any], lists: Lists) -> tuple[Detection
 def read_correlation(document: Mapping[str, Any]) -> tuple[Correlation | None, list[Complaint]]:
     """Return the correlation that a document describes, or what is wrong with it."""
     try:
-        rule = SigmaCorrelationRule.from_dict(dict(document), collect_errors=True)
+        rule = SigmaCorrelationRule.from_dict(_with_texts(document), collect_errors=True)
     except errors.SigmaError as error:
-        return None, [_complaint(error)]
+        return None, [complaint_of(error, document)]
     except Exception as error:  # noqa: BLE001 - as above
         return None, [Complaint("correlation", f"is no Sigma correlation: {_words(error)}")]
     if rule.errors:
-        return None, [_complaint(error) for error in rule.errors]
+        return None, [complaint_of(error, document) for error in rule.errors]
     names = correlated_rules(rule)
     try:
         condition = read_condition(rule, names)
@@ -148,22 +125,19 @@ def item_complaint(key: str | None, value: Any, lists: Lists) -> str | None:
         item = SigmaDetectionItem.from_mapping(key, value, policy=_POLICY)
         for sigma_value in item.value:
             _leaf(item.field, sigma_value, lists)
-    except (errors.SigmaError, _UnsupportedError) as error:
+    except errors.SigmaError as error:
+        return value_words(error, (key or "").split("|")[1:])
+    except _UnsupportedError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - as above
         return f"cannot be read: {_words(error)}"
     return None
 
 
-def _complaint(error: errors.SigmaError) -> Complaint:
-    option = next((option for kind, option in _OPTION_OF_ERROR if isinstance(error, kind)), "")
-    if type(error) is errors.SigmaValueError and " tag " in str(error).lower():
-        option = "tags"  # pySigma has an error for tags, but a tag that it cannot read raises the general one
-    return Complaint(option, str(error))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _with_texts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document whose id is a text: of a number pySigma does not say that it is no UUID, but fails."""
+    identity = document.get("id")
+    return {**document, "id": str(identity)} if isinstance(identity, int | float) else dict(document)
 
 
 def _words(error: Exception) -> str:
@@ -252,7 +226,10 @@ def _test(value: types.SigmaType) -> Equals | Glob | Matches | InNetwork | Compa
         return Equals(frozenset({str(text_of(value.boolean))}))
     if isinstance(value, types.SigmaNumber) and not isinstance(value, types.SigmaTimestampPart):
         return Equals(frozenset({str(text_of(value.number))}))
-    raise _UnsupportedError(f"values of the kind {type(value).__name__.removeprefix('Sigma')!r} are not supported yet")
+    raise _UnsupportedError(
+        f"values of the kind {type(value).__name__.removeprefix('Sigma')!r} are not supported yet; "
+        "compare with a value that is written here"
+    )
 
 
 def _text_test(value: types.SigmaString) -> Equals | Glob:

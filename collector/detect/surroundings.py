@@ -4,7 +4,8 @@ A rule for the product ``watchbook``, or for none, names our own fields.  Any ot
 profile serves; the rule's fields are then those of that product's records, and aliases say where they lie.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +99,13 @@ class Surroundings:
         except CannotMatchError:
             return name
         return next((field for field in aliases.places_of(name).fields if group_complaint(field) is None), name)
+
+    def unknown_service(self, source: LogSource) -> Iterator[str]:
+        """Yield what is to be said of a rule for our own fields that asks for a profile which is not known."""
+        if source.service is not None and source.service not in self._names:
+            close = difflib.get_close_matches(source.service, self._names, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "give those of your own in 'detect.profiles'"
+            yield f"no profile is called {source.service!r}; {hint}"
 
     def _is_profile(self, name: str) -> bool:
         return name in self._names or not any(

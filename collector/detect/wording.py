@@ -1,5 +1,8 @@
 """A condition in words: what a rule comes to once its fields are ours, for who wants to know why it does not fire."""
 
+from collections.abc import Sequence
+
+from collector.detect.condition import Condition, Enough
 from collector.detect.expression import (
     Absent,
     And,
@@ -50,3 +53,24 @@ def test_words(test: Test) -> str:
     if isinstance(test, Compares):
         return f"{_SIGNS[test.operator]} {test.number}"
     return "is absent"
+
+
+def needs_words(condition: Condition, names: Sequence[str]) -> str | None:
+    """Return which of its rules a temporal condition needs; None when it needs all of them."""
+    if condition.end:
+        begins, ends = _names_in(condition.begin, names), _names_in(condition.end, names)
+        return f"{' or '.join(begins)} and not {' or '.join(ends)} after it"
+    return None if condition.enough is None else _enough_words(condition.enough, names)
+
+
+def _names_in(rules: int, names: Sequence[str]) -> list[str]:
+    return [name for place, name in enumerate(names) if rules >> place & 1]
+
+
+def _enough_words(enough: Enough, names: Sequence[str]) -> str:
+    if enough.kind == "rule":
+        return names[enough.number]
+    if enough.kind == "least":
+        return f"{enough.number} of {', '.join(names)}"
+    parts = [_enough_words(arg, names) for arg in enough.args]
+    return f"({(' and ' if enough.kind == 'all' else ' or ').join(parts)})"

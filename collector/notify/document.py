@@ -9,7 +9,7 @@ when the notification is planned, so that every attempt says the same.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from collector.finding import AlertState
+from collector.finding import AlertState, response_of
 from collector.notify.flow import Tell
 from collector.notify.groups import Held
 from collector.notify.view import AlertView, EventOf
@@ -82,7 +82,7 @@ def alert_document(view: AlertView, events: Sequence[Mapping[str, Any]]) -> dict
         "status": view.status,
         "summary": summary(alert),
         "description": rule.description,
-        "response": rule.response,
+        "response": response_of(alert),
         "runbook": rule.runbook,
         "tags": list(rule.tags),
         "falsepositives": list(rule.falsepositives),

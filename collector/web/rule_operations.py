@@ -6,7 +6,7 @@ from collector.web.operation import ID, JSON, READ_ERRORS, Operation, conditiona
 from collector.web.schemas import ref
 from collector.web.vocabulary import RULES
 
-_SWITCH_ERRORS: Final = (*READ_ERRORS, 404, 413, 422)
+_SWITCH_ERRORS: Final = (*READ_ERRORS, 404, 409, 413, 422)
 
 
 def rule_operations() -> dict[tuple[str, str], Operation]:

@@ -54,6 +54,11 @@ _WHOLE: Final[dict[str, Schema]] = {
     },
     "filters": {**_TEXTS, "description": "Where the filters stand that apply to it."},
     "correlation": {"type": ["object", "null"], "additionalProperties": True},
+    "inhibits": {
+        "type": "array",
+        "items": {"type": "object", "additionalProperties": True},
+        "description": "Whose alerts stay quiet while one of it is open: a rule, and the fields that must be equal.",
+    },
     "counters": {"type": "object", "additionalProperties": _COUNT},
     "remarks": {**_TEXTS, "description": "What is allowed in it, but hardly meant."},
     "text": {**_MAYBE, "description": "The file it stands in, as it is now; null: it is gone."},

@@ -103,18 +103,27 @@ _DETECTION: Final[dict[str, Schema]] = {
 }
 _WINDOW: Final[dict[str, Schema]] = {
     "from": _MOMENT,
-    "until": {**_MOMENT, "description": "The newest event that was counted."},
+    "until": {
+        **_MOMENT,
+        "description": "The newest event that was counted; of what must not fail to come: until when it must come.",
+    },
     "timespan_s": _NUMBER,
     "events": _COUNT,
     "measured": {"type": "number", "description": "What the condition compares: a count, a sum, links of a chain …"},
     "seen": {"type": "array", "items": _TEXT, "description": "The rules of which there is a match."},
     "in_order": {"type": "array", "items": _TEXT, "description": "The rules that matched one after the other so far."},
     "missing": {**_MAYBE, "description": "What is left to ask for; null: nothing."},
+    "last_heard": {**_MAYBE_MOMENT, "description": "Of a rule about silence: the newest event of the group."},
+    "told_by": {
+        **_MAYBE_MOMENT,
+        "description": "Of what does not happen: when the clock decides, if nothing comes.",
+    },
     "holds": _FLAG,
     "decided": {**_FLAG, "description": "Whether no late event can change that any more."},
     "alert": {"type": ["object", "null"], "additionalProperties": True, "description": "The alert that is going on."},
 }
-_WINDOW_REQUIRED: Final = [name for name in _WINDOW if name not in ("seen", "in_order")]
+_WINDOW_SOMETIMES: Final = ("seen", "in_order", "last_heard", "told_by")
+_WINDOW_REQUIRED: Final = [name for name in _WINDOW if name not in _WINDOW_SOMETIMES]
 _MAYBE_WINDOW: Final[Schema] = {"oneOf": [{"$ref": "#/components/schemas/RuleWindow"}, {"type": "null"}]}
 _EXPLANATION: Final[dict[str, Schema]] = {
     "id": _TEXT,
@@ -135,6 +144,11 @@ _EXPLANATION: Final[dict[str, Schema]] = {
             "additionalProperties": False,
         },
     },
+    "inner": {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/InnerExplanation"},
+        "description": "The same of each correlation that it counts.",
+    },
     "window": {
         "type": ["object", "null"],
         "required": ["now", "late"],
@@ -143,6 +157,7 @@ _EXPLANATION: Final[dict[str, Schema]] = {
         "description": "What is remembered of the event's group; null: the rule is not at work.",
     },
 }
+_INNER: Final[dict[str, Schema]] = {name: each for name, each in _EXPLANATION.items() if name != "state"}
 
 
 def trial_schemas() -> dict[str, Schema]:
@@ -171,6 +186,7 @@ def trial_schemas() -> dict[str, Schema]:
         "ConditionTree": _object(["op", "holds"], _TREE),
         "RuleWindow": _object(_WINDOW_REQUIRED, _WINDOW),
         "RuleExplanation": _object(list(_EXPLANATION), _EXPLANATION),
+        "InnerExplanation": _object(list(_INNER), _INNER),
         "ExplainWanted": _object(["text", "event"], {"text": _TEXT, "name": _TEXT, "event": _TEXT}),
         "RuleExplanations": _object(
             ["rules"], {"rules": {"type": "array", "items": {"$ref": "#/components/schemas/RuleExplanation"}}}

@@ -124,15 +124,15 @@ def test_the_word_import_prints_a_table_and_copies_only_when_told_where_to(
     assert looked.exit_code == 0, looked.output
     assert "nothing was copied" in looked.output
     lines = {line.split()[0]: line.split()[1:] for line in looked.output.splitlines() if line}
-    assert lines["aws"] == ["2", "1", "-", "-", "1", "-"]
-    assert lines["windows"] == ["2", "-", "-", "2", "-", "-"]
+    assert lines["aws"] == ["3", "2", "-", "-", "1", "-"]
+    assert lines["windows"] == ["3", "-", "-", "2", "1", "-"]
     assert lines["all"] == ["9", "3", "1", "2", "3", "-"]
     assert f"     2  {UNKNOWN}" in looked.output
     words = ["--into", str(into), "--product", "aws", "--product", "okta", "--level", "medium"]
     done = CliRunner().invoke(cli, ["rules", "import", str(checkout), "--config", str(config), *words])
     assert done.exit_code == 0, done.output
-    assert f"{into}: 1 added" in done.output
-    assert [path.name for path in into.rglob("*.yml")] == ["trail.yml"]
+    assert f"{into}: 2 added" in done.output
+    assert sorted(path.name for path in into.rglob("*.yml")) == ["many.yml", "trail.yml"]
     as_json = CliRunner().invoke(cli, ["rules", "import", str(checkout), "--config", str(config), "--json"])
     assert {"path", "product", "rules", "outcome", "why"} == json.loads(as_json.output.splitlines()[0]).keys()
 
@@ -159,3 +159,27 @@ def test_lint_names_every_mistake_and_remark_with_its_place(checkout: Path, conf
 def test_the_shipped_rules_have_neither_mistakes_nor_remarks() -> None:
     done = CliRunner().invoke(cli, ["rules", "lint", "--strict"])
     assert done.exit_code == 0, done.output
+
+
+def test_what_a_correlation_counts_comes_with_it_and_says_of_which_product_it_is(tmp_path: Path) -> None:
+    folder, into = tmp_path / "sigma", tmp_path / "rules"
+    files = {
+        "base/reset.yml": rule(1, "product: okta", "eventType: user.mfa.factor.deactivate", level="low", name="reset"),
+        "base/other.yml": rule(2, "product: okta", "eventType: user.session.start", level="low"),
+        "aws/trail.yml": rule(3, "product: aws, service: cloudtrail", name="trail"),
+        "chains/resets.yml": correlation(4, "reset") + "level: high\n",
+        "chains/trails.yml": correlation(5, "trail") + "level: high\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    verdicts = judge(folder, read_surroundings(), products=["okta"], level="high")
+    assert {verdict.path: (verdict.product, verdict.outcome) for verdict in verdicts} == {
+        "base/reset.yml": ("okta", "runs"),
+        "base/other.yml": ("okta", "left out"),
+        "aws/trail.yml": ("aws", "left out"),
+        "chains/resets.yml": ("okta", "runs"),
+        "chains/trails.yml": ("aws", "left out"),
+    }
+    copy(folder, into, verdicts, NOW)
+    assert [rule.brief.title for rule in load_rules([into]).rules] == ["Many 4"]  # and nothing is missing

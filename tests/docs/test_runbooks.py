@@ -11,8 +11,8 @@ from collector.detect.documents import rule_files
 from collector.query.language import parse_query
 from collector.query.match import compile_plan
 from tests.collector.detect.blocks import START, blocks_of
-from tests.collector.detect.suites import cases_of
-from tests.docs.pages import ROOT
+from tests.collector.detect.suites import cases_of, passes
+from tests.docs.pages import ROOT, write_examples
 from tests.docs.words import complaint_about
 from watchbook.shipped import shipped_folder
 
@@ -99,6 +99,15 @@ def test_commands_of_a_page_can_be_typed(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     commands = re.findall(r"^watchbook .+$", text, re.MULTILINE) + re.findall(r"`(watchbook [^`]+)`", text)
     assert [complaint for each in commands if (complaint := complaint_about(each, complete=False))] == []
+
+
+def test_the_rule_for_a_source_that_falls_silent_does_what_its_tests_say(tmp_path: Path) -> None:
+    write_examples(RUNBOOKS / "agent_silent.md", tmp_path)
+    rules = load_rules([tmp_path / "rules"])
+    assert [rule.brief.title for rule in rules.rules] == ["Source silent"]
+    cases = cases_of(tmp_path / "rules" / "tests" / "source_silent.yml")
+    assert [case.name for case, blocks in cases if not passes(rules, case, blocks)] == []
+    assert len(cases) > 3
 
 
 def event(at: int, actor: str, action: str, resource: str, **fields: Any) -> dict[str, Any]:

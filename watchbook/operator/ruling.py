@@ -14,7 +14,7 @@ from watchbook.operator.options import Options, common_options
 from watchbook.operator.paging import decoded
 from watchbook.operator.printing import JsonLines, TablePrinter
 
-_HEADS: Final = ("state", "level", "title", "matched", "alerts 24h", "us/event", "source", "id")
+_HEADS: Final = ("state", "level", "title", "matched", "alerts 24h", "us/event", "source", "name")
 _STATES: Final = ("active", "disabled", "set_aside", "counted")
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 _JSON: Final = {"Content-Type": "application/json"}
@@ -37,6 +37,7 @@ class _Rule(msgspec.Struct):
     alerts_24h: int
     cost: _Cost
     shadow: bool = False
+    name: str | None = None
 
 
 class _Listed(msgspec.Struct):
@@ -172,6 +173,6 @@ def _row(raw: bytes | msgspec.Raw, _: bool) -> Row:
     state = f"{found.state}, shadow" if found.shadow else found.state
     cells = (
         state, found.level, found.title, f"{found.matched:,}", f"{found.alerts_24h:,}",
-        f"{found.cost.us_per_event:.2f}", found.source, found.id,
+        f"{found.cost.us_per_event:.2f}", found.source, found.name or found.id,
     )  # fmt: skip
     return Row(tuple(map(visible, cells)), "revoked" if found.state == "disabled" else found.level)

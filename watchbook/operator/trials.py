@@ -108,27 +108,41 @@ def show_backtest(result: Document, *, utc: bool) -> None:
 
 def show_explanation(found: Document, *, utc: bool) -> None:
     """Print why a rule matches an event or does not."""
-    click.echo(f"{_mark(found['matches'])} {visible(found['title'])} ({found['level']}, {found['state']})")
+    _show_level(found, f", {found['state']}", "", utc=utc)
+
+
+def _show_level(found: Document, state: str, indent: str, *, utc: bool) -> None:
+    """Print an explanation, and below it, further in, those of the correlations that the rule counts."""
+
+    def put(line: str) -> None:
+        click.echo(f"{indent}{line}" if line else "")
+
+    put(f"{_mark(found['matches'])} {visible(found['title'])} ({found['level']}{state})")
     for detection in found["detections"]:
-        click.echo(f"\n{_mark(detection['matches'])} {visible(detection['rule'])}")
+        put("")
+        put(f"{_mark(detection['matches'])} {visible(detection['rule'])}")
         if detection["profiles"] is not None:
             names = ", ".join(detection["profiles"])
-            click.echo(f"  {_mark(detection['of_its_source'])} of {names}: it is of {detection['profile'] or 'none'}")
+            put(f"  {_mark(detection['of_its_source'])} of {names}: it is of {detection['profile'] or 'none'}")
         for line in _tree_lines(detection["condition"], "  "):
-            click.echo(visible(line))
-    click.echo(f"\nasks     {_asks(found['asks'])}")
-    click.echo(f"group    {visible(_group(found['group'])) or 'one for all'}")
+            put(visible(line))
+    for inner in found["inner"]:
+        put("")
+        _show_level(inner, ", counted here", f"{indent}  ", utc=utc)
+    put("")
+    put(f"asks     {_asks(found['asks'])}")
+    put(f"group    {visible(_group(found['group'])) or 'one for all'}")
     if found["matches"]:
         why = "" if found["counted"] else f", for {visible(str(found['not_counted']))}"
-        click.echo(f"counts   {'yes' if found['counted'] else 'no'}{why}")
+        put(f"counts   {'yes' if found['counted'] else 'no'}{why}")
     window = found["window"]
     if window is None:
         return
     for name, each in (("now", window["now"]), ("late", window["late"])):
         if each is not None:
-            click.echo(f"{name:<8} {visible(_window(each, utc=utc))}")
+            put(f"{name:<8} {visible(_window(each, utc=utc))}")
     if window["now"] is None:
-        click.echo("now      nothing of this group is remembered")
+        put("now      nothing of this group is remembered")
 
 
 def _show_groups(groups: Sequence[Document]) -> None:
@@ -180,19 +194,33 @@ def _asks(asks: Document) -> str:
         f"{_OPERATORS.get(operator, operator)} {bound}" for operator, bound in asks.get("condition", {}).items()
     )
     parts = [asks["type"], condition, f"of {', '.join(asks['fields'])}" if asks.get("fields") else ""]
-    if asks.get("rules"):
+    if asks.get("needs"):
+        parts.append(f"{asks['needs']},")
+    elif asks.get("rules"):
         parts.append(f"of {', '.join(asks['rules'])}")
     parts.append(f"within {asks['timespan_s']:g} s")
     return " ".join(part for part in parts if part)
 
 
 def _window(window: Document, *, utc: bool) -> str:
-    words = [f"{window['events']} events until {shown_time(window['until'], utc)}, measured {window['measured']:g}"]
+    if "last_heard" in window:
+        heard = window["last_heard"]
+        words = [f"last heard {shown_time(heard, utc)}" if heard else "never heard of"]
+        if window["holds"]:
+            words.append(f"silent since {shown_time(window['until'], utc)}")
+    elif "told_by" in window:
+        words = [f"{window['events']} wait"]
+    else:
+        until = shown_time(window["until"], utc)
+        words = [f"{window['events']} events until {until}, measured {window['measured']:g}"]
     if window.get("seen"):
         words.append(f"seen: {', '.join(window['seen'])}")
-    if window["missing"] is not None:
+    if window.get("told_by"):
+        words.append(f"missed from {shown_time(window['until'], utc)} on")
+        words.append(f"told at {shown_time(window['told_by'], utc)} if nothing comes")
+    elif window["missing"] is not None:
         words.append(f"missing: {window['missing']}")
-    if window["holds"]:
+    if window["holds"] and "last_heard" not in window:
         words.append("the condition holds" if window["decided"] else "the condition holds until something late comes")
     alert = window["alert"]
     if alert is not None:

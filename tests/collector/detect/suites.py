@@ -35,27 +35,46 @@ def all_pass(rules: RuleSet, path: Path) -> bool:
 
 
 def changed_rules(rule: Rule) -> Iterator[tuple[str, Rule]]:
-    """Yield the rule with one small thing changed, and words for the change."""
+    """Yield the rule with one small thing changed, in it or in a rule that it counts, and words for the change."""
+    for at, fed in enumerate(rule.fed):
+        for words, inner in changed_rules(fed.rule):
+            if inner.group_by == fed.rule.group_by:  # the outer rule needs the group of the inner one
+                feds = (*rule.fed[:at], replace(fed, rule=inner), *rule.fed[at + 1 :])
+                yield f"inner {fed.place}: {words}", replace(rule, fed=feds)
     for place, matcher in enumerate(rule.matchers):
         for words, mutant in mutants(matcher.expression):
             matchers = (*rule.matchers[:place], Matcher(mutant), *rule.matchers[place + 1 :])
             yield f"detection {place}: {words}", replace(rule, matchers=matchers)
+    yield from _grouped_otherwise(rule)
+    if rule.condition.threshold != 1:  # else it is a detection
+        yield from _counted_otherwise(rule)
+
+
+def _grouped_otherwise(rule: Rule) -> Iterator[tuple[str, Rule]]:
     for place, field in enumerate(rule.group_by):
         fewer = replace(rule, group_by=_without(rule.group_by, place))
         if rule.group_fields:
             fewer = replace(fewer, group_fields=tuple(_without(fields, place) for fields in rule.group_fields))
-        yield f"not grouped by {field}", fewer
+        fed = tuple(replace(each, key=_without(each.key, place)) for each in rule.fed)
+        yield f"not grouped by {field}", replace(fewer, fed=fed)
+
+
+def _counted_otherwise(rule: Rule) -> Iterator[tuple[str, Rule]]:
     condition = rule.condition
-    if condition.threshold == 1:  # a detection
-        return
     for seconds in (-1, 1):
         yield f"timespan {seconds:+} s", replace(rule, span_us=rule.span_us + seconds * SECOND)
     if condition.kind not in TEMPORAL:
         for step in (-1, 1):
             yield f"bound {step:+}", replace(rule, condition=replace(condition, bound=condition.bound + step))
     elif condition.kind == "temporal_ordered":
-        turned = replace(rule, matchers=rule.matchers[::-1], group_fields=rule.group_fields[::-1])
-        yield "the other way round", turned
+        last = condition.rules - 1
+        feds = tuple(replace(each, place=last - each.place) for each in rule.fed)
+        places = tuple(last - place for place in rule.places)
+        if rule.fed:
+            yield "the other way round", replace(rule, fed=feds, places=places)
+        else:
+            turned = replace(rule, matchers=rule.matchers[::-1], group_fields=rule.group_fields[::-1])
+            yield "the other way round", turned
     if condition.kind in OF_VALUES:
         yield "events instead of values", replace(rule, condition=replace(condition, kind="event_count", fields=()))
 

@@ -390,7 +390,7 @@ def test_a_wrong_wait_is_named(tmp_path: Path, old: str, new: str, words: str) -
 WRONG_OPTIONS = [
     ("remember: 5s", "'watchbook.absence.remember': expected more than the correlation's timespan"),
     ("expected: [[a, b]]", "'watchbook.absence.expected': expected a value for each of actor.id, found 2"),
-    ("expect: [a]", "there is no such option; known: remember, expected"),
+    ("expect: [a]", "there is no such option; did you mean 'expected'?"),
     ("remember: soon", "expected a duration, found"),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.detect import RuleCache, read_rules, read_surroundings
+from collector.detect import RuleCache, read_rules, read_surroundings, rule_files
 from collector.detect.cache import VERSION
 from collector.detect.encoded import decode_expression, digest, encode_expression
 from collector.detect.expression import (
@@ -40,6 +40,7 @@ RULES = [
     detection("measures.rows|gte: 5\ndetails.a.b: null\nchanges.new|exists: true"),
     correlation(6, "10m"),
     correlation(2, "1h", lines="outcome|endswith: ure"),
+    *(path.read_text(encoding="utf-8") for path in rule_files(shipped_folder("rules"))),
 ]
 
 TEXTS = st.text("abB*?.1", max_size=4)

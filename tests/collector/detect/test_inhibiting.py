@@ -1,10 +1,12 @@
 """``watchbook: {inhibits: …}``: which rules keep which quiet, and what is wrong with that."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from collector.detect import Compiled, Rule, RuleSet, idle_inhibitions
 from collector.finding import Inhibition
 from tests.collector.detect.rules import RULE_ID, detection, ruleset
 from watchbook.configfile import ConfigError
@@ -47,3 +49,16 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, inhibits: str, oth
         ruleset(tmp_path, rules(inhibits, other))
     found = [str(problem).partition("rule.yml:")[2] for problem in caught.value.problems]
     assert said in [re.sub(r" 'watchbook[^']*':", "", problem) for problem in found]
+
+
+def test_a_rule_that_is_not_there_is_no_mistake_for_whoever_copies_one_rule(tmp_path: Path) -> None:
+    found = ruleset(tmp_path, rules("[{rule: permission_change, equal: [actor.id]}]"))
+    assert found.inhibitions == ()
+    (remark,) = idle_inhibitions(found.rules, found.documents)
+    assert str(remark).endswith("rule.yml:11:21: there is no rule 'permission_change' that raises alerts, "
+                                "so none of it is kept quiet")  # fmt: skip
+    assert list(idle_inhibitions(*_both(ruleset(tmp_path, rules("[{rule: other}]"))))) == []
+
+
+def _both(found: RuleSet) -> tuple[Sequence[Rule], Sequence[Compiled]]:
+    return found.rules, found.documents

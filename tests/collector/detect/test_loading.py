@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.detect import load_rules
+from collector.detect import load_rules, read_rules
 from tests.collector.detect.rules import RULE_ID, correlation, detection, ruleset
 from watchbook.configfile import ConfigError
 
@@ -120,14 +120,18 @@ def test_an_old_form_and_a_product_that_nobody_has_are_named(tmp_path: Path) -> 
 CORRELATION_MISTAKES = [
     ("[test]", "[tset]", "16:10: 'correlation.rules': there is no rule 'tset'; did you mean 'test'?"),
     ("[test]", f"[{RULE_ID}]", "'correlation.rules': refers to itself: 11111111-1111-4111-8111-111111111111 -> "),
-    ("event_count", "value_count", "'correlation': Value count correlation rule without field reference"),
+    ("event_count", "value_count", "'correlation.condition': the option 'field' is missing; add the field whose"),
     ("event_count", "values", "'correlation.type': 'values' is no valid Sigma correlation type"),
     ("event_count", "temporal", "'correlation.rules': expected at least two rules, found 1"),
     ("{gte: 5}", "{lt: 0}", "'correlation.condition': is never so: it is asked when something matches"),
     ("{gte: 5}", "{gte: 5, field: measure.rows}", "the field 'measure.rows'; did you mean 'measures.rows'?"),
     ("{gte: 5}", "{gte: 0}", "'correlation.condition': expected a count above zero, found 0"),
     ("{gte: 5}", "{gte: five}", "'correlation.condition': 'five' is no valid"),
-    ("5m", "5 minutes", "18:13: 'correlation.timespan': Timespan '5 minutes' is invalid"),
+    ("5m", "5 minutes", "18:13: 'correlation.timespan': Timespan '5 minutes' is invalid; write a number"),
+    ("  timespan: 5m\n", "", "'correlation': the option 'timespan' is missing; add how long the window is"),
+    ("  rules: [test]\n", "", "'correlation': the option 'rules' is missing; add the names or ids of the rules"),
+    ("  condition: {gte: 5}\n", "", "'correlation': the option 'condition' is missing; add how many are enough"),
+    ("{gte: 5}", "{gte: 1, lte: 5}", "one of gte, gt, lte, lt, eq, neq; for a range, write two correlations"),
     ("[actor.id]", "[actor.id, actr]", "'correlation.group-by[1]': no event has the field 'actr'"),
     ("[actor.id]", "[measures.rows]", "expected a field with one text to group by, found 'measures.rows'"),
 ]  # fmt: skip
@@ -141,6 +145,71 @@ def test_a_wrong_correlation_is_named_where_it_stands(tmp_path: Path, old: str, 
     assert any(words in problem for problem in found), found
     if "value_count" not in new:
         assert len(found) == 1
+
+
+NEXT_STEPS = [
+    # what stands in a right rule, what stands there instead, what is said
+    ("title: A test\n", "", "1:1: the option 'title' is missing; add title: what an alert of it is called"),
+    ("logsource:\n  product: watchbook\n", "", "1:1: the option 'logsource' is missing; add logsource: {product:"),
+    ("condition: selection", "condition: selektion", "did you mean 'selection'?"),
+    ("condition: selection", "condition: 1 of x_*", "; the selections are: selection"),
+    ("condition: selection", "condition: selection and (", "cannot be read after its last word; join"),
+    ("condition: selection", "condition: selection | count() > 5", "write a correlation with 'type: event_count'"),
+    ("  condition: selection\n", "", "the option 'condition' is missing; add which selections must hold"),
+    ("action: read", "action|re: '(?=x)'", "RE2 has no look-around and no back-references"),
+    ("action: read", "action|exists: maybe", "expected true or false, 'maybe' is none"),
+    ("action: read", "source.ip|cidr: 10.0.0.0/99", "write one as 10.0.0.0/8 or 2001:db8::/32"),
+    (RULE_ID, "12", "3:5: 'id': Sigma rule identifier must be an UUID; write a UUID"),
+    ("detection:", "level: severe\ndetection:", "known: informational, low, medium, high, critical"),
+    ("detection:", "status: steady\ndetection:", "known: unsupported, deprecated, experimental, test, stable"),
+    ("detection:", "watchbook: {absence: {remember: 1d}}\ndetection:", "is for a correlation of 'type: event_count'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "words"), NEXT_STEPS, ids=[case[2] for case in NEXT_STEPS])
+def test_every_mistake_comes_with_the_next_step(tmp_path: Path, old: str, new: str, words: str) -> None:
+    text = detection("action: read")
+    assert old in text
+    (problem,) = problems(tmp_path, text.replace(old, new, 1))
+    assert words in problem
+
+
+REMARKS = [
+    ("outcome: failed", {}, "no event has the outcome 'failed'; known: failure, in_progress, pending, success"),
+    ("actor.type: users", {}, "no event has the actor.type 'users'; known: anonymous, api_key"),
+    ("a: {action: read}\nb: {action: delete}", {"condition": "a"}, "8:3: remark: the condition does not ask for 'b'"),
+    ("action: read", {"extra": "levl: high\n"}, "the option 'levl' is not known and is left alone; did you mean"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "more", "words"), REMARKS, ids=[case[2] for case in REMARKS])
+def test_what_is_hardly_meant_is_remarked_on(tmp_path: Path, lines: str, more: dict[str, str], words: str) -> None:
+    path = tmp_path / "rule.yml"
+    path.write_text(detection(lines, **more))
+    loaded = read_rules([path])
+    assert loaded.problems == []
+    (remark,) = loaded.documents[0].remarks
+    assert words in f"{remark.line}:{remark.column}: remark: {remark.text}"
+
+
+def test_selections_that_a_condition_asks_for_by_pattern_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "rule.yml"
+    for condition in ("1 of a_*", "all of them", "a_1 and not (a_2)", "[a_1, a_2]"):
+        path.write_text(detection("a_1: {action: read}\na_2: {action: delete}", condition=condition))
+        assert read_rules([path]).documents[0].remarks == ()
+
+
+def test_a_service_that_is_no_profile_is_remarked_on(tmp_path: Path) -> None:
+    path = tmp_path / "rule.yml"
+    path.write_text(detection("action: read").replace("product: watchbook", "product: watchbook\n  service: sshdd"))
+    assert [each.text for each in read_rules([path]).documents[0].remarks] == [
+        "no profile is called 'sshdd'; did you mean 'sshd'?"
+    ]
+
+
+def test_a_list_is_not_asked_for_by_a_rule_that_can_never_match(tmp_path: Path) -> None:
+    text = detection("action|expand: '%admins%'").replace("product: watchbook", "product: windows")
+    assert "can never match here" in problems(tmp_path, text)[0]
 
 
 def test_the_watchbook_block_is_checked(tmp_path: Path) -> None:

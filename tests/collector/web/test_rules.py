@@ -79,6 +79,29 @@ async def test_a_rule_is_switched_off_and_on_and_each_is_told_in_the_log(face: F
     assert await asyncio.to_thread(face.kept.switches.waiting) == []
 
 
+async def test_a_rule_that_is_only_counted_cannot_be_switched_off_for_that_would_change_nothing(face: Face) -> None:
+    for act, body in (("disable", {}), ("shadow", {"shadow": True})):
+        problem = await send(face, f"/v1/rules/failed_operation/{act}", 409, body)
+        assert problem["detail"] == (
+            "'Failed operation' raises no alerts of its own; switch what counts it: failure_spike"
+        )
+    problem = await send(face, "/v1/rules/failed_login/disable", 409, {})  # counted by a rule that is counted itself
+    assert problem["detail"].endswith("switch what counts it: brute_force_success")
+    assert await asyncio.to_thread(face.kept.switches.all) == {}
+
+
+async def test_a_rule_says_what_it_needs_and_what_it_keeps_quiet(face: Face) -> None:
+    found = await face.get("/v1/rules/brute_force_success")
+    assert found["correlation"] == {
+        "type": "temporal_ordered", "rules": ["many_failed_logins", "login_after_failures"],
+        "group_by": ["actor.id", "source.ip"], "timespan_s": 600,
+    }  # fmt: skip
+    assert found["inhibits"] == [
+        {"rule": "failure_spike", "equal": ["actor.id"]},
+        {"rule": "lockout_then_login", "equal": ["actor.id", "source.ip"]},
+    ]
+
+
 async def test_only_a_token_with_the_scope_admin_changes_rules(face: Face) -> None:
     await send(face, "/v1/rules/large_export/disable", 200)
     assert face.asked[-1] == "admin"

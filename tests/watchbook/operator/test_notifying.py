@@ -37,3 +37,13 @@ async def test_numbers_or_all_must_be_said(desk: Desk) -> None:
         result = await desk.run("notify", "dead", *words)
         assert result.exit_code == 2
         assert "NUMBERS" in result.stderr
+
+
+async def test_what_people_see_on_a_terminal_is_a_table(desk: Desk) -> None:
+    result = await desk.run("notify", "channels", "--table")
+    assert result.exit_code == 0, result.output
+    assert "last error" in result.stdout
+    for words in (("list",), ("dead", "list")):
+        result = await desk.run("notify", *words, "--table")
+        assert result.exit_code == 0, result.output
+        assert "why not" in result.stdout

@@ -10,7 +10,7 @@ async def test_rules_are_listed_as_a_table_and_as_json(desk: Desk) -> None:
     listed = await desk.run("rules", "list", "--table", columns=240)
     assert listed.exit_code == 0, listed.output
     head, *rows = listed.stdout.splitlines()
-    assert head.split() == ["state", "level", "title", "matched", "alerts", "24h", "us/event", "source", "id"]
+    assert head.split() == ["state", "level", "title", "matched", "alerts", "24h", "us/event", "source", "name"]
     assert any(row.startswith("active") for row in rows)
     assert "rules" in listed.stderr
     found = [json.loads(line) for line in (await desk.run("rules", "list", "--state", "counted")).stdout.splitlines()]
