@@ -30,6 +30,7 @@ from collector.detect import (
     is_match,
     names_of,
     read_rules,
+    tick_of,
     window_of,
 )
 from collector.detect.suite import Case, Suite, read_suite
@@ -145,7 +146,8 @@ def alerts_of(engine: Engine, blocks: Sequence[DecodedBlock]) -> list[AlertState
     if blocks:
         engine.tick(blocks[0].info.tmin)  # from here on those are missed that a rule expects to hear of
     for block in blocks:
-        alerts.update((change.alert.id, change.alert) for change in engine.process(block))
+        for change in (*engine.tick(tick_of(block.info.received)), *engine.process(block)):
+            alerts[change.alert.id] = change.alert
     if blocks:
         end = blocks[-1].info.received + engine.replay_span_us
         alerts.update((change.alert.id, change.alert) for change in engine.tick(end))

@@ -23,7 +23,7 @@ from tests.docs import shell
 from tests.docs.pages import ROOT, Fence, all_fences, commands, fences, page_paths
 from tests.docs.traffic import UsedStand, halted_stand
 from tests.docs.words import complaint_about
-from tests.stand import Stand
+from tests.stand import Stand, wait_for
 from watchbook.cli import cli
 
 pytestmark = [pytest.mark.timeout(180)]
@@ -174,6 +174,7 @@ def _with_what_is_there(command: str, stand: Stand) -> str:
     """Return a command with the ids that this collector has."""
     for word, (path, name, key) in STANDS_FOR.items():
         if re.search(rf" {word}\b", command):
+            wait_for(f"{name} of {path}", lambda: bool(stand.get(path)[name]), 30, stand.evidence)  # noqa: B023
             command = re.sub(rf" {word}\b", f" {stand.get(path)[name][0][key]}", command)
     return command
 
