@@ -72,8 +72,8 @@ class Gate:
         ends = list(accumulate(len(line) + 1 for line in lines))
         places: list[int] = []
         looked_at = 0
-        while found is not None:
-            place = bisect_left(ends, found.end())
+        while found is not None and looked_at < len(lines):
+            place = max(looked_at, bisect_left(ends, found.end()))
             starts_at = ends[place] - len(lines[place]) - 1
             alone = self._any.match(lines[place])
             if alone is not None and starts_at + alone.end() == min(found.end(), ends[place] - 1):
