@@ -53,7 +53,7 @@ class Gate:
         gates += [(COMMAND_RULE, gate) for gate in (*commands.GATES, *commands.COARSE)] if commands_too else []
         gates += [(rule.name, rule.gate) for rule in shapes]
         gates += [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
-        self._any = _compiled("|".join(gate for _, gate in gates))
+        self._any = _scan("|".join(gate for _, gate in gates))
         self._names = [name for name, _ in gates]
         self._gates = [gate for _, gate in gates]
         self._keys, self._shapes = names, tuple(shapes)
@@ -73,7 +73,7 @@ class Gate:
 
     def suspects(self, chunk: bytes) -> bool:
         """Return whether some bytes may hold a secret."""
-        return self._any.search(chunk) is not None
+        return self._any.Match(chunk) is not None
 
     def rules(self, text: bytes) -> frozenset[str]:
         """Return the names of the rules that may find something in a suspected text; all when it cannot tell."""
@@ -168,6 +168,18 @@ def _options() -> "re2.Options":
 
 def _compiled(pattern: str) -> "re2._Regexp":
     return re2.compile((_ANY_CASE + pattern).encode(), _options())
+
+
+def _scan(pattern: str) -> "re2.Set":
+    """Return a set of one pattern, which tells only whether it is in a text.
+
+    A pattern tells where, too, for which RE2 makes an automaton that reads backwards, at the first match: 3 MB.  A set
+    that could be compiled has room for some states of its own; when its memory is full it forgets them and goes on.
+    """
+    found = re2.Set.SearchSet(_options())
+    found.Add((_ANY_CASE + pattern).encode())
+    found.Compile()
+    return found
 
 
 def _gates_of_keys(names: Sequence[str]) -> list[str]:
