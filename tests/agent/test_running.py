@@ -1,6 +1,8 @@
 """What is handed over to the process that runs: everything that the configuration and its profiles say."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,8 @@ from agent.parse import FORMATS
 from agent.profile import CompiledProfile, Definition, compile_profile
 from agent.profile.samples import run_samples
 from agent.redact import RedactSettings, make_redactor
-from agent.running import go_on
 from tests.agent.profile.shipped import DEFINITIONS
-from watchbook.configfile import EX_CONFIG, ConfigError
+from watchbook.configfile import EX_CONFIG
 from watchbook.shipped import shipped_folder
 
 
@@ -46,9 +47,7 @@ def test_a_mistake_keeps_its_place_once_it_is_handed_over() -> None:
     assert again.problem("wrong") == node.problem("wrong")
 
 
-def test_a_profile_that_does_not_fit_is_told_of_with_its_place(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_profile_that_does_not_fit_is_told_of_with_its_place(tmp_path: Path) -> None:
     profiles = tmp_path / "profiles"
     profiles.mkdir()
     (profiles / "own.yaml").write_text(
@@ -60,11 +59,9 @@ def test_a_profile_that_does_not_fit_is_told_of_with_its_place(
         f"inputs:\n  - {{name: app, files: ['{tmp_path}/*.log'], profile: own}}\n",
         encoding="utf-8",
     )
-    try:
-        loaded = load_settings(path)
-    except ConfigError:
-        pytest.skip("found before it is handed over")
-    assert go_on(pickle.dumps((path, loaded))) == EX_CONFIG
-    told = capsys.readouterr().err
-    assert f"{profiles}/own.yaml:2:" in told
-    assert told.endswith("watchbook: 1 mistake in the configuration; nothing was started\n")
+    load_settings(path)  # what is wrong is found by what compiles it, where it runs
+    command = [sys.executable, "-m", "watchbook", "agent", "run", "--config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == EX_CONFIG
+    assert done.stderr.startswith(f"{profiles}/own.yaml:2:"), done.stderr
+    assert done.stderr.endswith("\nwatchbook: 1 mistake in the configuration; nothing was started\n")
