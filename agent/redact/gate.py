@@ -21,6 +21,7 @@ from agent.redact.names import (
 from agent.redact.prefixes import literal_prefixes
 from agent.redact.rule import Rule
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
+from watchbook.memory import give_back_memory
 
 _ANY_CASE: Final = "(?i)"
 #: JSON may write any character as \u00XX, a URL as %XX: letters, digits and the punctuation of tokens are suspect when
@@ -65,6 +66,7 @@ class Gate:
         for gate in self._gates:
             found.Add((_ANY_CASE + gate).encode())
         found.Compile()
+        give_back_memory()  # 2.4 of 3 MB were only for compiling
         return found
 
     @cached_property
