@@ -7,7 +7,7 @@ once more, and the fresh one is given what was read.  The process keeps its numb
 list of processes, so whoever started it sees no difference.
 
 What is given is the content of a memory file (memfd_create(2)) that has no name and is closed once it is read; nothing
-of it, which may be tokens, touches a disk.  ``WATCHBOOK_HANDED_OVER=PID:DESCRIPTOR`` tells of it, and counts only for
+of it, which may be tokens, touches a disk.  ``_WATCHBOOK_HANDED_OVER=PID:DESCRIPTOR`` tells of it, and counts only for
 the process of that number: children that inherit the environment are not meant.
 """
 
@@ -15,7 +15,7 @@ import os
 import sys
 from typing import Final
 
-_VARIABLE: Final = "WATCHBOOK_HANDED_OVER"
+_VARIABLE: Final = "_WATCHBOOK_HANDED_OVER"
 
 
 def hand_over(given: bytes) -> None:

@@ -43,7 +43,7 @@ def test_a_process_goes_on_under_its_number_and_its_words_with_what_it_was_given
 def test_the_variable_of_another_process_is_not_heeded(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM.replace("    hand_over", "    sys.exit()\n    hand_over"))
-    (begun,) = run(program, WATCHBOOK_HANDED_OVER="1:0")
+    (begun,) = run(program, _WATCHBOOK_HANDED_OVER="1:0")
     assert begun.startswith("begun ")
 
 
