@@ -71,7 +71,13 @@ def test_what_auditd_writes_as_digits_is_suspected_as_it_is_in_letters(way: str)
 
 @pytest.mark.parametrize(
     "command",
-    ["grep\0/var/log/auth.log", "rm\0/root/.ssh/authorized_keys", "mkdir\0-p\0/srv/x", "ls\0-a\0users.txt", "sort\0-u\0tokens"],
+    [
+        "grep\0/var/log/auth.log",
+        "rm\0/root/.ssh/authorized_keys",
+        "mkdir\0-p\0/srv/x",
+        "ls\0-a\0users.txt",
+        "sort\0-u\0tokens",
+    ],
 )
 def test_commands_that_hold_no_secret_are_not_suspected_for_their_digits(command: str) -> None:
     digits = command.encode().hex().upper().encode()
