@@ -10,8 +10,9 @@ Whoever asks a question of such a column asks it of the distinct values first, a
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 #: Characters of the codes, and what a code's higher digit counts for.
@@ -105,19 +106,24 @@ def is_varied(column: Sequence[Hashable | None]) -> bool:
 def code_column(column: Sequence[Hashable | None]) -> Coded | None:
     """Return a column of hashable values as distinct values and codes, None when that would not be shorter."""
     known: defaultdict[Any, int] = defaultdict(count(1).__next__, ((None, 0),))
-    sample = bytes(map(known.__getitem__, column[:SAMPLE]))
+    sample = bytes(_looked_up(known, column[:SAMPLE]))
     if len(sample) == SAMPLE:
         if len(known) - (0 not in sample) > _SAMPLE_DISTINCT_MAX:  # as is_varied says
             return None
         if len(known) == 2 and column.count(column[0]) == len(column):
             return Coded([None, column[0]], sample[:1] * len(column))
     try:
-        codes: Sequence[int] = sample + bytes(map(known.__getitem__, column[SAMPLE:]))
+        codes: Sequence[int] = sample + bytes(_looked_up(known, column[SAMPLE:]))
     except ValueError:  # more codes than a byte holds
-        codes = list(map(known.__getitem__, column))
+        codes = _looked_up(known, column)
     if 2 * len(known) > len(column) and len(known) > 2:
         return None
     return Coded(list(known), *_planes(codes, len(known) - 1))
+
+
+def _looked_up(known: Mapping[Any, int], keys: Sequence[Any]) -> Sequence[int]:
+    """Return what is known of each key; an itemgetter takes two thirds of the time of a map."""
+    return itemgetter(*keys)(known) if len(keys) > 1 else [known[key] for key in keys]
 
 
 def written(coded: Coded) -> dict[str, Any]:

@@ -68,6 +68,11 @@ class WireError(ValueError):
         self.index, self.field, self.too_large = index, field, too_large
 
 
+class JsonColumn(list[msgspec.Raw]):
+    """A column of objects, of which none is missing, as it is written: each item is the JSON of one or several values,
+    with commas between them."""
+
+
 def encode_batch(n: int, columns: Mapping[str, Column]) -> bytes:
     """Return the bytes of a batch of ``n`` events given as columns with absolute times and offsets."""
     return compress(encode_json(n, columns))
@@ -95,6 +100,8 @@ def encode_json(n: int, columns: Mapping[str, Column]) -> bytes:
 def _shortest(name: str, column: Sequence[Any]) -> Any:
     kind = FIELD_BY_NAME[name].kind
     if kind in ("integer", "number"):
+        return column
+    if isinstance(column, JsonColumn):
         return column
     if kind == "text":
         return write_coded(column) or column
