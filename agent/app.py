@@ -27,8 +27,9 @@ from agent.spool import Backlog, Mark, Spool, SpoolError, open_spool
 from agent.status import read_status, summary, write_status
 from agent.tail import Tailer, Waker
 from watchbook.clock import Clock, format_rfc3339, now_us, process_start_us
-from watchbook.daemon import Stop, Turn, notify_ready, settle_memory
+from watchbook.daemon import Stop, Turn, notify_ready
 from watchbook.logs import get_logger, set_log_level, set_log_redaction
+from watchbook.memory import keep_giving_back_memory, settle_memory
 from watchbook.watchdog import Answers, run_watchdog
 
 log = get_logger("agent")
@@ -138,6 +139,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
                 _wake_at_stop(turn, waker),
                 shipper.run(),
                 keep_status(settings, status, frame.reloads.news),
+                keep_giving_back_memory(),
                 run_watchdog(parts, lambda: summary(shipper.report(), spool.batches, pump.paused)),
                 # A guest's lines are sent under the name of the agent, which speaks for itself.
                 heartbeat.run() if guest is None else guest.accompany(),

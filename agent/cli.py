@@ -1,9 +1,9 @@
 """The words of ``watchbook agent``."""
 
 import json
+import pickle
 import sqlite3
 import sys
-from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from agent.finding import Finding
 from agent.pipe_cli import pipe
 from agent.profile_cli import profile_group
 from agent.sample_cli import test_profiles
-from agent.spool import FolderInUseError, FolderUnusableError, SpoolDamagedError
 from agent.spool_cli import spool_group
 from agent.try_cli import try_file
 from watchbook.clock import now_us
 from watchbook.configfile import EX_CONFIG, ConfigError
 from watchbook.database import EX_DATA, NewerDatabaseError
+from watchbook.handover import hand_over
 from watchbook.options import config_only_option, config_option
 from watchbook.shipped import shipped_folder
 
@@ -38,23 +38,11 @@ def run(path: Path) -> None:
 
     SIGHUP reads the configuration and its profiles again; one with mistakes changes nothing.
     """
-    from agent.app import run_agent
-    from watchbook.daemon import Stop, run_daemon
-    from watchbook.logs import configure_logs
-
     loaded = [load_settings(path)]
-    settings = loaded[0][0]
-    configure_logs(settings.log_level)
+    hand_over(pickle.dumps((path, loaded[0])))
+    from agent.running import run as run_here  # only where it could not be handed over
 
-    def start(stop: Stop) -> Awaitable[None]:
-        return run_agent(*loaded.pop(), stop, path=path)  # not held on to: all profiles are in it
-
-    try:
-        code = run_daemon(start, settings.drain_timeout, heeds_hangup=True)
-    except (NewerDatabaseError, FolderInUseError, FolderUnusableError, SpoolDamagedError, sqlite3.Error) as error:
-        click.echo(f"watchbook agent: the spool in {settings.state} cannot be used: {error}", err=True)
-        sys.exit(EX_DATA)
-    sys.exit(code)
+    sys.exit(run_here(path, loaded))
 
 
 @agent.command()

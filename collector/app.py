@@ -55,9 +55,10 @@ from collector.watch import Watch
 from collector.web import ServerTls, add_routes, make_application, runner_options
 from watchbook.catalogue import Catalogues
 from watchbook.clock import Clock, now_us
-from watchbook.daemon import Stop, notify_ready, settle_memory
+from watchbook.daemon import Stop, notify_ready
 from watchbook.event import parse_event_id
 from watchbook.logs import get_logger
+from watchbook.memory import settle_memory
 from watchbook.watchdog import run_watchdog
 from watchbook.wire import WireError, decode_batch
 

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from collector.config import STORED_BATCH_BYTES_MAX, CollectorSettings, decode_settings
 from collector.processes import Cancelled, Parent, QuestionServer, Requests, Rounds, stand_back
-from watchbook.daemon import settle_memory
 from watchbook.logs import configure_logs
+from watchbook.memory import settle_memory
 
 #: Who goes first when memory runs out: a question can be asked again, the main process holds what is not stored yet.
 _OOM_SCORES = {"query": 700, "index": 400}

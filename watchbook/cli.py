@@ -106,8 +106,5 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return cli.main(args=arguments, prog_name="watchbook")
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
-        mistakes = "1 mistake" if len(error.problems) == 1 else f"{len(error.problems)} mistakes"
-        click.echo(f"watchbook: {mistakes} in the configuration; nothing was started", err=True)
+        click.echo(error.report(), err=True)
         sys.exit(EX_CONFIG)

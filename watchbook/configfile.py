@@ -7,15 +7,12 @@ A type with a class method ``from_node`` reads its own :class:`Node`, and says i
 """
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, cast
-
-import yaml
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
 
 from watchbook.units import Bytes, Seconds, parse_duration, parse_size
 
@@ -45,6 +42,25 @@ class ConfigError(Exception):
         self.problems = sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column))
         super().__init__("\n".join(map(str, self.problems)))
 
+    def report(self) -> str:
+        """Return what a program says that is not started because of it."""
+        mistakes = "1 mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
+        return f"{self}\nwatchbook: {mistakes} in the configuration; nothing was started"
+
+
+class _Mark(NamedTuple):
+    """A place in a file, both from 0."""
+
+    line: int
+    column: int
+
+
+class _Place(NamedTuple):
+    """What is left of a YAML node in another process: where it stood, for mistakes that are found there."""
+
+    start_mark: _Mark
+    id: str = "place"
+
 
 @dataclass(frozen=True)
 class Node:
@@ -52,7 +68,10 @@ class Node:
 
     path: str
     option: str
-    yaml: yaml.Node
+    yaml: Any  # a yaml.Node, told by its ``id``: yaml itself is imported only where it is read
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Node, (self.path, self.option, _Place(_Mark(self.line - 1, self.column - 1)))
 
     @property
     def line(self) -> int:
@@ -76,21 +95,25 @@ class Node:
     @property
     def is_mapping(self) -> bool:
         """Whether this is a mapping."""
-        return isinstance(self.yaml, yaml.MappingNode)
+        return bool(self.yaml.id == "mapping")
 
     @property
     def is_sequence(self) -> bool:
         """Whether this is a list."""
-        return isinstance(self.yaml, yaml.SequenceNode)
+        return bool(self.yaml.id == "sequence")
 
     @property
     def is_null(self) -> bool:
         """Whether this is a plain empty value, ``null`` or ``~``."""
-        return isinstance(self.yaml, yaml.ScalarNode) and not self.yaml.style and self.yaml.value in ("", "null", "~")
+        return self.yaml.id == "scalar" and not self.yaml.style and self.yaml.value in ("", "null", "~")
+
+    @property
+    def _is_scalar(self) -> bool:
+        return bool(self.yaml.id == "scalar")
 
     def items(self) -> Iterator[tuple[str, "Node", "Node"]]:
         """Yield (key, node of the key, node of the value) of a mapping; raises ConfigError on anything else."""
-        if not isinstance(self.yaml, yaml.MappingNode):
+        if not self.is_mapping:
             raise self.error(f"expected a mapping of options, found {self.described()}")
         for key, value in self.yaml.value:
             name = str(key.value)
@@ -103,21 +126,21 @@ class Node:
 
     def sequence(self) -> list["Node"]:
         """Return the items of a list; raises ConfigError on anything else."""
-        if not isinstance(self.yaml, yaml.SequenceNode):
+        if not self.is_sequence:
             raise self.error(f"expected a list, found {self.described()}")
         return [Node(self.path, f"{self.option}[{index}]", item) for index, item in enumerate(self.yaml.value)]
 
     def text(self, expected: str = "a text") -> str:
         """Return a scalar as it is written; raises ConfigError, saying what was ``expected``, on anything else."""
-        if not isinstance(self.yaml, yaml.ScalarNode) or self.is_null:
+        if not self._is_scalar or self.is_null:
             raise self.error(f"expected {expected}, found {self.described()}")
         return str(self.yaml.value)
 
     def described(self) -> str:
         """Return words for what stands here, for messages."""
-        if isinstance(self.yaml, yaml.MappingNode):
+        if self.is_mapping:
             return "a mapping"
-        if isinstance(self.yaml, yaml.SequenceNode):
+        if self.is_sequence:
             return "a list"
         return "nothing" if self.is_null else repr(str(self.yaml.value))
 
@@ -130,7 +153,7 @@ class Node:
         if self.is_null:
             return None
         text = str(self.yaml.value)
-        return text if cast(yaml.ScalarNode, self.yaml).style else _plain_scalar(text)
+        return text if self.yaml.style else _plain_scalar(text)
 
 
 def load(path: Path) -> Node:
@@ -152,6 +175,8 @@ def parse(text: str, path: str) -> Node:
 
 
 def _parse(text: str, path: str) -> Node:
+    import yaml  # 0.7 MB, which a program that is handed its configuration does without
+
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -264,6 +289,8 @@ def _bind_dataclass(node: Node, settings_type: Any, problems: list[Problem]) -> 
 
 
 def _suggestion(name: str, known: Mapping[str, Any]) -> str:
+    import difflib  # only for mistakes
+
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(sorted(known))}"
 

@@ -8,7 +8,6 @@ hangs is found by :mod:`watchbook.watchdog`.
 
 import asyncio
 import faulthandler
-import gc
 import os
 import signal
 import socket
@@ -20,7 +19,6 @@ from watchbook.logs import get_logger
 from watchbook.units import Seconds
 
 log = get_logger("daemon")
-_GC_THRESHOLD = 50_000
 #: systemd takes a datagram at once; one that does not must not hold up the event loop for long.
 _NOTIFY_S = 1.0
 
@@ -132,18 +130,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     for error in group.exceptions:
         leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
     return leaves
-
-
-def settle_memory() -> None:
-    """Call once a daemon is built: what it holds now is never looked at again by the garbage collector.
-
-    Lines and events are plain values without cycles; with the default thresholds the collector would walk through every
-    batch many times (measured: a third of the decoding of a batch).  When it is built anew, call it again.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 100)
 
 
 def notify_systemd(state: str) -> None:

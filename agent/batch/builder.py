@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from agent.batch.runs import Run, encode, run_of
 from agent.reasons import DETAIL, countable
 from agent.records import Chunk, Normalised
-from watchbook import wire
 from watchbook.configfile import positive, setting
 from watchbook.event import FLAG_TRUNCATED, FLAG_UNPARSED
 from watchbook.units import Bytes
@@ -34,25 +34,6 @@ class Origin(NamedTuple):
     profile: str
 
 
-class _Run(NamedTuple):
-    """Rows with the same fields and the same constants.
-
-    ``offsets`` and ``sizes``: where each row's line begins in its file, None for events without a line, and its bytes.
-    """
-
-    fields: Sequence[str]
-    constants: Mapping[str, str]
-    rows: list[tuple[Any, ...]]
-    offsets: list[int | None]
-    sizes: list[int]
-
-    def is_like(self, other: "_Run") -> bool:
-        """Return whether another run's rows can stand behind these."""
-        if self.fields != other.fields or self.constants != other.constants:
-            return False
-        return (self.offsets[0] is None) is (other.offsets[0] is None)
-
-
 _UNPARSED_FIELDS = ("time", "raw", "reason", "details", "flags")
 _UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "unparsed", "category": "meta"}
 
@@ -60,13 +41,13 @@ _UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "u
 class Builder:
     """Gathers until :meth:`take` is called.  ``n`` events and ``line_bytes`` bytes of lines are waiting.
 
-    Rows that are enough for a batch are encoded at once, while they are in the processor's cache: later it takes half
-    as long again.
+    Rows become columns, and the details in them JSON, as they come; columns that are enough for a batch are encoded at
+    once.  Both are then in the processor's cache: later it takes half as long again.
     """
 
     def __init__(self, settings: BatchSettings) -> None:
         self._settings = settings
-        self._runs: list[_Run] = []
+        self._runs: list[Run] = []
         self._rows = 0
         self._encoded: list[tuple[int, bytes]] = []
         self.n = 0
@@ -106,7 +87,7 @@ class Builder:
             ]
             offsets = [chunk.offsets[line.line] for line in normalised.unparsed]
             sizes = [len(line.raw) for line in normalised.unparsed]
-            self._append(_Run(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, offsets, sizes))
+            self._append(run_of(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, offsets, sizes))
         if 2 * self._rows >= self._settings.events_max:
             self._encode_rows()
 
@@ -125,27 +106,25 @@ class Builder:
         else:
             offsets = [chunk.offsets[place] for place in places]
             sizes = [len(chunk.lines[place]) for place in places]
-        self._append(_Run(fields, constants, rows, offsets, sizes))
+        self._append(run_of(fields, constants, rows, offsets, sizes))
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Take in one event of the agent's own, in flat form."""
-        self._append(_Run(tuple(event), {}, [tuple(event.values())], [None], [0]))
+        self._append(run_of(tuple(event), {}, [tuple(event.values())], [None], [0]))
 
-    def _append(self, run: _Run) -> None:
+    def _append(self, run: Run) -> None:
         last = self._runs[-1] if self._runs else None
         if last is not None and last.is_like(run):
-            last.rows.extend(run.rows)
-            last.offsets.extend(run.offsets)
-            last.sizes.extend(run.sizes)
+            last.extend(run)
         else:
             self._runs.append(run)
-        self._rows += len(run.rows)
-        self.n += len(run.rows)
+        self._rows += run.n
+        self.n += run.n
         self.line_bytes += sum(run.sizes)
 
     def _encode_rows(self) -> None:
         runs, self._runs, self._rows = self._runs, [], 0
-        self._encoded += [_encode(pieces) for pieces in self._cut(runs)]
+        self._encoded += [encode(pieces) for pieces in self._cut(runs)]
 
     def take(self) -> list[tuple[int, bytes]]:
         """Return (number of events, JSON before compression) of the batches gathered, and begin anew."""
@@ -153,71 +132,36 @@ class Builder:
         encoded, self._encoded, self.n, self.line_bytes = self._encoded, [], 0, 0
         return encoded
 
-    def _cut(self, runs: Sequence[_Run]) -> list[list[_Run]]:
+    def _cut(self, runs: Sequence[Run]) -> list[list[Run]]:
         """Cut runs into batches of about equal size within the limits."""
-        total = sum(len(run.rows) for run in runs)
+        total = sum(run.n for run in runs)
         batches = -(-total // self._settings.events_max) or 1
         target = -(-total // batches)
-        cut: list[list[_Run]] = [[]]
+        cut: list[list[Run]] = [[]]
         events = size = 0
         for run in runs:
             start = 0
-            while start < len(run.rows):
+            while start < run.n:
                 end, added = self._fitting(run, start, target - events, size)
                 if end > start:
-                    cut[-1].append(_slice(run, start, end))
+                    cut[-1].append(run.slice(start, end))
                     events, size, start = events + end - start, size + added, end
-                if start < len(run.rows):
+                if start < run.n:
                     cut.append([])
                     events = size = 0
         return [pieces for pieces in cut if pieces]
 
-    def _fitting(self, run: _Run, start: int, room: int, size: int) -> tuple[int, int]:
+    def _fitting(self, run: Run, start: int, room: int, size: int) -> tuple[int, int]:
         """Return up to where a run's rows fit into a batch of ``size`` bytes so far, and their bytes.
 
         A line that is too large for any batch gets one of its own.
         """
-        end = min(start + room, len(run.rows))
+        end = min(start + room, run.n)
         added = sum(run.sizes[start:end])
         while size + added > self._settings.line_bytes_max and end > start and not (size == 0 and end == start + 1):
             end -= 1
             added -= run.sizes[end]
         return end, added
-
-
-def _slice(run: _Run, start: int, end: int) -> _Run:
-    if start == 0 and end == len(run.rows):
-        return run
-    return _Run(run.fields, run.constants, run.rows[start:end], run.offsets[start:end], run.sizes[start:end])
-
-
-def _encode(runs: Sequence[_Run]) -> tuple[int, bytes]:
-    n = sum(len(run.rows) for run in runs)
-    if len(runs) == 1:
-        return n, wire.encode_json(n, _columns(runs[0]))
-    pieces = [(len(run.rows), _columns(run)) for run in runs]
-    names = dict.fromkeys(name for _, columns in pieces for name in columns)
-    return n, wire.encode_json(n, {name: _joined(name, pieces) for name in names})
-
-
-def _columns(run: _Run) -> dict[str, Any]:
-    n = len(run.rows)
-    named = zip(run.fields, zip(*run.rows, strict=True), strict=True)
-    filled = {name: values for name, values in named if values[0] is not None or values.count(None) < n}
-    columns: dict[str, Any] = {**run.constants, **filled}
-    if run.offsets and run.offsets[0] is not None:
-        columns["origin.offset"] = run.offsets
-    return columns
-
-
-def _joined(name: str, pieces: Sequence[tuple[int, Mapping[str, Any]]]) -> Any:
-    found = [columns.get(name) for _, columns in pieces]
-    if isinstance(found[0], str) and all(column == found[0] for column in found):
-        return found[0]
-    joined: list[Any] = []
-    for (n, _), column in zip(pieces, found, strict=True):
-        joined.extend([column] * n if column is None or isinstance(column, str) else column)
-    return joined
 
 
 def _reason(reason: str, profile: str) -> tuple[str, dict[str, str] | None]:

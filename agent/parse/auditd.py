@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agent.parse.assignments import Assignments, add_value
+from agent.parse.audit_bodies import HEAD, Bodies, names_nothing
 from agent.parse.format import text_format
 from agent.parse.hexadecimal import decode_value, is_argument, is_encoded
 from agent.records import NotAnEventError
@@ -81,7 +82,7 @@ def _records(lines: list[str]) -> list[dict[str, Any]]:
     for line in others:
         kind, same, body = line.partition(head) if head is not None else ("", "", "")
         if same and kind[:5] == "type=" and " " not in kind:
-            records.append(_values({"type": kind[5:]}, kind[5:], body.strip()))
+            records.append(_values((kind[5:],), body.strip()))
             continue
         record = _record(line)
         for name in _HEAD_NAMES:
@@ -124,14 +125,20 @@ def _record(line: str) -> dict[str, Any]:
     if head is None:
         raise ValueError("is no audit record: expected 'type=… msg=audit(TIME:SERIAL):' at its start")
     node, kind, timestamp, serial = head.groups()
-    values: dict[str, Any] = {"type": kind, "timestamp": timestamp, "serial": serial}
+    return _values((kind, timestamp, serial), line[head.end() :].rstrip(), node)
+
+
+def _values(head: tuple[str, ...], body: str, node: str | None = None) -> dict[str, Any]:
+    """Return the values of a record's head (those of HEAD that it says, in order) and of its body."""
+    if node is None:
+        learnt = _bodies.read(body, head)
+        if learnt is not None:
+            return learnt
+    kind = head[0]
+    values: dict[str, Any] = dict(zip(HEAD, head, strict=False))
     if node is not None:
         values["node"] = node
-    return _values(values, kind, line[head.end() :].rstrip())
-
-
-def _values(values: dict[str, Any], kind: str, body: str) -> dict[str, Any]:
-    """Add the values of a record's body to those of its head."""
+    given = body
     if "(hostname=" in body:
         body = _OLD_PAM.sub(lambda found: found[1].replace(", ", " "), body)
     elif kind == "LOGIN":
@@ -140,11 +147,19 @@ def _values(values: dict[str, Any], kind: str, body: str) -> dict[str, Any]:
     rest = _quick(body, kind) if body else {}
     if rest is None or not values.keys().isdisjoint(rest):
         rest = _parts(body, kind, values)
+    elif rest and body == given:
+        _bodies.learn(kind, body)
     values.update(rest)
     if kind == "EXECVE":
-        command = _command(values)
-        if command:
-            values["command"] = command
+        _add_command(values)
+    return values
+
+
+def _read_carefully(kind: str, body: str) -> dict[str, Any] | None:
+    """Return the values of a body that is in order, None for any other: what a learnt shape must give too."""
+    values = _quick(body, kind)
+    if values is not None and kind == "EXECVE":
+        _add_command(values)
     return values
 
 
@@ -163,9 +178,15 @@ def _quick(body: str, kind: str) -> dict[str, Any] | None:
     elif "{" in body or "'" in body:
         return None
     values = _read_arguments(body) if kind == "EXECVE" else _read_record(body)
-    if values is not None and ("=?" in body or "=(n" in body or '"?"' in body):
+    if values is not None and names_nothing(body):
         return {name: value for name, value in values.items() if value not in _ABSENT}
     return values
+
+
+def _add_command(values: dict[str, Any]) -> None:
+    command = _command(values)
+    if command:
+        values["command"] = command
 
 
 def _command(values: dict[str, Any]) -> str:
@@ -233,8 +254,13 @@ def _add_words(values: dict[str, Any], text: str, kind: str, taken: dict[str, An
 
 
 def _decoded(name: str, value: str, kind: str) -> str:
-    encodes = is_argument if kind == "EXECVE" else is_encoded
-    return decode_value(name, value) if encodes(name) else value
+    return decode_value(name, value) if _encodes(kind, name) else value
 
+
+def _encodes(kind: str, name: str) -> bool:
+    return is_argument(name) if kind == "EXECVE" else is_encoded(name)
+
+
+_bodies: Final = Bodies(_read_carefully, _encodes, decode_value, _ABSENT)
 
 AUDITD: Final = text_format("auditd", None, read)

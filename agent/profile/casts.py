@@ -6,6 +6,7 @@ A cast never guesses: ``245`` is no duration without a unit, ``10.0.0.300`` is n
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from socket import AF_INET, inet_pton
 from typing import Any, Final, Literal
 
 from watchbook.event import Kind
@@ -15,8 +16,6 @@ Cast = Callable[[str], Any]
 #: Whole numbers beyond are not written as numbers: every reader of JSON must get them back as they were.
 NUMBER_MAX: Final = 2**63
 
-_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4: Final = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5})(\.[0-9]{1,18})?")
 _SIZE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s?([a-z]{0,9})")
 _BYTES: Final = {
@@ -58,12 +57,23 @@ def lower(value: str) -> str | None:
     return value.lower() or None
 
 
+def is_ipv4(value: str) -> bool:
+    """Return whether a text is an IPv4 address: four numbers up to 255, without leading zeros."""
+    if ":" in value:
+        return False
+    try:
+        inet_pton(AF_INET, value)  # less than half the time of a regular expression
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def ip(value: str) -> str | None:
     """Return an IPv4 address as it is and an IPv6 address in its canonical form (RFC 5952).
 
     An IPv4 address that came over an IPv6 socket (``::ffff:10.0.0.1``) is that IPv4 address.
     """
-    if _IPV4.fullmatch(value):
+    if is_ipv4(value):
         return value
     try:
         address = ipaddress.ip_address(value)
@@ -180,7 +190,9 @@ LOSSY: Final = frozenset({"path_name", "snake"})
 IN_PART: Final[Mapping[str | None, Cast]] = {"ip": ip_with_port}
 #: Name of a cast -> what quickly tells of most values that the cast leaves as they are: a log has more addresses than a
 #: memo holds.
-AS_THEY_ARE: Final[Mapping[str | None, Callable[[str], Any]]] = {"ip": _IPV4.fullmatch}
+AS_THEY_ARE: Final[Mapping[str | None, Callable[[str], bool]]] = {"ip": is_ipv4}
+#: Digits beyond which a text is no number to be had by ``int`` at once.
+DIGITS_MAX: Final = 18
 #: The cast of ``action`` that fills event_type, category, outcome and reason too (agent.profile.verbs).
 VERB: Final = "verb"
 

@@ -53,6 +53,8 @@ class Meaning:
         self.told = tuple(told)
         action = rules.get("action")
         self.has_verb = action is not None and any(source.cast == VERB for source in action.sources)
+        #: Conversions that leave a text of digits the number that it is.
+        self.counted: set[str] = set()
         self.namespace: dict[str, Any] = {
             "text_of": text_of, "scalar_text": scalar_text, "first_text": first_text, "check_depth": check_depth,
             "lift_details": lift_details, "changes_permissions": changes_permissions, "take": take,
@@ -81,8 +83,11 @@ class Meaning:
         elif source.cast is not None or source.values is not None or allowed is not None:
             memo = self.namespace[f"convert_{name}"] = Memo(_conversion(source, allowed))
             convert = memo.__getitem__
-            if source.cast in AS_THEY_ARE and not source.absent:
+            is_plain = not source.absent and source.values is None and allowed is None
+            if is_plain and source.cast in AS_THEY_ARE:
                 self.namespace[f"quick_{name}"] = AS_THEY_ARE[source.cast]
+            if is_plain and source.cast == "number":
+                self.counted.add(f"convert_{name}")
             if source.cast in IN_PART:
                 self.namespace[f"part_{name}"] = Memo(_in_part(source))
         elif source.absent:

@@ -1,15 +1,20 @@
 """Single options of a profile file: read, or refused with what was expected and what may have been meant."""
 
-import difflib
 import re
 from collections.abc import Collection
 
 from watchbook.configfile import Node
 
 
+def _close(name: str, known: Collection[str]) -> list[str]:
+    import difflib  # only for mistakes
+
+    return difflib.get_close_matches(name, known, n=1)
+
+
 def suggestion(name: str, known: Collection[str]) -> str:
     """Return what a user may have meant, as the end of a message."""
-    close = difflib.get_close_matches(name, known, n=1)
+    close = _close(name, known)
     return f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(known)}"
 
 
@@ -23,7 +28,7 @@ def choice(node: Node, choices: Collection[str]) -> str:
 
 
 def _did_you_mean(text: str, choices: Collection[str]) -> str:
-    close = difflib.get_close_matches(text, choices, n=1)
+    close = _close(text, choices)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 

@@ -189,8 +189,9 @@ class RowCode(SourceCode):
             yield "if actor_type is None:"
             yield f"    actor_type = 'anonymous' if {' is None and '.join(who)} is None else 'user'"
         if "actor.id" not in self._fixed and "actor.id" in self._meaning.rules:
-            yield "if actor_email is None and actor_id is not None and '@' in actor_id[1:-1] and ' ' not in actor_id:"
-            yield "    actor_email = actor_id"
+            yield "if actor_email is None and actor_id is not None and '@' in actor_id:"
+            yield "    if '@' in actor_id[1:-1] and ' ' not in actor_id:"
+            yield "        actor_email = actor_id"
 
     def _flags(self) -> Iterator[str]:
         given = self._meaning.constants.get("flags", "").split()

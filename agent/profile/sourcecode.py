@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from agent.profile.casts import VERB
+from agent.profile.casts import DIGITS_MAX, VERB
 from agent.profile.conditions import Condition, Loaded, expression_of
 from agent.profile.definition import DETAILS, Rule, Source
 from agent.profile.meaning import Meaning, local_name
@@ -219,13 +219,25 @@ class SourceCode(ABC):
             plain = f"{loaded}.__class__ is str or {loaded}.__class__ is int"
             text = loaded if known in ("text", "integer") else f"{loaded} if {plain} else text_of({loaded})"
             converted = f"convert_{name}_{index}[{text}]"
-            if known == "text" and f"quick_{name}_{index}" in self._meaning.namespace:
-                converted = f"{loaded} if quick_{name}_{index}({loaded}) else {converted}"
+            if known in (None, "text"):
+                converted = self._quickly(f"{name}_{index}", loaded, is_text) + converted
             yield Branch(f"{needs}({name} := {converted}) is not None", [], takes, takes_if)
             if f"part_{name}_{index}" in self._meaning.namespace and known != "integer":
                 yield Branch(f"{needs}{is_text}({name} := part_{name}_{index}[{loaded}]) is not None", [])
         elif rule.kind == "text":
             yield from self._text_branches(name, index, source, (loaded, known), Branch(needs, [], takes, takes_if))
+
+    def _quickly(self, name: str, loaded: str, is_text: str) -> str:
+        """Return what spares most texts their conversion, and a look at those that were converted before.
+
+        A log has more addresses and ports than are remembered.
+        """
+        if f"quick_{name}" in self._meaning.namespace:
+            return f"{loaded} if {is_text}quick_{name}({loaded}) else "
+        if f"convert_{name}" in self._meaning.counted:
+            digits = f"{loaded}.isdecimal() and {loaded}.isascii() and len({loaded}) <= {DIGITS_MAX}"
+            return f"int({loaded}) if {is_text}{digits} else "
+        return ""
 
     def _text_branches(
         self, name: str, index: int, source: Source, text: tuple[str, Known | None], like: Branch

@@ -102,7 +102,9 @@ _SQL_VALUE: Final = re.compile(
 _ARGUMENT: Final = re.compile(r"(?a)(?<![\w])a(?P<number>\d{1,3})=(?:\\?\"(?P<s>[^\"\\]{0,4096})\\?\"|(?P<hex>(?:[0-9A-F]{2}){2,4096})(?![0-9A-Za-z]))")  # fmt: skip
 
 #: How many of the statements, from the first, are of a program and its option.
-_PROGRAMS: Final = 11
+_PROGRAMS_COUNT: Final = 11
+#: Patterns of the names of these programs.
+PROGRAMS: Final = tuple(statement.gate for statement in STATEMENTS[:_PROGRAMS_COUNT])
 
 
 _INSERTS: Final = r"(?:insert|replace)(?:\s|\\[nrt])+(?:ignore\s+)?into[^\n]*values"
@@ -110,7 +112,7 @@ _OF_PASSWORDS: Final = ("(?:password|passwd|passphrase", "password[", "(?:login|
 
 
 def _program_gate() -> str:
-    names = "|".join(statement.gate.replace(_BOUNDED, _ANY) for statement in STATEMENTS[:_PROGRAMS])
+    names = "|".join(gate.replace(_BOUNDED, _ANY) for gate in PROGRAMS)
     options = "p|hp|P|u|U|-user|-proxy-user|a|A|-auth|w|X"
     return rf"(?-i:(?:^|[\s/\"'=\x00])(?:{names})(?:[\s\"',\\\x00][^\n]*)?(?:[\s\"',=\x00]|u0000|x00)-(?:{options}))"
 
@@ -121,7 +123,7 @@ COARSE: Final = (
     r"(?:[\s\"'=,\x00]|u0000|x00)-(?:h?p|P|u|U|-user|-proxy-user|a|A|-auth|w|X)",
     r"pass(?:word|wd|phrase| phrase)\s(?:[^f\s]|f[^o])",
 )
-_STANDING: Final = [each.gate for each in STATEMENTS[_PROGRAMS:] if not each.gate.startswith(_OF_PASSWORDS)]
+_STANDING: Final = [each.gate for each in STATEMENTS[_PROGRAMS_COUNT:] if not each.gate.startswith(_OF_PASSWORDS)]
 GATES: Final = (*dict.fromkeys(_STANDING), _INSERTS)
 PRECISE: Final = (
     _program_gate(),

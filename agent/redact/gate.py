@@ -1,26 +1,21 @@
 """The gate: RE2 scans that say whether, and by which rule, something may be a secret.  Never a wrong no."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import re2
 
 from agent.redact import commands
-from agent.redact.names import (
-    CAMEL_NAMES,
-    NAMED_KEYS,
-    NAMING_KEYS,
-    NUMBERED,
-    WHOLE_NAMES,
-    KeyNames,
-    bare,
-    names_pattern,
-)
-from agent.redact.prefixes import literal_prefixes
-from agent.redact.rule import Rule
+from agent.redact.hexgate import ANY_DIGITS, hex_gate
+from agent.redact.keygates import TYPED, VALUE_BESIDE, KeyGates
+from agent.redact.names import KeyNames, bare
+from agent.redact.rule import GATE_START, Rule
 from agent.redact.shapes import COMMAND_RULE, KEY_NAME_RULE
+from watchbook.memory import give_back_memory
 
 _ANY_CASE: Final = "(?i)"
 #: JSON may write any character as \u00XX, a URL as %XX: letters, digits and the punctuation of tokens are suspect when
@@ -30,50 +25,67 @@ _ESCAPES: Final = (
 )
 _ESCAPE: Final = "escape"
 _HEX: Final = "hex"
-_MEMORY: Final = 32 << 20
-
-_QUOTES: Final = (
-    r"(?:[\\\"'`\]\s]|\\[nrt]|\\u00(?:2[027]|0[9ad]|5[cd])|\\x2[27]|%(?:25)*(?:2[027]|5[BD])"
-    r"|&(?:amp;)?(?:quot|apos|#34|#39|#x22|#x27);)*"
-)
-_MARKS: Final = r"(?:[\\\"'`]|%(?:25)*2[27]|&(?:amp;)?(?:quot|apos|#34|#39);|\\x2[27]|\\u002[27])*"
-_NUMBERED: Final = r"(?:[-_]?[0-9]{1,2})?(?:\[[0-9]*\])?"
-_ASSIGNED: Final = r"(?:=|:|->|→|\\u2192|\\u003[ad]|\\x3[ad]|%(?:25)*3[ad]|&#61;|;s:)"
-_BLANK: Final = r"(?:\s|\\+[nrt])*"
-_CLOSED: Final = r"(?:>|&gt;|\\u003e)"
-_OPENED: Final = r"(?:<|&lt;|\\u003c)"
-_PARTED: Final = r"(?:\\[\"'\\]|[\s\"',\x00]|\\[nrt0]|\\u0000|\\x00)"
+_MEMORY: Final = 24 << 20
 
 
 class Gate:
     """The gates of some rules."""
 
     def __init__(self, names: KeyNames, shapes: Sequence[Rule], *, commands_too: bool) -> None:
-        gates = [(KEY_NAME_RULE, gate) for gate in _gates_of_keys(names.names)]
+        self._key_gates = KeyGates(names.names) if names.names else None
+        gates = [(KEY_NAME_RULE, gate) for gate in self._key_gates.gates] if self._key_gates is not None else []
         gates += [(COMMAND_RULE, gate) for gate in (*commands.GATES, *commands.COARSE)] if commands_too else []
-        gates += [(rule.name, rule.gate) for rule in shapes]
-        gates += [(_ESCAPE, _ESCAPES), (_HEX, _hex_gate(shapes))]
-        self._any = _compiled("|".join(gate for _, gate in gates))
-        self._names = [name for name, _ in gates]
-        self._gates = [gate for _, gate in gates]
+        gates += [(_ESCAPE, _ESCAPES), (_HEX, hex_gate(names.names, shapes, commands_too=commands_too))]
+        gates += [(rule.name, rule.gate) for rule in shapes if not rule.begins_word]
+        begun = [rule for rule in shapes if rule.begins_word]
+        union = [gate for _, gate in gates]
+        if begun:  # asked only where a word begins: within words the automaton would need twice as many states
+            union.append(f"{GATE_START}(?:{'|'.join(rule.gate for rule in begun)})")
+        self._any = _first_of("|".join(union))
+        self._names = [name for name, _ in gates] + [rule.name for rule in begun]
+        self._gates = [ANY_DIGITS if name == _HEX else gate for name, gate in gates]
+        self._gates += [GATE_START + rule.gate for rule in begun]
+        give_back_memory()  # more than half was only for compiling
         self._keys, self._shapes = names, tuple(shapes)
 
     @cached_property
     def _each(self) -> "re2.Set":
-        """All gates one by one: made when something is suspected, for it takes megabytes."""
+        """All gates one by one, some of them coarser: made when something is suspected, for it takes megabytes."""
         found = re2.Set.SearchSet(_options())
         for gate in self._gates:
             found.Add((_ANY_CASE + gate).encode())
         found.Compile()
+        give_back_memory()  # 2.4 of 3 MB were only for compiling
         return found
 
     @cached_property
     def _doubts(self) -> "dict[int, _Doubt]":
-        return _doubts(self._gates, self._keys, self._shapes)
+        return _doubts(self._gates, self._key_gates, self._keys, self._shapes)
 
     def suspects(self, chunk: bytes) -> bool:
         """Return whether some bytes may hold a secret."""
-        return self._any.search(chunk) is not None
+        return self._any.match(chunk) is not None
+
+    def suspected(self, lines: Sequence[bytes]) -> list[int]:
+        """Return the places of the lines that may hold a secret, in order; lines that hold none are scanned once."""
+        text = b"\n".join(lines)
+        found = self._any.match(text)
+        if found is None:
+            return []
+        ends = list(accumulate(len(line) + 1 for line in lines))
+        places: list[int] = []
+        looked_at = 0
+        while found is not None and looked_at < len(lines):
+            place = max(looked_at, bisect_left(ends, found.end()))
+            starts_at = ends[place] - len(lines[place]) - 1
+            alone = self._any.match(lines[place])
+            if alone is not None and starts_at + alone.end() == min(found.end(), ends[place] - 1):
+                places.append(place)
+            else:  # it goes over the end of a line: in which one it starts, and what it hides there, is not known
+                places += [each for each in range(looked_at, place + 1) if self.suspects(lines[each])]
+            looked_at = place + 1
+            found = self._any.match(text, ends[place] - 1)
+        return places
 
     def rules(self, text: bytes) -> frozenset[str]:
         """Return the names of the rules that may find something in a suspected text; all when it cannot tell."""
@@ -119,25 +131,40 @@ class _Doubt(NamedTuple):
     needs_text: bool
 
 
-def _doubts(gates: Sequence[str], names: KeyNames, shapes: Sequence[Rule]) -> dict[int, _Doubt]:
+def _doubts(
+    gates: Sequence[str], key_gates: KeyGates | None, names: KeyNames, shapes: Sequence[Rule]
+) -> dict[int, _Doubt]:
     """Return the closer looks by the places of their gates."""
-    precise, beside = _compiled("|".join(commands.PRECISE)), _compiled(_VALUE_BESIDE)
+    precise = _compiled("|".join(commands.PRECISE))
     looks: dict[str, _Doubt] = {
         gate: _Doubt(lambda line, _: precise.search(line) is not None, False) for gate in commands.COARSE
     }
-    if names.names:
-        key = _compiled(rf"[\w-]*{_some_names(names.names)}{_NUMBERED}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})")
-        looks[_gates_of_keys(names.names)[0]] = _Doubt(
-            lambda line, _: not all(_is_kept(line, found, names) for found in key.finditer(line)), False
-        )
-        given = _Doubt(lambda line, _: beside.search(line) is not None, False)
-        looks |= {_name_given(names.names): given, _TYPED: given}
+    if key_gates is not None:
+        looks |= _doubts_of_keys(key_gates, names)
     for rule in shapes:
         if rule.is_local:
-            looks[rule.gate] = _Doubt(lambda _, text, find=rule.find: any(True for _ in find(text)), True)  # type: ignore[misc]
+            gate = GATE_START + rule.gate if rule.begins_word else rule.gate
+            looks[gate] = _Doubt(lambda _, text, find=rule.find: any(True for _ in find(text)), True)  # type: ignore[misc]
     for gate, look in commands.closer_looks(names).items():
         looks[gate] = _Doubt(lambda _, text, look=look: look(text), True)  # type: ignore[misc]
     return {place: looks[gate] for place, gate in enumerate(gates) if gate in looks}
+
+
+def _doubts_of_keys(gates: KeyGates, names: KeyNames) -> dict[str, _Doubt]:
+    key, pair, option = _compiled(gates.key), _compiled(gates.pair), _compiled(gates.option)
+    given, beside = _compiled(gates.given), _compiled(VALUE_BESIDE)
+
+    def is_option_or_given(line: bytes, _: str) -> bool:
+        return option.search(line) is not None or (given.search(line) is not None and beside.search(line) is not None)
+
+    return {
+        gates.assigned: _Doubt(
+            lambda line, _: not all(_is_kept(line, found, names) for found in key.finditer(line)), False
+        ),
+        gates.paired: _Doubt(lambda line, _: pair.search(line) is not None, False),
+        gates.beside: _Doubt(is_option_or_given, False),
+        TYPED: _Doubt(lambda line, _: beside.search(line) is not None, False),
+    }
 
 
 _HEX_RUN: Final = re.compile(rb"=((?:[0-9A-F]{2}){6,})(?![A-Za-z0-9])")
@@ -151,11 +178,6 @@ def _is_kept(line: bytes, key: "re.Match[bytes]", names: KeyNames) -> bool:
     return word in names.kept or (word == "authorization" and line[key.end() : key.end() + 2].lstrip()[:1] == b"{")
 
 
-def _some_names(names: Sequence[str]) -> str:
-    """Return a pattern for the names of keys without ``pwd``: sudo writes PWD=/home/… in every line."""
-    return names_pattern([name for name in names if name != "pwd"] or ["password"])
-
-
 def _options() -> "re2.Options":
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are: lines need not be UTF-8
@@ -166,75 +188,18 @@ def _options() -> "re2.Options":
     return options
 
 
+def _first_of(pattern: str) -> "re2._Regexp":
+    """Return what tells by ``match`` where the first match in a text ends.
+
+    Where it starts would take a second automaton, that reads backwards: half as much memory again.
+    """
+    options = _options()
+    options.longest_match = False
+    return re2.compile(f"{_ANY_CASE}(?s:.*?)(?:{pattern})".encode(), options)
+
+
 def _compiled(pattern: str) -> "re2._Regexp":
     return re2.compile((_ANY_CASE + pattern).encode(), _options())
-
-
-def _gates_of_keys(names: Sequence[str]) -> list[str]:
-    """Return the gates of what is said about the keys with these names, in JSON or in plain text."""
-    if not names:
-        return []
-    key = _some_names(names)
-    some = names_pattern(names)
-    whole = "|".join(WHOLE_NAMES)
-    quotes = _MARKS
-    return [
-        rf"{key}{_NUMBERED}{_QUOTES}(?:{_ASSIGNED}|{_CLOSED})",
-        rf"pwd{_NUMBERED}{_QUOTES}(?:{_ASSIGNED}[^/]|{_CLOSED})" if "pwd" in names else rf"{key}{_QUOTES}=",
-        # "pass=57" is the result of a test.
-        rf"(?:(?:^|[^A-Za-z0-9])(?:{whole})|[a-z](?-i:{CAMEL_NAMES})){_NUMBERED}{_QUOTES}(?:{_ASSIGNED}{_QUOTES}(?:[^0-9\s]|[0-9]{{4}})|{_CLOSED})",
-        rf"(?:^|[^\w-])--?[\w.-]*(?:{some}|{whole}){NUMBERED}{_PARTED}",
-        rf"{_OPENED}[\w.:-]*(?:{some}|{whole})\s",
-        rf"[\[({{]\s*b?{quotes}[\w.-]*(?:{some}|{whole}){quotes}\s*,\s*(?:b?[\\\"'`&%]|<<)",
-        _name_given(names),
-        _TYPED,
-        r"kind[\\\"']+\s*:\s*[\\\"']+secret(?:list)?[\\\"']",
-    ]
-
-
-def _name_given(names: Sequence[str]) -> str:
-    """Return the gate of a name of a secret as a value; :data:`_VALUE_BESIDE` tells whether its value may be there."""
-    naming, whole = "|".join(sorted(NAMING_KEYS)), "|".join(WHOLE_NAMES)
-    given = rf"(?:^|[^A-Za-z_])(?:{naming}){_MARKS}{_BLANK}[:=]>?{_BLANK}{_MARKS}"
-    return rf"{given}[^\"'\n]*(?:{names_pattern(names)}|{whole}){NUMBERED}(?:[^A-Za-z0-9_-]|$)"
-
-
-#: ``{"type": "password", "value": "x"}``
-_TYPED: Final = r"[^A-Za-z_]type[\\\"']+\s*:\s*[\\\"']+password[\\\"']"
-_VALUE_BESIDE: Final = (
-    rf"(?:^|[^A-Za-z_]|\\[nrt])(?:{'|'.join(sorted(NAMED_KEYS))}|old_value|new_value|string_value){_MARKS}{_BLANK}(?:=>|[:=])"
-    rf"|{_CLOSED}|name=[\\\"']+[^\"']*[\\\"']+(?:\s|\\+[nr]){{2}}"
-)
-#: How what is looked for begins, in texts that were written as hexadecimal digits.
-_ROOTS: Final = (
-    "pass", "pwd", "pswd", "secr", "tok", "key", "cred", "auth", "cook", "phrase", "bear", "basic", "jwt", "otp", "psk",
-    "pw=", "psw", "cvv", "cvc", "mnemonic", "code", "identified", "answer", "saml", "assertion", "kennw", "senha",
-    "contras", "Q~", "+ASt", "+ABa", "ACDb", "+AMC", "JQQJ9", ".atlasv1.", "-us",
-    "mot", "material", "salt", "digest", "sig=", "signature", "-----", "Private-Lines", "RSAKey", "hooks.", "webhook",
-    "echo", "vault", "insert", "replace", "login", "xauth",
-    *(f"{mark}-{option}" for mark in "\0 " for option in ("p", "u", "U", "P", "a", "A", "w", "X", "hp")),
-)  # fmt: skip
-_HEX_DIGITS: Final = "[0-9A-F]{2}"
-
-
-def _hex_gate(shapes: Sequence[Rule]) -> str:
-    """Return a gate for text that auditd has written as hexadecimal digits, which are in capital letters."""
-    if any(rule.optional or rule.is_own for rule in shapes):
-        return rf"(?-i:(?:^|[=\x00])(?:{_HEX_DIGITS}){{8}})"  # whatever it is, it must be looked at
-    roots = {"".join(_hex_letter(letter) for letter in root) for root in _ROOTS}
-    roots |= {
-        prefix.encode().hex().upper() for rule in shapes for shape in rule.shapes for prefix in literal_prefixes(shape)
-    }
-    url = f"3A2F2F(?:{_HEX_DIGITS})*40"
-    gap, digit = "(?:2[0D])?", "3[0-9]"
-    card = f"3[2-6](?:{digit}){{3}}{gap}(?:{digit}){{4}}{gap}(?:{digit}){{2}}{gap}(?:{digit}){{2}}{gap}(?:{digit}){{3}}"
-    telegram = f"(?:{digit}){{8}}3A"
-    return rf"(?-i:(?:^|[=\x00])(?:{_HEX_DIGITS})*(?:{'|'.join(sorted(roots))}|{url}|{card}|{telegram}))"
-
-
-def _hex_letter(letter: str) -> str:
-    cases = sorted({f"{ord(letter.lower()):02X}", f"{ord(letter.upper()):02X}"})
-    return cases[0] if len(cases) == 1 else f"[{cases[0][0]}{cases[1][0]}]{cases[0][1]}"
 
 
 def pattern_problem(pattern: str) -> str | None:

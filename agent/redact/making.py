@@ -60,4 +60,5 @@ def _own(pattern: OwnPattern) -> Rule:
     def find(text: str) -> list[tuple[int, int]]:
         return [found.span(group) for found in compiled.finditer(text) if found.end() > found.start()]
 
-    return Rule(pattern.name, find, f"(?-i:{pattern.match})", is_own=True)
+    # Lines are scanned together: each of them has a beginning and an end.
+    return Rule(pattern.name, find, f"(?m-i:{pattern.match})", is_own=True)

@@ -5,14 +5,12 @@ without blanks at its ends.  Whoever has the key can find out a value by trying;
 """
 
 import base64
-import hashlib
-import hmac
 import os
 import re
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,13 +53,15 @@ class Pseudonyms:
     """Makes pseudonyms with one key."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        import hmac  # 0.6 MB, for the few that ask for pseudonyms
+
+        self._hmac = partial(hmac.digest, key, digest="sha256")
         self.of = lru_cache(_REMEMBERED)(self._of)
 
     def _of(self, value: str) -> str:
         if _PSEUDONYM.fullmatch(value):
             return value
-        digest = hmac.digest(self._key, value.strip().lower().encode(errors="surrogatepass"), hashlib.sha256)
+        digest = self._hmac(value.strip().lower().encode(errors="surrogatepass"))
         return "p_" + base64.b32encode(digest[:10]).decode().lower()
 
 

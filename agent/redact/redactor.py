@@ -30,7 +30,6 @@ _CARD_MIN: Final = 10**14
 _CARD_MAX: Final = 10**19
 _NAME: Final = re.compile(r"(?a)[\w.-]{1,64}")
 _PASSES_MAX: Final = 8
-_SCANNED_TOGETHER: Final = 16
 _ESCAPED_ASCII: Final = re.compile(r"\\u00(2[0-1b-f]|[3-7][0-9a-fA-F])", re.IGNORECASE)
 _ENCODED_ASCII: Final = re.compile(r"%(?:25)*(3[0-9]|[46][1-9a-f]|5[0-9af]|7[0-9a]|2d)", re.IGNORECASE)
 _HEX_RUN: Final = re.compile(r"(?<![A-Za-z0-9])(?:[0-9A-F]{2}){6,}(?![A-Za-z0-9])")
@@ -60,7 +59,6 @@ class SecretRedactor:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._narrowed = narrowed
-        self._line_by_line = False
         shapes = sorted(shapes, key=lambda rule: rule.name != PRIVATE_KEY_RULE)
         self._shapes = tuple(shapes)
         self._label_shapes = tuple(rule for rule in shapes if rule.in_labels)
@@ -81,20 +79,12 @@ class SecretRedactor:
 
         The lines behind the beginning of a private key are its own, also in the next call.
         """
+        places = self._gate.suspected(lines)
+        found = [place for place in places if self._gate.is_worth(lines[place])]
         keys = self._key_lines
-        if self._line_by_line:  # scanning lines together would not spare the scan of each
-            suspected = [index for index, line in enumerate(lines) if self.suspects(line)]
-        elif not self.suspects(b"\n".join(lines)):
-            return keys.follow(lines, []) if keys is not None and (keys.is_open or keys.material) else []
-        else:
-            suspected = []
-            for start in range(0, len(lines), _SCANNED_TOGETHER):
-                group = lines[start : start + _SCANNED_TOGETHER]
-                if self.suspects(b"\n".join(group)):
-                    suspected += [start + index for index, line in enumerate(group) if self.suspects(line)]
-        self._line_by_line = len(suspected) * _SCANNED_TOGETHER > len(lines)
-        found = [index for index in suspected if self._gate.is_worth(lines[index])]
-        return found if keys is None else keys.follow(lines, found)
+        if keys is None or not (found or keys.is_open or keys.material):
+            return found
+        return keys.follow(lines, found)
 
     def for_source(self, without: Collection[str], keep: Collection[str]) -> Redactor:
         """Return the redactor for a source that some rules do not apply to; it counts together with this one."""

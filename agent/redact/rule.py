@@ -21,7 +21,8 @@ class Rule(NamedTuple):
     A label is the value of a key such as ``type`` or ``action``: the name of a kind, where a column name or a sentence
     about a key gives nothing away.  ``in_phrases``: whether it holds for labels of several words, which may say more.
     ``optional``: off until the settings ask for it.  ``is_own``: a user's.  ``shapes``: the patterns of tokens.
-    ``is_local``: what it finds in a text it also finds in what the text is a part of.
+    ``is_local``: what it finds in a text it also finds in what the text is a part of.  ``begins_word``: what it finds
+    stands at a :data:`START`, and the gate begins there, so that a scan need not look within words.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Rule(NamedTuple):
     is_own: bool = False
     shapes: tuple[str, ...] = ()
     is_local: bool = False
+    begins_word: bool = False
 
 
 def spans_of(pattern: str, *, flags: int = re.ASCII) -> Find:
@@ -54,11 +56,33 @@ START: Final = (
 )
 
 
+#: The same for a gate, which is before the decoding of any format: JSON may write what stands there as ``\\f`` or
+#: ``\\u2028``.
+GATE_START: Final = r"(?:^|[^A-Za-z0-9]|\\[a-z0-9]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\x1b\[0m)"
+_REPEATED: Final = re.compile(r"\{(\d+)(?:,\d*)?\}")
+_SCANNED_CHARACTERS: Final = 12
+
+
 def token(name: str, *shapes: str, gate: str | None = None) -> Rule:
     """Return the rule for tokens of these shapes (case-sensitive, understood alike by ``re`` and RE2).
 
     Shapes that begin with a run of any letters need a ``gate`` that begins with what is rarer: the automaton of the
     scan would need a state for every length of every run.
     """
-    shape = "|".join(shapes)
-    return Rule(name, spans_of(f"{START}(?:{shape})"), f"(?-i:{gate or shape})", shapes=shapes, is_local=True)
+    return Rule(
+        name,
+        spans_of(f"{START}(?:{'|'.join(shapes)})"),
+        f"(?-i:{gate or '|'.join(map(_beginning, shapes))})",
+        shapes=shapes,
+        is_local=True,
+        begins_word=gate is None,
+    )
+
+
+def _beginning(shape: str) -> str:
+    """Return a shape up to its first long run, and some characters of that: more only makes the automaton larger."""
+    for found in _REPEATED.finditer(shape):
+        before = shape[: found.start()]
+        if int(found[1]) > _SCANNED_CHARACTERS and before.count("(") == before.count(")"):
+            return f"{before}{{{_SCANNED_CHARACTERS}}}"
+    return shape

@@ -117,8 +117,9 @@ SHAPES: Final[tuple[Rule, ...]] = (
     Rule(
         "aws_access_key",
         _find_aws,
-        r"(?-i:A[KS]IA[A-Z0-9]{16}|A(?:BI|CC)A[A-Z0-9]{16}|IQoJ[A-Za-z0-9+/\\]{40}|F[wQ]oG[A-Za-z0-9+/\\]{40}|A(?:QoD|goJ)[A-Za-z0-9+/\\]{40})",
+        r"(?-i:A(?:[KS]I|BI|CC)A[A-Z0-9]{16}|(?:IQoJ|F[wQ]oG|AQoD|AgoJ)[A-Za-z0-9+/=%\\]{16})",
         shapes=("A[KS]IA", "A(?:BI|CC)A", "IQoJ", "F[wQ]oG", "A(?:QoD|goJ)"),
+        begins_word=True,
     ),
     Rule(
         "azure_sas",

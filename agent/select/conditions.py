@@ -11,9 +11,8 @@ An expectation is a text, number or truth value (or a list of them: any), compar
 that must all hold.  What an event does not have fulfils only ``{present: false}`` and ``{not: …}``.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final
@@ -104,6 +103,12 @@ def _all_of(node: Node, problems: list[Problem]) -> tuple[Asked, ...]:
     return tuple(asked)
 
 
+def _close(name: str, known: Iterable[str]) -> list[str]:
+    import difflib  # only for mistakes
+
+    return difflib.get_close_matches(name, list(known), n=1)
+
+
 def _field(name: str, key: Node) -> tuple[str, tuple[Step, ...]]:
     if name in _LATER:
         raise key.error(f"'{name}' is no field that rules can look at: it is set after them")
@@ -115,7 +120,7 @@ def _field(name: str, key: Node) -> tuple[str, tuple[Step, ...]]:
         if name.startswith(f"{container}."):
             return container, _steps(name[len(container) + 1 :], key)
     known = [field for field in FIELD_NAMES if field not in _LATER and field != "time"]
-    close = difflib.get_close_matches(name, known, n=1)
+    close = _close(name, known)
     hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}, measures.NAME, details.NAME"
     raise key.error(f"there is no event field {name!r}; {hint}")
 
@@ -149,7 +154,7 @@ def _tests(field: str, node: Node) -> tuple[Test, ...]:
     tests = []
     for name, key, value in node.items():
         if name not in OPERATORS:
-            close = difflib.get_close_matches(name, OPERATORS, n=1)
+            close = _close(name, OPERATORS)
             hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(OPERATORS)}"
             raise key.error(f"there is no such operator; {hint}")
         tests.append(OPERATORS[name](field, value))

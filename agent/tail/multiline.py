@@ -107,12 +107,7 @@ class Records:
             if not begins:
                 return framed
         ends = [*begins[1:], len(framed.lines)]
-        cut_by_line = dict(zip(framed.truncated, framed.cuts, strict=True))
-        cuts = {
-            place: sum(cut_by_line[line] for line in range(begin, end) if line in cut_by_line)
-            for place, (begin, end) in enumerate(zip(begins, ends, strict=True))
-            if any(line in cut_by_line for line in range(begin, end))
-        }
+        cuts = _cuts_of_records(framed, begins, ends) if framed.truncated else {}
         return framed._replace(
             lines=[b"\n".join(framed.lines[begin:end]) for begin, end in zip(begins, ends, strict=True)],
             offsets=[framed.offsets[begin] for begin in begins],
@@ -124,9 +119,20 @@ class Records:
         """Return the places of lines that begin a record, and whether the last one may go on."""
         pieces = None if self._peel is None else [self._peel(line) for line in lines]
         inner = lines if pieces is None else [_inner(*each) for each in zip(lines, pieces, strict=True)]
+        parts: set[str] = set()  # the streams of which a line is open
+        if pieces is None and len(lines) <= self._lines_max and sum(map(len, lines)) + len(lines) <= self._bytes_max:
+            begins = [0, *(place for place, goes_on in enumerate(self._goes_on(inner), start=1) if not goes_on)]
+        else:
+            begins = self._begins_within_limits(lines, inner, pieces, parts)
+        is_open = bool(parts) or (self._waits and not (self._ends is not None and self._ends(inner[-1]) is not None))
+        return begins, is_open and len(lines) - begins[-1] < self._lines_max
+
+    def _begins_within_limits(
+        self, lines: list[bytes], inner: list[bytes], pieces: list[Piece | None] | None, parts: set[str]
+    ) -> list[int]:
+        """Return the places of lines that begin a record; ``parts`` gets the streams of which a line is open."""
         begins = [0]
         size = len(lines[0])
-        parts: set[str] = set()  # the streams of which a line is open
         _note(parts, pieces, 0)
         for place, goes_on in enumerate(self._goes_on(inner), start=1):
             line = lines[place]
@@ -137,8 +143,17 @@ class Records:
                 size = len(line)
                 parts.clear()
             _note(parts, pieces, place)
-        is_open = bool(parts) or (self._waits and not (self._ends is not None and self._ends(inner[-1]) is not None))
-        return begins, is_open and len(lines) - begins[-1] < self._lines_max
+        return begins
+
+
+def _cuts_of_records(framed: Framed, begins: list[int], ends: list[int]) -> dict[int, int]:
+    """Return how many bytes were cut of each record that lost some, by its place."""
+    cut_by_line = dict(zip(framed.truncated, framed.cuts, strict=True))
+    return {
+        place: sum(cut_by_line[line] for line in range(begin, end) if line in cut_by_line)
+        for place, (begin, end) in enumerate(zip(begins, ends, strict=True))
+        if any(line in cut_by_line for line in range(begin, end))
+    }
 
 
 def _inner(line: bytes, piece: Piece | None) -> bytes:
@@ -180,7 +195,7 @@ def _without_last(framed: Framed, begin: int, start: int) -> Framed:
 def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Iterator[bool]]:
     """Return what tells, of each line but the first, whether it goes on with the record before it."""
     if settings.join is not None:
-        return _joined(_group_finder(settings.join))
+        return _joined(settings.join)
     if settings.start is not None:
         starts = _compiled(settings.start).search
         return lambda lines: (starts(line) is None for line in lines[1:])
@@ -192,20 +207,18 @@ def _continuations(settings: MultilineSettings) -> Callable[[list[bytes]], Itera
     return lambda lines: repeat(False, len(lines) - 1)
 
 
-def _joined(group_of: Callable[[bytes], bytes | None]) -> Callable[[list[bytes]], Iterator[bool]]:
-    def goes_on(lines: list[bytes]) -> Iterator[bool]:
-        before = group_of(lines[0])
-        for line in lines[1:]:
-            group = group_of(line)
-            yield group is not None and group == before
-            before = group
-
-    return goes_on
-
-
 #: ``literal([^x]+)literal``, the second literal beginning with x: what most joins look like.
 _LITERAL: Final = r"(?:[A-Za-z0-9 _:=,;/@\"'<>%&#!~-]|\\[^A-Za-z0-9\s])+"
 _BETWEEN: Final = re.compile(rf"({_LITERAL})\(\[\^\\?([^A-Za-z0-9\\])\]\+\)({_LITERAL})")
+
+
+def _literals(pattern: str) -> tuple[bytes, bytes, bytes] | None:
+    """Return what stands before a group, the byte that ends it, and what stands behind it, where these are literals."""
+    parts = _BETWEEN.fullmatch(pattern)
+    if parts is None:
+        return None
+    before, end, after = (re.sub(r"\\(.)", r"\1", part).encode() for part in parts.groups())
+    return (before, end, after) if after.startswith(end) else None
 
 
 def _group_finder(pattern: str) -> Callable[[bytes], bytes | None]:
@@ -216,12 +229,10 @@ def _group_finder(pattern: str) -> Callable[[bytes], bytes | None]:
         found = search(line)
         return None if found is None else found[1]
 
-    parts = _BETWEEN.fullmatch(pattern)
-    before, end, after = (b"", b"", b"")
-    if parts is not None:
-        before, end, after = (re.sub(r"\\(.)", r"\1", part).encode() for part in parts.groups())
-    if not end or not after.startswith(end):
+    literals = _literals(pattern)
+    if literals is None:
         return by_pattern
+    before, end, after = literals
 
     def between(line: bytes) -> bytes | None:
         begin = line.find(before)
@@ -234,6 +245,28 @@ def _group_finder(pattern: str) -> Callable[[bytes], bytes | None]:
         return by_pattern(line)  # it may begin further on
 
     return between
+
+
+def _joined(pattern: str) -> Callable[[list[bytes]], Iterator[bool]]:
+    """Return what tells of each line but the first whether the group of a pattern is that of the line before it.
+
+    Where the group stands between literals, most lines only need a look for the last one.
+    """
+    group_of = _group_finder(pattern)
+    before, _, after = _literals(pattern) or (b"", b"", b"")
+
+    def goes_on(lines: list[bytes]) -> Iterator[bool]:
+        group = group_of(lines[0])
+        same = None if group is None or not after else before + group + after
+        for line in lines[1:]:
+            if same is not None and line.startswith(same, line.find(before)):
+                yield True
+                continue
+            last, group = group, group_of(line)
+            same = None if group is None or not after else before + group + after
+            yield group is not None and group == last
+
+    return goes_on
 
 
 def _compiled(pattern: str) -> Any:

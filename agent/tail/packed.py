@@ -3,53 +3,14 @@
 A file counts as compressed by its name, as it does for those programs.  Offsets and sizes are those of the content.
 """
 
-import bz2
-import gzip
-import lzma
 import os
-import zlib
-from collections.abc import Callable
 from pathlib import PurePath
-from typing import IO, Any, Final
-
-import zstandard
+from typing import Final
 
 _PIECE_BYTES: Final = 256 << 10
 #: What is kept before the last piece that was read: readers go on a little before where they were.
 _KEPT_BYTES: Final = 64 << 10
-
-
-class _ZstdStream:
-    """Frames one after the other; zstandard's own reader takes a frame that is cut off for the end."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._frame: Any = None
-        self._rest = b""
-
-    def read(self, size: int) -> bytes:
-        while data := self._rest or self._file.read(size):
-            if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            content: bytes = self._frame.decompress(data)
-            self._rest = self._frame.unused_data
-            if self._frame.eof:
-                self._frame = None
-            if content:
-                return content
-        if self._frame is not None:
-            raise EOFError("the last frame is cut off")
-        return b""
-
-
-_OPENERS: Final[dict[str, Callable[[IO[bytes]], Any]]] = {
-    ".gz": lambda file: gzip.GzipFile(fileobj=file),
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
-    ".zst": _ZstdStream,
-}
-#: Whatever the four libraries raise for what they cannot read.
-_DAMAGED: Final = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile, ValueError)
+_SUFFIXES: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 
 
 class PackedDamagedError(OSError):
@@ -58,7 +19,7 @@ class PackedDamagedError(OSError):
 
 def is_packed(path: str) -> bool:
     """Return whether a file is compressed, by its name."""
-    return PurePath(path).suffix in _OPENERS
+    return PurePath(path).suffix in _SUFFIXES
 
 
 class PackedFile:
@@ -68,7 +29,10 @@ class PackedFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._open = _OPENERS[PurePath(path).suffix]
+        # Only with the first file that needs it: most logs are not compressed, and this is 0.3 MB.
+        from agent.tail.unpacking import DAMAGED, OPENERS
+
+        self._open, self._damaged = OPENERS[PurePath(path).suffix], DAMAGED
         self._file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
         self._path = path
         self._rewind()
@@ -107,7 +71,7 @@ class PackedFile:
     def _read_on(self) -> bool:
         try:
             piece = self._stream.read(_PIECE_BYTES)
-        except _DAMAGED as error:
+        except self._damaged as error:
             raise PackedDamagedError(f"{self._path}: {error}") from error
         except OSError as error:
             if error.errno is not None:

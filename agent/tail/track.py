@@ -7,10 +7,14 @@ the file until it is long enough, so that short files are told apart too.  A tra
 the same transaction as the batch that holds the lines up to its ``offset``.
 """
 
-import hashlib
 from typing import Final, Literal
 
 import msgspec
+
+try:
+    from _blake2 import blake2b  # the same function; hashlib takes all digests of OpenSSL along, 0.6 MB
+except ImportError:  # a Python that was built without it has OpenSSL's
+    from hashlib import blake2b
 
 from agent.tail.listing import Found
 
@@ -108,7 +112,7 @@ class Track(msgspec.Struct, kw_only=True):
 
 def hash_bytes(data: bytes) -> bytes:
     """Return the fingerprint of a head or an anchor."""
-    return hashlib.blake2b(data, digest_size=16).digest()
+    return blake2b(data, digest_size=16).digest()
 
 
 def encode_track(track: Track) -> bytes:

@@ -1,5 +1,6 @@
 """An agent as a real process, with the sink in the place of the collector, and the lines it is given."""
 
+import compileall
 import json
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from watchbook.shipped import shipped_folder
 _START_US = 1_793_491_200_000_000  # 2026-11-01T00:00:00Z
 _DAY_US = 86_400_000_000
 _SETTLE_S = 0.5
+_ROOT = Path(__file__).parent.parent.parent
 
 
 class Case(NamedTuple):
@@ -123,6 +126,7 @@ class AgentStand:
 @contextmanager
 def agent_stand(profile: str, *, keep: bool = False) -> Iterator[AgentStand]:
     """Give an agent and a sink, not started yet, in a throw-away folder."""
+    _compile_bytecode()
     folder = Path(tempfile.mkdtemp(prefix="watchbook-bench-"))
     stand = AgentStand(folder, profile, keep=keep)
     try:
@@ -130,3 +134,10 @@ def agent_stand(profile: str, *, keep: bool = False) -> Iterator[AgentStand]:
     finally:
         stand.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _compile_bytecode() -> None:
+    """Do what pip does when it installs: an agent that compiles its modules itself holds 1 MB more for it."""
+    for package in ("agent", "watchbook"):
+        compileall.compile_dir(_ROOT / package, quiet=1)

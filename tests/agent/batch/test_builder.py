@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +101,52 @@ def test_batches_that_were_encoded_early_keep_the_order_and_lose_nothing() -> No
     assert found == [number.decode() for number in numbers]
     assert builder.n == 0
     assert builder.take() == []
+
+
+DETAILS = ("time", "actor.type", "action", "details")
+
+
+def details_of(kind: str, place: int) -> dict[str, Any] | None:
+    if kind == "varied" or (kind == "some" and place % 3):
+        return {"id": place, "text": "a,b\n\u00e9"}
+    return {"level": "info"} if kind == "same" else None
+
+
+def rows_with_details(kind: str, n: int, first: int) -> list[tuple[Any, ...]]:
+    return [(1000 + place, "user", "read", details_of(kind, place)) for place in range(first, first + n)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["varied", "varied", "same", "some", "none"]), st.sampled_from([1, 63, 64, 150])),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from([100, 300, 4096]),
+    st.booleans(),
+)
+def test_details_written_early_are_those_of_each_event(
+    chunks: list[tuple[str, int]], events_max: int, two_files: bool
+) -> None:
+    builder = Builder(BatchSettings(events_max=events_max))
+    rows: list[tuple[Any, ...]] = []
+    for number, (kind, n) in enumerate(chunks):
+        added = rows_with_details(kind, n, len(rows))
+        file = f"/{number % 2 if two_files else 0}.log"
+        builder.add(Normalised(added, None, []), DETAILS, {}, chunk([b"x"] * n, file), ORIGIN, 99)
+        rows += added
+    expected = [{name: value for name, value in zip(DETAILS, row, strict=True) if value is not None} for row in rows]
+    assert [{name: event[name] for name in DETAILS if name in event} for event in events_of(builder)] == expected
+
+
+def test_details_written_early_make_the_same_batch_as_all_at_once() -> None:
+    builder = Builder(BatchSettings(events_max=4096))
+    sizes = [150, 20, 64, 1]
+    rows = rows_with_details("varied", sum(sizes), 0)
+    start = 0
+    for n in sizes:
+        builder.add(Normalised(rows[start : start + n], None, []), DETAILS, {}, chunk([b"x"] * n), ORIGIN, 99)
+        start += n
+    ((n, data),) = builder.take()
+    assert n == len(msgspec.json.decode(data)["c"]["details"]) == len(rows)
+    assert msgspec.json.encode([row[3] for row in rows]) in data

@@ -1,5 +1,6 @@
 """Audit records: what each kind of line becomes, and what several records of one event become together."""
 
+import re
 from typing import Any
 
 import pytest
@@ -222,3 +223,33 @@ def test_a_record_that_says_more_than_its_call_is_the_main_one_and_takes_who_cal
     assert (values["table"], values["auid"], values["ses"], values["success"]) == ("filter", "1000", "1", "yes")
     assert values["pid"] == "98"
     assert values["records"] == [{"type": "SYSCALL", "arch": "c000003e", "syscall": "46", "pid": "99"}]
+
+
+#: Values that decide how a body is read, and some that do not.
+STRANGE = (
+    "?", "(null)", '"(none)"', '"?"', "3F", "2F62696E", "", '""', '"a b"', "'x'", "{a b}", "UID=5", '"UID=5"', '"x=y"',
+    'a"b', '"a', "(hostname=x", "a\\b", "\x1d", "a\x1db", "?x", '"x?"', "(x)", "é", "\xa0", "msg=", "2", "0",
+)  # fmt: skip
+SHAPES = (
+    SYSCALL.replace('key="shadow"', 'key=(null)\x1dARCH=x86_64 SYSCALL=openat AUID="bob"'),
+    f'type=EXECVE {ID}: argc=2 a0="cat" a1=2F62696E',
+    f'type=PROCTITLE {ID}: proctitle=636174002F6574632F736861646F77',
+    f"type=USER_LOGIN {ID}: pid=1 uid=0 msg='op=login id=5 exe=\"/bin/sshd\" hostname=? addr=10.0.0.1 res=success'",
+    f"type=LOGIN {ID}: login pid=1 uid=0 old auid=1 new auid=2 old ses=3 new ses=4",
+    f"type=USER_START {ID}: pid=1 auid=1 msg='PAM: session open acct=\"root\" : exe=\"/x\" (hostname=h, addr=a)'",
+)  # fmt: skip
+
+
+@given(st.sampled_from(SHAPES), st.lists(st.tuples(st.integers(0, 40), st.sampled_from(STRANGE)), max_size=3))
+def test_a_learnt_shape_gives_what_the_careful_way_gives(line: str, changes: list[tuple[int, str]]) -> None:
+    for _ in range(6):
+        audit(line)
+    for place, value in changes:
+        places = list(re.finditer(r"""(?<==)(?:"[^"]*"|[^\s"'\x1d]*)""", line))[2:]
+        found = places[place % len(places)]
+        line = line[: found.start()] + value + line[found.end() :]
+    careful = audit(f"node=h {line}")  # a record that names its node is never read by its shape
+    assert careful.pop("node") == "h"
+    for _ in range(6):
+        values = audit(line)
+        assert [*values.items()] == [*careful.items()]
