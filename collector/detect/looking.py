@@ -1,12 +1,12 @@
 """What the rules remember of a group at this moment: its window, how far its condition is met, and its open alert."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from collector.detect.condition import TEMPORAL, Condition, percentile
+from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition, percentile
 from collector.detect.counting import RuleState
 from collector.detect.group import Group, Terms
+from collector.detect.matches import decoded
 from collector.finding import GroupValue
 from watchbook.clock import SECOND_US, format_rfc3339
 
@@ -27,8 +27,9 @@ def window_of(state: RuleState, key: tuple[GroupValue, ...], stream: str, names:
 
 def _group(group: Group, terms: Terms, names: Sequence[str]) -> Document:
     condition, newest = terms.condition, group.newest
-    begin, end = bisect_right(group.times, newest - terms.span), bisect_right(group.times, newest)
-    times, values = group.times[begin:end], getattr(group, "values", group.times)[begin:end]
+    window = slice(group.until(newest - terms.span), group.until(newest))
+    times, kept = group.times[window], group.values[window]
+    values = decoded(kept) if condition.kind in OF_NUMBERS else kept
     document: Document = {
         "from": format_rfc3339(newest - terms.span),
         "until": format_rfc3339(newest),

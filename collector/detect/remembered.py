@@ -1,0 +1,106 @@
+"""The groups that a rule remembers, and which of them were not heard of for longest.
+
+To put a group in its place in that order whenever it is heard of would cost more than to count the match.  So they
+wait in rounds by when they were received, and are looked at again when their round is over: most have moved on then.
+"""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from operator import attrgetter, itemgetter
+from typing import Final
+
+from collector.detect.group import Group
+from collector.finding import GroupValue
+
+#: A key in short: the value itself where there is one, which takes no tuple for each group.
+Label = GroupValue | tuple[GroupValue, ...]
+#: Where a group is kept: its label, with the stream of a track.
+PlaceOfGroup = Label | tuple[Label, str]
+
+_ROUNDS: Final = 16
+_BY_RECEIPT: Final = attrgetter("received")
+
+
+class Remembered:
+    """The groups of one rule by their place.  ``span_us`` is how long they are remembered after they were heard of."""
+
+    def __init__(self, span_us: int) -> None:
+        self._round_us = max(1, span_us // _ROUNDS)
+        self._groups: dict[PlaceOfGroup, Group] = {}
+        #: Groups that are in no round yet.
+        self._new: list[Group] = []
+        self._rounds: dict[int, list[Group]] = {}
+        #: What is left of the first round while groups are forgotten for want of room, as a heap.
+        self._oldest: list[tuple[int, int, Group]] = []
+        self.get: Callable[[PlaceOfGroup], Group | None] = self._groups.get
+        self.values = self._groups.values
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def add(self, group: Group) -> None:
+        """Remember a group."""
+        self._groups[group.place] = group
+        self._new.append(group)
+
+    def forget(self, group: Group) -> None:
+        """Forget a group."""
+        del self._groups[group.place]
+
+    def quiet(self, limit_us: int) -> list[Group]:
+        """Return the groups that were received last before a time, the oldest first.
+
+        Each must be forgotten, or be put among the others again with :meth:`keep`.
+        """
+        self._arrange()
+        quiet: list[Group] = []
+        for number in sorted(self._rounds):
+            if number * self._round_us >= limit_us:
+                break
+            for group in self._rounds.pop(number):
+                if self._is_remembered(group):
+                    (quiet if group.received < limit_us else self._new).append(group)
+        self._arrange()
+        quiet.sort(key=_BY_RECEIPT)
+        return quiet
+
+    def keep(self, group: Group) -> None:
+        """Remember a quiet group for longer."""
+        self._new.append(group)
+
+    def keep_all(self) -> None:
+        """Remember all groups for longer, where nobody asks which are quiet."""
+        self._new = list(self._groups.values())
+        self._rounds.clear()
+        self._oldest.clear()
+
+    def oldest(self) -> Group:
+        """Return the group that was not heard of for longest, to be forgotten.  There must be one."""
+        while True:
+            if not self._oldest:
+                self._open_first_round()
+            received, order, group = heappop(self._oldest)
+            if not self._is_remembered(group):
+                continue
+            if group.received == received:
+                return group
+            if group.received // self._round_us == received // self._round_us:  # it was heard of meanwhile
+                heappush(self._oldest, (group.received, order, group))
+            else:
+                self._new.append(group)
+
+    def _open_first_round(self) -> None:
+        self._arrange()
+        first = self._rounds.pop(min(self._rounds))
+        self._oldest = [(group.received, order, group) for order, group in enumerate(first)]
+        heapify(self._oldest)
+
+    def _is_remembered(self, group: Group) -> bool:
+        return self._groups.get(group.place) is group
+
+    def _arrange(self) -> None:
+        """Put each group that is in no round into its own."""
+        for group in (*map(itemgetter(2), self._oldest), *self._new):
+            self._rounds.setdefault(group.received // self._round_us, []).append(group)
+        self._oldest.clear()
+        self._new.clear()
