@@ -284,10 +284,12 @@ class RuleState:
     def resume(self, replayed_from: int, ticked: int) -> None:
         """Forget the groups that a tick had ended."""
         self._late.clear()
+        told = True
         for group in self._quiet(ticked):
-            if group.episode is None:
+            told = told and group.episode is None  # else its end is still to be told, and of those after it
+            if told:
                 self._forget(group)
-            else:  # its end is still to be told
+            else:
                 self._groups.keep(group)
         for group in self._groups.values():
             group.resume(replayed_from, self.terms)

@@ -6,7 +6,7 @@ wait in rounds by when they were received, and are looked at again when their ro
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Final
 
 from collector.detect.group import Group
@@ -18,7 +18,6 @@ Label = GroupValue | tuple[GroupValue, ...]
 PlaceOfGroup = Label | tuple[Label, str]
 
 _ROUNDS: Final = 16
-_BY_RECEIPT: Final = attrgetter("received")
 
 
 class Remembered:
@@ -31,7 +30,7 @@ class Remembered:
         self._new: list[Group] = []
         self._rounds: dict[int, list[Group]] = {}
         #: What is left of the first round while groups are forgotten for want of room, as a heap.
-        self._oldest: list[tuple[int, int, Group]] = []
+        self._oldest: list[tuple[tuple[int, int], int, Group]] = []
         self.get: Callable[[PlaceOfGroup], Group | None] = self._groups.get
         self.values = self._groups.values
 
@@ -61,7 +60,7 @@ class Remembered:
                 if self._is_remembered(group):
                     (quiet if group.received < limit_us else self._new).append(group)
         self._arrange()
-        quiet.sort(key=_BY_RECEIPT)
+        quiet.sort(key=_last_heard)
         return quiet
 
     def keep(self, group: Group) -> None:
@@ -79,20 +78,20 @@ class Remembered:
         while True:
             if not self._oldest:
                 self._open_first_round()
-            received, order, group = heappop(self._oldest)
+            heard, order, group = heappop(self._oldest)
             if not self._is_remembered(group):
                 continue
-            if group.received == received:
+            if group.received == heard[0]:
                 return group
-            if group.received // self._round_us == received // self._round_us:  # it was heard of meanwhile
-                heappush(self._oldest, (group.received, order, group))
+            if group.received // self._round_us == heard[0] // self._round_us:  # it was heard of meanwhile
+                heappush(self._oldest, (_last_heard(group), order, group))
             else:
                 self._new.append(group)
 
     def _open_first_round(self) -> None:
         self._arrange()
         first = self._rounds.pop(min(self._rounds))
-        self._oldest = [(group.received, order, group) for order, group in enumerate(first)]
+        self._oldest = [(_last_heard(group), order, group) for order, group in enumerate(first)]
         heapify(self._oldest)
 
     def _is_remembered(self, group: Group) -> bool:
@@ -104,3 +103,8 @@ class Remembered:
             self._rounds.setdefault(group.received // self._round_us, []).append(group)
         self._oldest.clear()
         self._new.clear()
+
+
+def _last_heard(group: Group) -> tuple[int, int]:
+    """Return when a group was heard of last; of several at once, in the order of their events, restart or not."""
+    return group.received, max(group.numbers, default=-1)
