@@ -15,8 +15,8 @@ from typing import ClassVar
 
 from collector.detect.feeding import FeedState, Said
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.grouping import Label, PlaceOfGroup
 from collector.detect.matches import CODE
-from collector.detect.remembered import Label, PlaceOfGroup
 from collector.detect.rule import Await
 
 

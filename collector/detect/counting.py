@@ -11,38 +11,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
-from types import NoneType
 from typing import Any, ClassVar, Final
 
 import msgspec
 
 from collector.block import BlockInfo
 from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
-from collector.detect.fields import resolve, split_object
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.grouping import Key, Label, PlaceOfGroup, label_of, labels_of, places_of, values_of
 from collector.detect.matches import CODE, PLAIN_MAX, encoded
-from collector.detect.remembered import Label, PlaceOfGroup, Remembered
+from collector.detect.remembered import Remembered
 from collector.detect.rule import Fed, Rule
 from collector.detect.values import number_of
 from collector.detect.view import BatchView
 from collector.detect.windowed import ChainedGroup, DelayedGroup, WindowGroup
-from collector.finding import AlertChange, AlertState, GroupValue
+from collector.finding import AlertChange, AlertState
 
 #: What each matcher of a rule found, by its place in the rule: indices, ascending.
 Found = Mapping[int, Sequence[int]]
-Key = tuple[GroupValue, ...]
 #: A match: the index of the event that it comes from, its group, its value, its time and arrival number, and the time
 #: that says whether it is late (that of the match itself, unless it only stands beside one).
 Match = tuple[int, Label, Any, int, int, int]
 #: The matches of a block in order: indices, groups, values (None: it has none).
 Entries = tuple[Sequence[int], Sequence[Label], Sequence[int | None]]
-Place = tuple[str, tuple[str, tuple[str, ...]] | None]
 
 _ALERT_ID_BYTES: Final = 16
-#: Larger integers cannot be written by every JSON encoder.
-_INTEGER_LIMIT: Final = 2**63
-#: Of values of these types nothing is left to do.
-_PLAIN_TYPES: Final = frozenset({str, NoneType, float, bool})
 
 
 @dataclass
@@ -96,8 +89,8 @@ class RuleState:
         matchers = range(len(self.rule.matchers))
         grouped_apart = len({self.rule.fields_of(matcher) for matcher in matchers}) > 1
         self._apart = self.terms.condition.kind in TEMPORAL or grouped_apart
-        self._fields = [_places(self.rule.fields_of(matcher)) for matcher in matchers]
-        self._value_fields = _places(self.terms.condition.fields)
+        self._fields = [places_of(self.rule.fields_of(matcher)) for matcher in matchers]
+        self._value_fields = places_of(self.terms.condition.fields)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -176,7 +169,7 @@ class RuleState:
             return (self._values_by_rule if self._value_fields else self._entries_by_rule)(view, found)
         indices = _together(found)
         self.counters.matched += len(indices)
-        labels = _labels(view, self._fields[0], indices)
+        labels = labels_of(view, self._fields[0], indices)
         return indices, labels, self._values(view, indices) if self._value_fields else [0] * len(indices)
 
     def _values(self, view: BatchView, indices: Sequence[int]) -> list[int | None]:
@@ -207,10 +200,10 @@ class RuleState:
         if len(found) == 1:
             ((matcher, indices),) = found.items()
             self.counters.matched += len(indices)
-            return indices, _labels(view, self._fields[matcher], indices), [self.rule.bit_of(matcher)] * len(indices)
+            return indices, labels_of(view, self._fields[matcher], indices), [self.rule.bit_of(matcher)] * len(indices)
         rules: dict[tuple[int, Label], int] = {}
         for matcher, indices in found.items():
-            for match in zip(indices, _labels(view, self._fields[matcher], indices), strict=True):
+            for match in zip(indices, labels_of(view, self._fields[matcher], indices), strict=True):
                 rules[match] = rules.get(match, 0) | self.rule.bit_of(matcher)
         self.counters.matched += len(rules)
         return _in_order(rules)
@@ -219,7 +212,7 @@ class RuleState:
         """Return the matches with their values, where rules group by different fields; each once for a group."""
         values: dict[tuple[int, Label], int | None] = {}
         for matcher, indices in found.items():
-            matches = zip(indices, _labels(view, self._fields[matcher], indices), strict=True)
+            matches = zip(indices, labels_of(view, self._fields[matcher], indices), strict=True)
             values |= zip(matches, self._values(view, indices), strict=True)
         self.counters.matched += len(values)
         return _in_order(values)
@@ -374,15 +367,6 @@ def kind_of_group(condition: Condition, *, chained: bool = False) -> type[Group]
     return WindowGroup if condition.only_grows else DelayedGroup
 
 
-def label_of(key: Key) -> Label:
-    """Return a key in short."""
-    return key[0] if len(key) == 1 else key
-
-
-def _places(names: Sequence[str]) -> list[Place]:
-    return [(name, split_object(name)) for name in names]
-
-
 def _together(found: Found) -> Sequence[int]:
     """Return the indices that any matcher found, each once, ascending."""
     parts = list(found.values())
@@ -392,28 +376,6 @@ def _together(found: Found) -> Sequence[int]:
 def _in_order(values: Mapping[tuple[int, Label], int | None]) -> Entries:
     matches = sorted(values, key=itemgetter(0))
     return [index for index, _ in matches], [label for _, label in matches], [values[match] for match in matches]
-
-
-def _labels(view: BatchView, places: Sequence[Place], indices: Sequence[int]) -> Sequence[Label]:
-    """Return the values of some fields of each of some events."""
-    columns = [values_of(view, name, place, indices) for name, place in places]
-    if len(columns) == 1:
-        return columns[0]
-    return list(zip(*columns, strict=True)) if columns else [()] * len(indices)
-
-
-def values_of(
-    view: BatchView, name: str, place: tuple[str, tuple[str, ...]] | None, indices: Sequence[int]
-) -> list[GroupValue]:
-    """Return the value of a field of each of some events; ``place`` is what ``split_object`` says of its name."""
-    if place is None:
-        values = view.at(name, indices)
-        return values if _PLAIN_TYPES.issuperset(map(type, values)) else list(map(scalar, values))
-    if place[0] == "measures":
-        measure = ".".join(place[1])
-        return [None if measures is None else measures.get(measure) for measures in view.at("measures", indices)]
-    decode, path = view.decoder(place[0]), place[1]
-    return [scalar(resolve(decode(index), path)) for index in indices]
 
 
 def alert_id(rule_id: str, key: tuple[object, ...], first_event: str) -> str:
@@ -428,10 +390,3 @@ def _hash(values: Key) -> int:
     if len(values) == 1 and first.__class__ is str:
         return hash(first)
     return hash(tuple(value if value.__class__ is str else repr(value) for value in values))
-
-
-def scalar(value: Any) -> GroupValue:
-    """Return a value that can be grouped by: lists, objects and numbers over 64 bits as their JSON text."""
-    if value is None or isinstance(value, str | float) or (isinstance(value, int) and abs(value) < _INTEGER_LIMIT):
-        return value
-    return msgspec.json.encode(value, order="sorted").decode()

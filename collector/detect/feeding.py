@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from collector.detect.condition import TEMPORAL
-from collector.detect.counting import Key, Match, RuleState, label_of
+from collector.detect.counting import Match, RuleState
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.grouping import Key, Label, label_of
 from collector.detect.matches import CODE
-from collector.detect.remembered import Label
 from collector.detect.rule import Fed
 from collector.detect.windowed import WindowGroup
 

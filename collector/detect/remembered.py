@@ -10,12 +10,7 @@ from operator import itemgetter
 from typing import Final
 
 from collector.detect.group import Group
-from collector.finding import GroupValue
-
-#: A key in short: the value itself where there is one, which takes no tuple for each group.
-Label = GroupValue | tuple[GroupValue, ...]
-#: Where a group is kept: its label, with the stream of a track.
-PlaceOfGroup = Label | tuple[Label, str]
+from collector.detect.grouping import PlaceOfGroup
 
 _ROUNDS: Final = 16
 

@@ -13,10 +13,10 @@ from array import array
 from dataclasses import dataclass
 from operator import attrgetter
 
-from collector.detect.counting import Key, RuleState, label_of
+from collector.detect.counting import RuleState
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.grouping import Key, Label, label_of
 from collector.detect.matches import CODE
-from collector.detect.remembered import Label
 from collector.detect.rule import Silence
 from collector.finding import AlertState
 
