@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from collector.detect.feeding import FeedState, Said
-from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.group import FOREVER_US, Episode, Group, HeardGroup, Terms
 from collector.detect.grouping import Label, PlaceOfGroup
 from collector.detect.matches import CODE
 from collector.detect.rule import Await
 
 
-class AwaitGroup(Group):
+class AwaitGroup(HeardGroup):
     """The events of a group that wait, of value when each was received; and the ``ends`` that late ones may find.
 
     Of three ends within one span the middle one answers nothing that its neighbours do not, and is left out.

@@ -58,15 +58,16 @@ class FeedGroup(WindowGroup):
         self.received = max(self.received, received)
         if self._joined(time, number, value, terms):
             return 0
-        if time > self.newest:
-            self.newest = time
+        newest = self.newest
+        if time > newest:
+            newest = time
             if self._append(time, number, value, terms):
                 self._say(time, max(time - terms.evidence, self.told), terms)
                 self.told = time
         else:
             for moment in self._insert(time, number, value, terms):
                 self._say(moment, moment - terms.evidence, terms)
-        return self._forget(terms)
+        return self._forget(newest, terms)
 
     def _joined(self, time: int, number: int, value: int, terms: Terms) -> bool:
         """Return whether a match is there already, as one of other rules; tell what holds because it is one of more."""
@@ -110,9 +111,9 @@ class DecidedFeedGroup(FeedGroup):
             self._join(place, value)
             return 0
         self.put(self.until(time), time, number, value)
-        self.newest = max(self.newest, time)
-        self.settle(self.newest - terms.lateness, terms, journal)
-        return self._forget(terms)
+        newest = self.newest
+        self.settle(newest - terms.lateness, terms, journal)
+        return self._forget(newest, terms)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:  # noqa: ARG002 - nobody is told here
         """Decide and tell all that no match before ``low`` can change."""

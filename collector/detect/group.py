@@ -15,7 +15,8 @@ A time that is too far from the alert to belong to it, but which a late match ma
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
 from collector.detect.condition import Condition
 from collector.detect.matches import CODE, Matches
@@ -25,6 +26,7 @@ FOREVER_US = 2**62
 #: The clock looks at the groups at the latest after this.
 TICK_EVERY_MAX_US = 60_000_000
 _COUNT = Condition()
+_PAIR: Final = Struct("qq").pack
 
 
 class Terms(NamedTuple):
@@ -76,14 +78,21 @@ class Group(Matches):
     groups by several or none.  There may be very many groups: each is as small as can be.
     """
 
-    __slots__ = ("episode", "label", "newest", "pending", "received", "track")
+    __slots__ = ("episode", "label", "pending", "received", "track")
 
     def __init__(self, _: str = CODE) -> None:
         self.label: Any = ()
         self.track = ""
-        self.newest = self.received = -FOREVER_US
+        self.received = -FOREVER_US
         self.pending: list[int] | tuple[()] = ()
         self.episode: Episode | None = None
+
+    @property
+    def newest(self) -> int:
+        """The time of the newest match that was counted, also before a restart."""
+        newest = self[-self.width] if self else -FOREVER_US
+        episode = self.episode
+        return newest if episode is None or episode.last <= newest else episode.last
 
     @property
     def place(self) -> Any:
@@ -100,19 +109,20 @@ class Group(Matches):
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
             self.received = received
-        if time > self.newest and not self.pending:
+        newest = self.newest
+        if time > newest and not self.pending:
+            newest = time
             held = self._append(time, number, value, terms)
-            self.newest = time
             if held or self.episode is not None:
                 self._note_newest(time, number, terms, journal, held=held)
         else:
+            newest = max(time, newest)
             self._add_among_others(time, number, value, terms, journal)
-        return self._forget(terms)
+        return self._forget(newest, terms)
 
     def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
         """Put a match after all others into the window; return whether the condition holds at it."""
-        self.append(time)
-        self.append(number)
+        self.frombytes(_PAIR(time, number))
         begin = -2 * terms.threshold
         return len(self) >= -begin and self[begin] > time - terms.span
 
@@ -142,8 +152,6 @@ class Group(Matches):
     def _add_among_others(self, time: int, number: int, value: int, terms: Terms, journal: list[Episode]) -> None:
         held = self._insert(time, number, value, terms)
         episode = self.episode
-        if time > self.newest:
-            self.newest = time
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
             _count(episode, (time,), (number,), journal)
         for moment in held:
@@ -175,8 +183,7 @@ class Group(Matches):
         self.received = max(self.received, received)
         late = time < self.newest
         held = self._insert(time, number, value, terms)
-        self.newest = max(self.newest, time)
-        self._forget(terms)
+        self._forget(self.newest, terms)
         return held if late else ()
 
     def restore(self, episode: Episode, received: int, terms: Terms, late: Iterable[int] = ()) -> None:
@@ -187,7 +194,6 @@ class Group(Matches):
         """
         self.episode = episode
         self.received = max(self.received, received)
-        self.newest = max(self.newest, episode.last)
         for moment in late:
             if moment < episode.holds_from - terms.span:
                 self.wait(moment)
@@ -273,9 +279,9 @@ class Group(Matches):
             episode, self[begin * width : end * width : width], self[begin * width + 1 : end * width : width], journal
         )
 
-    def _forget(self, terms: Terms) -> int:
+    def _forget(self, newest: int, terms: Terms) -> int:
         """Drop matches that no window can need any more; return how many were dropped because the window was full."""
-        low = self.newest - terms.lateness
+        low = newest - terms.lateness
         if self.pending and self.pending[0] < low:
             low = self.pending[0]
         horizon = low - terms.span
@@ -286,6 +292,25 @@ class Group(Matches):
         cut = max(old, excess)
         self.drop(0, cut)
         return max(cut - old, 0)
+
+
+class HeardGroup(Group):
+    """A group of which more was heard than its matches say."""
+
+    __slots__ = ("_newest",)
+
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
+        self._newest = -FOREVER_US
+
+    @property
+    def newest(self) -> int:
+        """The time of the newest event that was heard of."""
+        return self._newest
+
+    @newest.setter
+    def newest(self, time: int) -> None:
+        self._newest = time
 
 
 def within(episode: Episode | None, moment: int) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from collector.detect.counting import RuleState
-from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.group import FOREVER_US, Episode, Group, HeardGroup, Terms
 from collector.detect.grouping import Key, Label, label_of
 from collector.detect.matches import CODE
 from collector.detect.rule import Silence
@@ -35,7 +35,7 @@ class Gap:
     end: int
 
 
-class SilentGroup(Group):
+class SilentGroup(HeardGroup):
     """The gaps of a group.  ``decided``: the start of the last that was told; ``oldest``: the first time heard of."""
 
     __slots__ = ("decided", "gaps", "oldest")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter, or_
+from struct import Struct
 from typing import Any, ClassVar, Final
 
 from collector.detect.condition import OF_NUMBERS, TEMPORAL
@@ -16,6 +17,7 @@ from collector.detect.matches import CODE, PLAIN_MAX, decoded
 
 #: Windows of fewer matches are looked at as a whole.
 _SMALL: Final = 32
+_TRIPLE: Final = Struct("qqq").pack
 
 
 class WindowGroup(Group):
@@ -37,9 +39,7 @@ class WindowGroup(Group):
         self.recent: Any = None
 
     def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:
-        self.append(time)
-        self.append(number)
-        self.append(value)
+        self.frombytes(_TRIPLE(time, number, value))
         condition = terms.condition
         kind = condition.kind
         if len(self) < 3 * condition.least:
@@ -63,14 +63,11 @@ class WindowGroup(Group):
     def _holds_at_newest(self, time: int, terms: Terms) -> bool:
         """Return whether the condition holds at the newest match, with a value."""
         condition = terms.condition
-        begin = 0 if self[0] > time - terms.span else 3 * self.until(time - terms.span)
-        values: Sequence[Any] = self[begin + 2 :: 3]
         if condition.kind == "value_sum":
-            total = sum(values)
-            if total < PLAIN_MAX:  # none is negative: so all stand for themselves
-                return condition.compares(total)
-            values = decoded(values)
-        held = condition.holds(self[begin::3], values)
+            most = sum(self[2::3])
+            if most < PLAIN_MAX and not condition.compares(most):  # none is negative: so all stand for themselves
+                return False
+        held = self._holds_in_window(len(self), time, terms)
         if not held and condition.kind in TEMPORAL:
             self.most = reduce(or_, self[2::3])
         return held
@@ -97,14 +94,21 @@ class WindowGroup(Group):
         return [moment for moment in moments if self._holds_at(moment, terms)]
 
     def _holds_at(self, moment: int, terms: Terms) -> bool:
-        condition = terms.condition
-        begin, end = 3 * self.until(moment - terms.span), 3 * self.until(moment)
-        if condition.kind in TEMPORAL and not any(self[3 * self.before(moment) + 2 : end : 3]):
+        end = 3 * self.until(moment)
+        if terms.condition.kind in TEMPORAL and not any(self[3 * self.before(moment) + 2 : end : 3]):
             return False
+        return end > 0 and self._holds_in_window(end, moment, terms)
+
+    def _holds_in_window(self, end: int, moment: int, terms: Terms) -> bool:
+        """Return whether the condition holds in the window of a moment, whose matches end before an index."""
+        condition = terms.condition
+        begin = 0 if self[0] > moment - terms.span else 3 * self.until(moment - terms.span)
         if begin >= end or end - begin < 3 * condition.least:
             return False
         values: Sequence[Any] = self[begin + 2 : end : 3]
-        return condition.holds(self[begin:end:3], decoded(values) if condition.kind in OF_NUMBERS else values)
+        if condition.kind in OF_NUMBERS:
+            values = decoded(values)
+        return condition.holds(self[begin:end:3] if condition.kind in TEMPORAL else values, values)
 
     def _place_of(self, time: int, number: int) -> int:
         """Return where a match stands, -1 when it is not there."""
@@ -207,16 +211,31 @@ class DelayedGroup(WindowGroup):
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
             self.received = received
-        self._add_among_others(time, number, value, terms, journal)
-        return self._forget(terms)
+        newest = self.newest
+        if time > newest:  # no alert reaches so far, for it is not decided
+            newest = time
+            self.frombytes(_TRIPLE(time, number, value))
+            self.settle(time - terms.lateness, terms, journal)
+        else:
+            self._add_among_others(time, number, value, terms, journal)
+        return self._forget(newest, terms)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
         """Decide what can be decided now, then open, extend and close alerts."""
-        for moment in dict.fromkeys(self[3 * self.until(self.decided) : 3 * self.before(low) : 3]):
-            if self._holds_at(moment, terms):
+        if self and self[0] < low:
+            self._decide(low, terms)
+        if self.pending or self.episode is not None:
+            super().settle(low, terms, journal)
+
+    def _decide(self, low: int, terms: Terms) -> None:
+        at, size = 3 * self.until(self.decided) if self[0] <= self.decided else 0, len(self)
+        while at < size and (moment := self[at]) < low:
+            at += 3
+            while at < size and self[at] == moment:
+                at += 3
+            if self._holds_in_window(at, moment, terms):
                 self.wait(moment)
-        self.decided = max(self.decided, low - 1)
-        super().settle(low, terms, journal)
+        self.decided = max(low - 1, self.decided)
 
     def resume(self, replayed_from: int, terms: Terms) -> None:
         """Take for decided what was decided before the restart: of what was not, the whole window was replayed."""
