@@ -11,7 +11,7 @@ from operator import itemgetter, or_
 from struct import Struct
 from typing import Any, ClassVar, Final
 
-from collector.detect.condition import OF_NUMBERS, TEMPORAL
+from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
 from collector.detect.group import FOREVER_US, Episode, Group, Terms, within
 from collector.detect.matches import CODE, PLAIN_MAX, decoded
 
@@ -63,10 +63,8 @@ class WindowGroup(Group):
     def _holds_at_newest(self, time: int, terms: Terms) -> bool:
         """Return whether the condition holds at the newest match, with a value."""
         condition = terms.condition
-        if condition.kind == "value_sum":
-            most = sum(self[2::3])
-            if most < PLAIN_MAX and not condition.compares(most):  # none is negative: so all stand for themselves
-                return False
+        if condition.kind == "value_sum" and self._falls_short(condition):
+            return False
         held = self._holds_in_window(len(self), time, terms)
         if not held and condition.kind in TEMPORAL:
             self.most = reduce(or_, self[2::3])
@@ -86,7 +84,16 @@ class WindowGroup(Group):
             self.most |= value
             if not terms.condition.is_enough(self.most):
                 return []
+        elif terms.condition.kind == "value_sum" and self._falls_short(terms.condition):
+            return []
         return self._held_by(time, place, terms)
+
+    def _falls_short(self, condition: Condition) -> bool:
+        """Return whether all values that are kept are no sum that is large enough; False where that is not known."""
+        if not condition.only_grows:
+            return False
+        most = sum(self[2::3])
+        return most < PLAIN_MAX and not condition.compares(most)  # none is negative: so all stand for themselves
 
     def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:
         """Return the times at which the condition holds with a match that was put in its place."""
