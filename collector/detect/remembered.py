@@ -5,7 +5,7 @@ wait in rounds by when they were received, and are looked at again when their ro
 """
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop
 from operator import itemgetter
 from typing import Final
 
@@ -73,20 +73,21 @@ class Remembered:
         while True:
             if not self._oldest:
                 self._open_first_round()
-            heard, order, group = heappop(self._oldest)
+            heard, _, group = heappop(self._oldest)
             if not self._is_remembered(group):
                 continue
             if group.received == heard[0]:
                 return group
-            if group.received // self._round_us == heard[0] // self._round_us:  # it was heard of meanwhile
-                heappush(self._oldest, (_last_heard(group), order, group))
-            else:
-                self._new.append(group)
+            self._new.append(group)  # it was heard of meanwhile: after all that are left here
 
     def _open_first_round(self) -> None:
         self._arrange()
-        first = self._rounds.pop(min(self._rounds))
-        self._oldest = [(_last_heard(group), order, group) for order, group in enumerate(first)]
+        number = min(self._rounds)
+        for order, group in enumerate(self._rounds.pop(number)):
+            if group.received // self._round_us == number:
+                self._oldest.append((_last_heard(group), order, group))
+            else:
+                self._new.append(group)
         heapify(self._oldest)
 
     def _is_remembered(self, group: Group) -> bool:
