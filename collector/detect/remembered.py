@@ -71,7 +71,7 @@ class Remembered:
     def oldest(self) -> Group:
         """Return the group that was not heard of for longest, to be forgotten.  There must be one."""
         while True:
-            if not self._oldest:
+            while not self._oldest:
                 self._open_first_round()
             heard, _, group = heappop(self._oldest)
             if not self._is_remembered(group):
