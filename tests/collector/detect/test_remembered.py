@@ -56,8 +56,8 @@ def test_places_are_found_by_time(times: list[int], moment: int, begin: int, end
 def test_the_groups_heard_of_least_lately_are_found_whatever_happened_between(
     acts: list[tuple[str, int]], span: int
 ) -> None:
-    remembered, model, now = Remembered(span), dict[str, int](), 0
-    for act, number in acts:
+    remembered, model, now = Remembered(span), dict[str, tuple[int, int]](), 0
+    for event, (act, number) in enumerate(acts):
         now += number
         label = f"g{number}"
         if act == "hear":
@@ -66,15 +66,18 @@ def test_the_groups_heard_of_least_lately_are_found_whatever_happened_between(
                 group = Group(CODE)
                 group.label = label
                 remembered.add(group)
-            group.received = model[label] = now
+            group.received = now
+            group.put(group.size, now, event)
+            model[label] = now, event
         elif act == "evict" and model:
             group = remembered.oldest()
-            assert group.received == model.pop(group.label) <= min(model.values(), default=now)
+            assert group.label == min(model, key=model.__getitem__)
+            del model[group.label]
             remembered.forget(group)
         elif act == "tick":
             quiet = remembered.quiet(now - span)
             assert [group.label for group in quiet] == sorted(
-                (label for label, heard in model.items() if heard < now - span), key=model.__getitem__
+                (label for label, (heard, _) in model.items() if heard < now - span), key=model.__getitem__
             )
             for group in quiet:
                 if number % 2:
