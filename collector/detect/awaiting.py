@@ -9,60 +9,61 @@ the timespan, so all that waited for less is decided with it).
 
 import heapq
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from collector.detect.counting import Key, PlaceOfGroup
 from collector.detect.feeding import FeedState, Said
-from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.group import FOREVER_US, Episode, Group, HeardGroup, Terms
+from collector.detect.grouping import Label, PlaceOfGroup
+from collector.detect.matches import CODE
 from collector.detect.rule import Await
 
 
-class AwaitGroup(Group):
-    """The events of a group that wait: ``times``, ``numbers``, ``receipts``; and the ``ends`` that late ones may find.
+class AwaitGroup(HeardGroup):
+    """The events of a group that wait, of value when each was received; and the ``ends`` that late ones may find.
 
     Of three ends within one span the middle one answers nothing that its neighbours do not, and is left out.
     """
 
-    __slots__ = ("ends", "receipts", "scheduled", "wanted")
+    __slots__ = ("ends", "scheduled", "wanted")
+    width: ClassVar[int] = 3
 
-    def __init__(self, key: tuple[object, ...], track: str, wanted: Await) -> None:
-        super().__init__(key, track)
+    def __init__(self, _: str = CODE, *, wanted: Await) -> None:
+        super().__init__()
         self.wanted = wanted
-        self.receipts = array("q")
         self.ends = array("q")
         self.scheduled = False
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Take note of an event; return how many that waited were forgotten because there were too many."""
         self.received = max(self.received, received)
         self.newest = max(self.newest, time)
-        rules = int(value)
-        if rules & self.wanted.end:
+        if value & self.wanted.end:
             self._end(time, terms.span)
-        if rules & self.wanted.begin:
+        if value & self.wanted.begin:
             self._begin(time, number, received, terms.span)
         self.settle(self.newest - terms.lateness, terms, journal)
-        excess = max(len(self.times) - terms.keep, 0)
-        self._drop(excess)
+        excess = max(self.size - terms.keep, 0)
+        self.drop(0, excess)
         return excess
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> tuple[()]:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: int = 0) -> tuple[()]:
         """Take note of an event again; who counts what comes of it knows that it is a replay."""
         self.add(time, number, received, terms, [], value)
         return ()
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:  # noqa: ARG002 - nobody is told here
         """Tell what no event before ``low`` answered, for none can come any more."""
-        over = bisect_right(self.times, low - terms.span)
+        over = self.until(low - terms.span)
         for place in range(over):
             self._say(place, terms)
-        self._drop(over)
+        self.drop(0, over)
         del self.ends[: bisect_left(self.ends, low)]
 
     def due(self, terms: Terms) -> int:
         """Return when the clock decides the first of those that wait, FOREVER_US when none does."""
-        return min(self.receipts) + terms.span + terms.lateness if self.receipts else FOREVER_US
+        return min(self.values) + terms.span + terms.lateness if self.size else FOREVER_US
 
     def settle_by_clock(self, now: int, terms: Terms) -> None:
         """Tell what nothing answered although there was time enough since it was received, and what waited for less.
@@ -70,7 +71,7 @@ class AwaitGroup(Group):
         What is told is told in the order of its times, so that it is the same alert however it was decided.
         """
         limit = now - terms.span - terms.lateness
-        over = [time for time, received in zip(self.times, self.receipts, strict=True) if received < limit]
+        over = [time for time, received in zip(self.times, self.values, strict=True) if received < limit]
         if over:
             self.settle(over[-1] + terms.span, terms, [])
 
@@ -78,16 +79,13 @@ class AwaitGroup(Group):
         following = bisect_left(self.ends, time)
         if following < len(self.ends) and self.ends[following] < time + span:
             return
-        place = bisect_right(self.times, time)
-        if number in self.numbers[bisect_left(self.times, time) : place]:
+        place = self.until(time)
+        if number in self[3 * self.before(time) + 1 : 3 * place : 3]:
             return  # a correlation spoke of it before
-        self.times.insert(place, time)
-        self.numbers.insert(place, number)
-        self.receipts.insert(place, received)
+        self.put(place, time, number, received)
 
     def _end(self, time: int, span: int) -> None:
-        begin, end = bisect_right(self.times, time - span), bisect_right(self.times, time)
-        del self.times[begin:end], self.numbers[begin:end], self.receipts[begin:end]
+        self.drop(self.until(time - span), self.until(time))
         ends = self.ends
         place = bisect_left(ends, time)
         if place < len(ends) and ends[place] == time:
@@ -100,12 +98,8 @@ class AwaitGroup(Group):
 
     def _say(self, place: int, terms: Terms) -> None:
         assert terms.said is not None
-        over = self.times[place] + terms.span
-        terms.said.append(Said(self.key, self.track, over, self.numbers[place], holds=True, moment=over))  # type: ignore[arg-type]
-
-    def _drop(self, cut: int) -> None:
-        super()._drop(cut)
-        del self.receipts[:cut]
+        over = self[3 * place] + terms.span
+        terms.said.append(Said(self.key, self.track, over, self[3 * place + 1], holds=True, moment=over))
 
 
 @dataclass(eq=False)
@@ -124,9 +118,9 @@ class AwaitState(FeedState):
             due, _, place = heapq.heappop(self.schedule)
             group = self._groups.get(place)
             if isinstance(group, AwaitGroup) and group.scheduled:
-                before = len(group.times)
+                before = group.size
                 group.settle_by_clock(due + 1, self.terms)  # no more, whenever the clock looks
-                self.events += len(group.times) - before
+                self.events += group.size - before
                 self._pass_on(due, group)
                 group.scheduled = False
                 self._plan(place)
@@ -134,10 +128,10 @@ class AwaitState(FeedState):
 
     def _plan(self, place: PlaceOfGroup) -> None:
         group = self._groups.get(place)
-        if isinstance(group, AwaitGroup) and group.times and not group.scheduled:
+        if isinstance(group, AwaitGroup) and group.size and not group.scheduled:
             group.scheduled = True
             heapq.heappush(self.schedule, (group.due(self.terms), id(group), place))
 
-    def _group(self, track: str, key: Key, quiet: int, *, replay: bool) -> Group:
-        self.touched[(key, track) if track else key] = None
-        return super()._group(track, key, quiet, replay=replay)
+    def _group(self, track: str, label: Label, quiet: int, *, replay: bool) -> Group:
+        self.touched[(label, track) if track else label] = None
+        return super()._group(track, label, quiet, replay=replay)

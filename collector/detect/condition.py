@@ -152,6 +152,6 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """Return a percentile of one or more numbers, linear between the two nearest."""
     ordered = sorted(values)
     place = (len(ordered) - 1) * percent / 100
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    below = int(place)
+    low, part = ordered[below], place - below
+    return low + (ordered[below + 1] - low) * part if part else low

@@ -16,6 +16,7 @@ from collector.detect.feeding import FeedState
 from collector.detect.finder import Finder
 from collector.detect.group import FOREVER_US
 from collector.detect.group import TICK_EVERY_MAX_US as TICK_EVERY_MAX_US
+from collector.detect.hearing import tick_of
 from collector.detect.rule import Rule, RuleSet
 from collector.detect.settings import DetectSettings
 from collector.detect.view import BatchView
@@ -30,7 +31,7 @@ class Engine:
         self._settings = settings
         self.exceptions = Exceptions() if exceptions is None else exceptions
         self._events_max = settings.state_events_max
-        self._read_up_to = 0
+        self._read_up_to = self._replayed_up_to = 0
         wiring = Wiring(settings)
         self._arrange([wiring.state_of(rule) for rule in ruleset.rules])
         matchers = list(dict.fromkeys(matcher for state in self._states for matcher in state.rule.matchers))
@@ -109,6 +110,12 @@ class Engine:
         With the blocks of the last ``replay_span_us`` the memory is exactly what it was, provided that events came
         within the lateness.  Of a backlog that came later, windows that had not fired yet may begin anew.
         """
+        if self._feeds and (now := tick_of(block.info.received)) > self._replayed_up_to:
+            self._replayed_up_to = now  # what the clock had ended before a block came does not go on with it
+            for place in range(self._feeds):
+                feed = self._feed(place)
+                feed.tick(now)
+                self._deliver_by_clock(feed, replay=True)
         self._read(block, replay=True)
 
     def restore(

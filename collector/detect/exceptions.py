@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from collector.block import BlockInfo
-from collector.detect.counting import Found, scalar, values_of
+from collector.detect.counting import Found
 from collector.detect.fields import resolve, split_object
+from collector.detect.grouping import scalar, values_of
 from collector.detect.view import BatchView
 from collector.finding import ExceptionUse, GroupValue, RuleException
 

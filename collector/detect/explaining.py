@@ -12,10 +12,11 @@ from typing import Any, Final
 from collector.block import BlockInfo, DecodedBlock, Identity
 from collector.detect.compiled import Compiled
 from collector.detect.condition import TEMPORAL, Condition
-from collector.detect.counting import RuleState, scalar, values_of
+from collector.detect.counting import RuleState
 from collector.detect.exceptions import Exceptions
 from collector.detect.expression import And, Atom, Equals, Expression, Not
 from collector.detect.fields import resolve, split_object
+from collector.detect.grouping import scalar, values_of
 from collector.detect.looking import Remembered, remembered_of
 from collector.detect.matcher import Matcher
 from collector.detect.rule import Fed, Rule, Silence

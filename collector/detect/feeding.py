@@ -12,16 +12,16 @@ restart and in any order of arrival within the lateness:
   any more: one lateness later by the events' time, or when the group was quiet for its timespan and the lateness.
 """
 
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from collector.detect.condition import TEMPORAL
-from collector.detect.counting import Key, Match, RuleState
+from collector.detect.counting import Match, RuleState
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.grouping import Key, Label, label_of
+from collector.detect.matches import CODE
 from collector.detect.rule import Fed
-from collector.detect.windowed import Code, WindowGroup
+from collector.detect.windowed import WindowGroup
 
 #: What is told of an inner rule: see above; ``await``: the events that nothing followed (:mod:`.awaiting`).
 Mode = Literal["moments", "decided", "starts", "await"]
@@ -49,36 +49,37 @@ class FeedGroup(WindowGroup):
 
     __slots__ = ("told",)
 
-    def __init__(self, key: tuple[object, ...], track: str, code: Code = "q") -> None:
-        super().__init__(key, track, code)
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
         self.told = -FOREVER_US
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:  # noqa: ARG002
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:  # noqa: ARG002
         """Count one match and tell what holds because of it; return how many matches a full window forgot."""
         self.received = max(self.received, received)
         if self._joined(time, number, value, terms):
             return 0
-        if time > self.newest:
-            self.newest = time
+        newest = self.newest
+        if time > newest:
+            newest = time
             if self._append(time, number, value, terms):
                 self._say(time, max(time - terms.evidence, self.told), terms)
                 self.told = time
         else:
             for moment in self._insert(time, number, value, terms):
                 self._say(moment, moment - terms.evidence, terms)
-        return self._forget(terms)
+        return self._forget(newest, terms)
 
-    def _joined(self, time: int, number: int, value: float, terms: Terms) -> bool:
+    def _joined(self, time: int, number: int, value: int, terms: Terms) -> bool:
         """Return whether a match is there already, as one of other rules; tell what holds because it is one of more."""
         place = self._place_of(time, number) if terms.condition.kind in TEMPORAL else -1
         if place < 0:
             return False
-        if self._join(place, int(value)):
-            for moment in self._held_by(time, bisect_left(self.times, time), terms):
+        if self._join(place, value):
+            for moment in self._held_by(time, self.before(time), terms):
                 self._say(moment, moment - terms.evidence, terms)
         return True
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> tuple[()]:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: int = 0) -> tuple[()]:
         """Remember a match, and tell again what the other rules must remember of it."""
         self.add(time, number, received, terms, [], value)
         return ()
@@ -89,10 +90,9 @@ class FeedGroup(WindowGroup):
     def _say(self, moment: int, after: int, terms: Terms) -> None:
         """Tell a time at which the condition holds, and the matches after another time up to it."""
         assert terms.said is not None
-        begin, end = bisect_right(self.times, after), bisect_right(self.times, moment)
-        for place in range(begin, end):
-            time = self.times[place]
-            terms.said.append(Said(self.key, self.track, time, self.numbers[place], time == moment, moment))  # type: ignore[arg-type]
+        for place in range(self.until(after), self.until(moment)):
+            time, number = self[3 * place], self[3 * place + 1]
+            terms.said.append(Said(self.key, self.track, time, number, time == moment, moment))
 
 
 class DecidedFeedGroup(FeedGroup):
@@ -100,28 +100,24 @@ class DecidedFeedGroup(FeedGroup):
 
     __slots__ = ("decided", "held")
 
-    def __init__(self, key: tuple[object, ...], track: str, code: Code = "q") -> None:
-        super().__init__(key, track, code)
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
         self.decided = self.held = -FOREVER_US
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """See :class:`FeedGroup`."""
         self.received = max(self.received, received)
         if terms.condition.kind in TEMPORAL and (place := self._place_of(time, number)) >= 0:
-            self._join(place, int(value))
+            self._join(place, value)
             return 0
-        place = bisect_right(self.times, time)
-        self.times.insert(place, time)
-        self.numbers.insert(place, number)
-        self.values.insert(place, value)
-        self.newest = max(self.newest, time)
-        self.settle(self.newest - terms.lateness, terms, journal)
-        return self._forget(terms)
+        self.put(self.until(time), time, number, value)
+        newest = self.newest
+        self.settle(newest - terms.lateness, terms, journal)
+        return self._forget(newest, terms)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:  # noqa: ARG002 - nobody is told here
         """Decide and tell all that no match before ``low`` can change."""
-        begin, end = bisect_right(self.times, self.decided), bisect_left(self.times, low)
-        for moment in dict.fromkeys(self.times[begin:end]):
+        for moment in dict.fromkeys(self[3 * self.until(self.decided) : 3 * self.before(low) : 3]):
             if self._holds_at(moment, terms):
                 self._hold(moment, terms)
                 self.held = moment
@@ -139,8 +135,8 @@ class StartsGroup(DecidedFeedGroup):
     def _hold(self, moment: int, terms: Terms) -> None:
         assert terms.said is not None
         if moment - self.held > terms.span:
-            number = self.numbers[bisect_left(self.times, moment)]
-            terms.said.append(Said(self.key, self.track, moment, number, True, moment))  # type: ignore[arg-type]
+            number = self[3 * self.before(moment) + 1]
+            terms.said.append(Said(self.key, self.track, moment, number, True, moment))
 
 
 @dataclass(eq=False)
@@ -167,20 +163,19 @@ class FeedState(RuleState):
 
     def tick(self, now_us: int) -> None:
         """Tell what waited for quiet, and forget the groups that were quiet long enough."""
-        for place, group in self._quiet(now_us):
-            before = len(group.times)
+        for group in self._quiet(now_us):
+            before = group.size
             group.settle(FOREVER_US, self.terms, self._journal)
-            self.events += len(group.times) - before
+            self.events += group.size - before
             self._pass_on(group.received + self.terms.span + self.terms.lateness, group)
-            self._forget(place)
+            self._forget(group)
 
     def resume(self, replayed_from: int, ticked: int) -> None:  # noqa: ARG002 - all is told again that matters
         """Do again what the clock had done before the restart."""
-        self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
         self.tick(ticked)
 
-    def _group(self, track: str, key: Key, quiet: int, *, replay: bool) -> Group:  # noqa: ARG002 - the clock decides
-        return super()._group(track, key, -FOREVER_US, replay=replay)
+    def _group(self, track: str, label: Label, quiet: int, *, replay: bool) -> Group:  # noqa: ARG002 - the clock decides
+        return super()._group(track, label, -FOREVER_US, replay=replay)
 
     def _pass_on(self, index: int, group: Group) -> None:  # noqa: ARG002 - each finding names its group
         said = self.terms.said
@@ -194,4 +189,5 @@ def match_of(user: RuleState, fed: Fed, index: int, said: Said) -> Match | None:
     value = user.value_of_fed(fed, said.key, holds=said.holds)
     if value is None:
         return None
-    return index, tuple(said.key[place] for place in fed.key), value, said.time, said.number, said.moment
+    label = label_of(tuple(said.key[place] for place in fed.key))
+    return index, label, value, said.time, said.number, said.moment

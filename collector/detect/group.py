@@ -13,17 +13,20 @@ A time that is too far from the alert to belong to it, but which a late match ma
 ``pending``.
 """
 
-from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
 from collector.detect.condition import Condition
+from collector.detect.matches import CODE, Matches
+from collector.finding import GroupValue
 
 FOREVER_US = 2**62
 #: The clock looks at the groups at the latest after this.
 TICK_EVERY_MAX_US = 60_000_000
 _COUNT = Condition()
+_PAIR: Final = Struct("qq").pack
 
 
 class Terms(NamedTuple):
@@ -68,60 +71,70 @@ class Episode:
         self.resolution: str | None = None
 
 
-class Group:
-    """The state of one group.  Episodes that changed are put into the journal given.
+class Group(Matches):
+    """The state of one group: its matches, and what came of them.  Episodes that changed go into the journal given.
 
-    ``numbers`` are the arrival numbers of the matches.  There may be very many groups: each is as small as can be.
+    Made as any array is: ``Group(CODE)``.  ``label`` is the value that the rule groups by, or a tuple of them where it
+    groups by several or none.  There may be very many groups: each is as small as can be.
     """
 
-    __slots__ = ("episode", "key", "newest", "numbers", "pending", "received", "times", "track")
+    __slots__ = ("episode", "label", "pending", "received", "track")
 
-    def __init__(self, key: tuple[object, ...], track: str) -> None:
-        self.key = key
-        self.track = track
-        self.times = array("q")
-        self.numbers = array("q")
-        self.newest = -FOREVER_US
+    def __init__(self, _: str = CODE) -> None:
+        self.label: Any = ()
+        self.track = ""
         self.received = -FOREVER_US
         self.pending: list[int] | tuple[()] = ()
         self.episode: Episode | None = None
 
-    def add(
-        self,
-        time: int,
-        number: int,
-        received: int,
-        terms: Terms,
-        journal: list[Episode],
-        value: float = 0,
-    ) -> int:
+    @property
+    def newest(self) -> int:
+        """The time of the newest match that was counted, also before a restart."""
+        newest = self[-self.width] if self else -FOREVER_US
+        episode = self.episode
+        return newest if episode is None or episode.last <= newest else episode.last
+
+    @property
+    def place(self) -> Any:
+        """Where the group is kept among those of its rule."""
+        return (self.label, self.track) if self.track else self.label
+
+    @property
+    def key(self) -> tuple[GroupValue, ...]:
+        """The values that the rule groups by."""
+        label: Any = self.label
+        return label if label.__class__ is tuple else (label,)
+
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
             self.received = received
-        if time > self.newest and not self.pending:
+        newest = self.newest
+        if time > newest and not self.pending:
+            newest = time
             held = self._append(time, number, value, terms)
-            self._note_newest(time, number, terms, journal, held=held)
+            if held or self.episode is not None:
+                self._note_newest(time, number, terms, journal, held=held)
         else:
+            newest = max(time, newest)
             self._add_among_others(time, number, value, terms, journal)
-        return self._forget(terms)
+        return self._forget(newest, terms)
 
-    def _append(self, time: int, number: int, value: float, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
+    def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
         """Put a match after all others into the window; return whether the condition holds at it."""
-        times, threshold = self.times, terms.threshold
-        times.append(time)
-        self.numbers.append(number)
-        return len(times) >= threshold and times[-threshold] > time - terms.span
+        self.frombytes(_PAIR(time, number))
+        begin = -2 * terms.threshold
+        return len(self) >= -begin and self[begin] > time - terms.span
 
     def _note_newest(self, time: int, number: int, terms: Terms, journal: list[Episode], *, held: bool) -> None:
         """Do what :meth:`_add_among_others` comes to for a match after all others when nothing waits: the common case.
 
         Then no window but its own changes, and what is known of the alert is final up to here.
         """
-        times, episode, span = self.times, self.episode, terms.span
-        self.newest = time
+        episode, span = self.episode, terms.span
         if episode is not None:
             if held and time - episode.holds_until <= span:
-                if len(times) == 1 or times[-2] <= episode.holds_until:
+                if len(self) == self.width or self[-2 * self.width] <= episode.holds_until:
                     _count_newest(episode, time, number, journal)
                 else:
                     self._count_between(episode, episode.holds_until, time, journal)
@@ -136,10 +149,9 @@ class Group:
         if held:
             self.episode = self._open(time, terms, journal)
 
-    def _add_among_others(self, time: int, number: int, value: float, terms: Terms, journal: list[Episode]) -> None:
+    def _add_among_others(self, time: int, number: int, value: int, terms: Terms, journal: list[Episode]) -> None:
         held = self._insert(time, number, value, terms)
         episode = self.episode
-        self.newest = max(self.newest, time)
         if episode is not None and episode.holds_from - terms.span < time <= episode.holds_until:
             _count(episode, (time,), (number,), journal)
         for moment in held:
@@ -163,7 +175,7 @@ class Group:
             self._close(episode, terms, journal)
             self.episode = None
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> Sequence[int]:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: int = 0) -> Sequence[int]:
         """Remember a match that was counted before a restart, without telling anybody.
 
         Of one that is not the newest return the times at which the condition holds because of it.
@@ -171,8 +183,7 @@ class Group:
         self.received = max(self.received, received)
         late = time < self.newest
         held = self._insert(time, number, value, terms)
-        self.newest = max(self.newest, time)
-        self._forget(terms)
+        self._forget(self.newest, terms)
         return held if late else ()
 
     def restore(self, episode: Episode, received: int, terms: Terms, late: Iterable[int] = ()) -> None:
@@ -183,7 +194,6 @@ class Group:
         """
         self.episode = episode
         self.received = max(self.received, received)
-        self.newest = max(self.newest, episode.last)
         for moment in late:
             if moment < episode.holds_from - terms.span:
                 self.wait(moment)
@@ -191,7 +201,7 @@ class Group:
             self.wait(moment)
 
     def _waited(self, after: int, terms: Terms) -> list[int]:
-        return [moment for moment in self.times[bisect_right(self.times, after) :] if self._holds_at(moment, terms)]
+        return [moment for moment in self.times[self.until(after) :] if self._holds_at(moment, terms)]
 
     def wait(self, moment: int) -> None:
         """Let a time at which the condition holds wait, unless it does already."""
@@ -213,27 +223,26 @@ class Group:
 
     def _holds_at(self, moment: int, terms: Terms) -> bool:
         """Return whether the condition holds at the time of a match."""
-        return bisect_right(self.times, moment) - bisect_right(self.times, moment - terms.span) >= terms.threshold
+        return self._reaches(self.until(moment), moment, terms)
 
-    def _insert(self, time: int, number: int, value: float, terms: Terms) -> list[int]:  # noqa: ARG002 - as above
+    def _reaches(self, end: int, moment: int, terms: Terms) -> bool:
+        """Return whether enough of the matches before a place are in the window of a moment, which ends there."""
+        first = end - terms.threshold
+        return first >= 0 and self[first * self.width] > moment - terms.span
+
+    def _insert(self, time: int, number: int, value: int, terms: Terms) -> list[int]:  # noqa: ARG002 - as above
         """Put a match into the window; return the times at which the condition holds because of it."""
-        times, span, threshold = self.times, terms.span, terms.threshold
-        place = bisect_right(times, time)
-        if place == len(times):
-            times.append(time)
-            self.numbers.append(number)
-            return [time] if place + 1 - bisect_right(times, time - span) >= threshold else []
-        times.insert(place, time)
-        self.numbers.insert(place, number)
-        if threshold == 1:
-            return [time]
+        place = self.until(time)
+        self.put(place, time, number)
         held = []
-        for index in range(place, len(times)):
-            moment = times[index]
-            if moment >= time + span:
+        for at in range(place, self.size):
+            moment = self[2 * at]
+            if moment >= time + terms.span:
                 break
-            if index + 1 - bisect_right(times, moment - span) >= threshold:
+            if self._reaches(at + 1, moment, terms):
                 held.append(moment)
+                if terms.threshold == 1:  # the match itself is enough, and alone to be so because of it
+                    break
         return held
 
     def _open(self, holds: int, terms: Terms, journal: list[Episode]) -> Episode:
@@ -265,27 +274,43 @@ class Group:
         _queue(episode, journal)
 
     def _count_between(self, episode: Episode, after: int, until: int, journal: list[Episode]) -> None:
-        begin, end = bisect_right(self.times, after), bisect_right(self.times, until)
-        _count(episode, self.times[begin:end], self.numbers[begin:end], journal)
+        begin, end, width = self.until(after), self.until(until), self.width
+        _count(
+            episode, self[begin * width : end * width : width], self[begin * width + 1 : end * width : width], journal
+        )
 
-    def _forget(self, terms: Terms) -> int:
+    def _forget(self, newest: int, terms: Terms) -> int:
         """Drop matches that no window can need any more; return how many were dropped because the window was full."""
-        times = self.times
-        low = self.newest - terms.lateness
+        low = newest - terms.lateness
         if self.pending and self.pending[0] < low:
             low = self.pending[0]
         horizon = low - terms.span
-        excess = len(times) - terms.keep
-        if times[0] > horizon and excess <= 0:
+        excess = self.size - terms.keep
+        if self[0] > horizon and excess <= 0:
             return 0
-        old = bisect_right(times, horizon)
+        old = self.until(horizon)
         cut = max(old, excess)
-        self._drop(cut)
+        self.drop(0, cut)
         return max(cut - old, 0)
 
-    def _drop(self, cut: int) -> None:
-        del self.times[:cut]
-        del self.numbers[:cut]
+
+class HeardGroup(Group):
+    """A group of which more was heard than its matches say."""
+
+    __slots__ = ("_newest",)
+
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
+        self._newest = -FOREVER_US
+
+    @property
+    def newest(self) -> int:
+        """The time of the newest event that was heard of."""
+        return self._newest
+
+    @newest.setter
+    def newest(self, time: int) -> None:
+        self._newest = time
 
 
 def within(episode: Episode | None, moment: int) -> bool:
@@ -305,12 +330,7 @@ def _count_newest(episode: Episode, time: int, number: int, journal: list[Episod
         journal.append(episode)
 
 
-def _count(
-    episode: Episode,
-    times: "array[int] | tuple[int, ...]",
-    numbers: "array[int] | tuple[int, ...]",
-    journal: list[Episode],
-) -> None:
+def _count(episode: Episode, times: Sequence[int], numbers: Sequence[int], journal: list[Episode]) -> None:
     if not numbers:
         return
     episode.count += len(numbers)

@@ -1,15 +1,15 @@
 """What the rules remember of a group at this moment: its window, how far its condition is met, and its open alert."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from collector.detect.awaiting import AwaitGroup
-from collector.detect.condition import TEMPORAL, Condition, percentile
+from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition, percentile
 from collector.detect.counting import RuleState
 from collector.detect.feeding import FeedState
 from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.matches import decoded
 from collector.detect.silence import SilentGroup
 from collector.finding import GroupValue
 from watchbook.clock import SECOND_US, format_rfc3339
@@ -64,8 +64,9 @@ def remembered_of(state: RuleState) -> Remembered:
 
 def _window(group: Group, terms: Terms, names: Sequence[str]) -> Document:
     condition, newest = terms.condition, group.newest
-    begin, end = bisect_right(group.times, newest - terms.span), bisect_right(group.times, newest)
-    times, values = group.times[begin:end], getattr(group, "values", group.times)[begin:end]
+    window = slice(group.until(newest - terms.span), group.until(newest))
+    times, kept = group.times[window], group.values[window]
+    values = decoded(kept) if condition.kind in OF_NUMBERS else kept
     return {
         "from": format_rfc3339(newest - terms.span),
         "until": format_rfc3339(newest),
@@ -111,7 +112,7 @@ def _waiting(group: AwaitGroup, terms: Terms, names: Sequence[str]) -> Document:
         "events": len(group.times),
         "measured": len(group.times),
         "missing": missing,
-        "told_by": format_rfc3339(group.due(terms)) if group.receipts else None,
+        "told_by": format_rfc3339(group.due(terms)) if group.size else None,
         "holds": False,
         "decided": False,
     }

@@ -10,11 +10,13 @@ while of silence: a host that was taken away does not stay an alert for ever.
 """
 
 from array import array
-from collections import OrderedDict
 from dataclasses import dataclass
+from operator import attrgetter
 
-from collector.detect.counting import Key, RuleState
-from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.counting import RuleState
+from collector.detect.group import FOREVER_US, Episode, Group, HeardGroup, Terms
+from collector.detect.grouping import Key, Label, label_of
+from collector.detect.matches import CODE
 from collector.detect.rule import Silence
 from collector.finding import AlertState
 
@@ -33,25 +35,25 @@ class Gap:
     end: int
 
 
-class SilentGroup(Group):
+class SilentGroup(HeardGroup):
     """The gaps of a group.  ``decided``: the start of the last that was told; ``oldest``: the first time heard of."""
 
     __slots__ = ("decided", "gaps", "oldest")
 
-    def __init__(self, key: tuple[object, ...], track: str) -> None:
-        super().__init__(key, track)
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
         self.gaps: list[Gap] = []
         self.oldest = FOREVER_US
         self.decided = -FOREVER_US
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:  # noqa: ARG002 - there is no value
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:  # noqa: ARG002 - there is no value
         """Hear of a group; nothing is ever forgotten."""
         self.received = max(self.received, received)
         self._hear(time, number, terms.span)
         self._decide(self.newest - terms.lateness, terms, journal)
         return 0
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> tuple[()]:  # noqa: ARG002 - as above
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: int = 0) -> tuple[()]:  # noqa: ARG002 - as above
         """Hear of a group again without telling anybody."""
         self.received = max(self.received, received)
         self._hear(time, number, terms.span)
@@ -66,7 +68,7 @@ class SilentGroup(Group):
     def silent_by_clock(self, terms: Terms, journal: list[Episode] | None) -> None:
         """Decide all, for no event is under way any more."""
         if not self.gaps or self.gaps[-1].end != FOREVER_US:
-            self.gaps.append(Gap(self.newest, self.numbers[0], FOREVER_US))
+            self.gaps.append(Gap(self.newest, self[1], FOREVER_US))
         self._decide(self.gaps[-1].start + terms.span, terms, journal, by_clock=True)
 
     def take_up(self, episode: Episode, since: int) -> None:
@@ -84,7 +86,7 @@ class SilentGroup(Group):
             self.gaps.insert(0, Gap(since, _UNKNOWN, self.oldest))
             self.oldest = since
         elif since == self.newest:
-            self.gaps.append(Gap(since, self.numbers[0], FOREVER_US))
+            self.gaps.append(Gap(since, self[1], FOREVER_US))
 
     def give_up(self, after_us: int, journal: list[Episode]) -> None:
         """End the alert although nothing was heard, so long after the silence began."""
@@ -110,13 +112,13 @@ class SilentGroup(Group):
             else:  # it was expected, and came in time
                 self.gaps.pop()
         elif time - self.newest >= span and self.oldest != FOREVER_US:
-            self.gaps.append(Gap(self.newest, self.numbers[0], time))
+            self.gaps.append(Gap(self.newest, self[1], time))
         self.oldest = min(self.oldest, time)
         self.newest = time
         self._remember(number)
 
     def _remember(self, number: int) -> None:
-        self.times, self.numbers = array("q", (self.newest,)), array("q", (number,))
+        self[:] = array("q", (self.newest, number))
 
     def _fill(self, time: int, number: int, span: int) -> None:
         """Let a late event divide the gap that it falls into."""
@@ -180,7 +182,7 @@ class SilenceState(RuleState):
         assert isinstance(silence, Silence)
         self._expected: frozenset[Key] = frozenset(silence.expected)
         # A late event can come from any stream: it is counted as late, and no more.
-        self._beyond = SilentGroup((), "")
+        self._beyond = SilentGroup(CODE)
         self._beyond.newest = FOREVER_US
 
     def tick(self, now_us: int) -> None:
@@ -188,47 +190,47 @@ class SilenceState(RuleState):
         self._expect(now_us)
         limit = now_us - self.terms.span - self.terms.lateness
         given_up = []
-        for place, group in self._groups.items():
-            if group.received >= limit:
-                break
-            assert isinstance(group, SilentGroup)
+        for group in self._silent_since(limit):
             group.silent_by_clock(self.terms, self._journal)
             if group.received < now_us - self.remember_us and group.key not in self._expected:
                 group.give_up(self.remember_us, self._journal)
-                given_up.append(place)
-        for place in given_up:
-            self._forget(place)
+                given_up.append(group)
+        for group in given_up:
+            self._forget(group)
+        self._groups.keep_all()
 
     def restore(self, alert: AlertState) -> bool:
         """See :class:`RuleState`."""
         if tuple(name for name, _ in alert.group) != self.rule.group_by:
             return False
-        group = self._group("", tuple(value for _, value in alert.group), -FOREVER_US, replay=True)
+        group = self._group("", label_of(tuple(value for _, value in alert.group)), -FOREVER_US, replay=True)
         assert isinstance(group, SilentGroup)
-        before = len(group.times)
+        before = group.size
         group.take_up(self._episode_of(alert, group), alert.last)
         group.received = max(group.received, alert.received)
-        self.events += len(group.times) - before
+        self.events += group.size - before
         return True
 
     def resume(self, replayed_from: int, ticked: int) -> None:
-        """Put the groups in the order in which they were last received; take as told what the clock had decided."""
+        """Take as told what the clock had decided."""
         if replayed_from > 0:
             self._expect(replayed_from)
-        self._groups = OrderedDict(sorted(self._groups.items(), key=lambda item: item[1].received))
-        for group in self._groups.values():
-            if group.received >= ticked - self.terms.span - self.terms.lateness:
-                break
-            assert isinstance(group, SilentGroup)
+        for group in self._silent_since(ticked - self.terms.span - self.terms.lateness):
             if group.newest != -FOREVER_US:
                 group.silent_by_clock(self.terms, None)
 
+    def _silent_since(self, limit: int) -> list[SilentGroup]:
+        """Return the groups that were received last before a time, in order."""
+        silent = [each for each in self._groups.values() if each.received < limit and isinstance(each, SilentGroup)]
+        return sorted(silent, key=attrgetter("received"))
+
     def _expect(self, since: int) -> None:
         for key in self._expected:
-            if key not in self._groups:
-                group = self._group("", key, -FOREVER_US, replay=False)
+            label = label_of(key)
+            if self._groups.get(label) is None:
+                group = self._group("", label, -FOREVER_US, replay=False)
                 assert isinstance(group, SilentGroup)
                 group.expect(since)
 
-    def _group(self, track: str, key: Key, quiet: int, *, replay: bool) -> Group:  # noqa: ARG002 - see above
-        return self._beyond if track else super()._group(track, key, -FOREVER_US, replay=replay)
+    def _group(self, track: str, label: Label, quiet: int, *, replay: bool) -> Group:  # noqa: ARG002 - see above
+        return self._beyond if track else super()._group(track, label, -FOREVER_US, replay=replay)

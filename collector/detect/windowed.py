@@ -4,21 +4,20 @@ A condition that only grows with more matches is decided at once.  Any other (an
 now and false when a late match is in: it is decided when no match can come any more, one lateness later.
 """
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import reduce
 from itertools import groupby
 from operator import itemgetter, or_
-from typing import Any, Final, Literal
+from struct import Struct
+from typing import Any, ClassVar, Final
 
-from collector.detect.condition import TEMPORAL
+from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
 from collector.detect.group import FOREVER_US, Episode, Group, Terms, within
+from collector.detect.matches import CODE, PLAIN_MAX, decoded
 
-#: What the values are: whole numbers of 64 bits, or floating-point numbers.
-Code = Literal["q", "d"]
 #: Windows of fewer matches are looked at as a whole.
 _SMALL: Final = 32
+_TRIPLE: Final = Struct("qqq").pack
 
 
 class WindowGroup(Group):
@@ -26,84 +25,122 @@ class WindowGroup(Group):
 
     A match of no rule stands only beside those of an inner rule, as evidence: nothing holds because of it or at it.
 
-    ``recent`` is what is known of the newest window in order to tell quickly what one more match comes to; None when it
-    is not known.
+    ``most`` is what the newest window can come to at most, which is often too little: all rules that were seen.
+    ``recent`` is what is known of that window in order to tell quickly what one more match comes to; None when it is
+    not known.
     """
 
-    __slots__ = ("recent", "values")
+    __slots__ = ("most", "recent")
+    width: ClassVar[int] = 3
 
-    def __init__(self, key: tuple[object, ...], track: str, code: Code = "q") -> None:
-        super().__init__(key, track)
-        self.values: array[Any] = array(code)
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
+        self.most = 0
         self.recent: Any = None
 
-    def _append(self, time: int, number: int, value: float, terms: Terms) -> bool:
-        self.times.append(time)
-        self.numbers.append(number)
-        self.values.append(value)
+    def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:
+        self.frombytes(_TRIPLE(time, number, value))
         condition = terms.condition
-        if len(self.times) < condition.least or (not value and condition.kind in TEMPORAL):
+        kind = condition.kind
+        if len(self) < 3 * condition.least:
             return False
-        if self.recent is None and (len(self.times) < _SMALL or self.times[-_SMALL] <= time - terms.span):
-            return self._holds_at(time, terms)
-        if condition.kind == "value_count":
+        if kind in TEMPORAL:
+            if not value:
+                return False
+            self.most = most = self.most | value
+            if not condition.is_enough(most):
+                return False
+        if self.recent is None and (len(self) < 3 * _SMALL or self[-3 * _SMALL] <= time - terms.span):
+            return self._holds_at_newest(time, terms)
+        if kind == "value_count":
             return condition.compares(self._different(time, value, terms))
-        if condition.kind == "temporal":
-            return condition.is_enough(self._rules_seen(time, int(value), terms))
-        if condition.kind == "temporal_ordered":
-            return self._latest_start(time, int(value), terms) > time - terms.span
-        return self._holds_at(time, terms)
+        if kind == "temporal":
+            return condition.is_enough(self._rules_seen(time, value, terms))
+        if kind == "temporal_ordered":
+            return self._latest_start(time, value, terms) > time - terms.span
+        return self._holds_at_newest(time, terms)
 
-    def _add_among_others(self, time: int, number: int, value: float, terms: Terms, journal: list[Episode]) -> None:
+    def _holds_at_newest(self, time: int, terms: Terms) -> bool:
+        """Return whether the condition holds at the newest match, with a value."""
+        condition = terms.condition
+        if condition.kind == "value_sum" and self._falls_short(condition):
+            return False
+        held = self._holds_in_window(len(self), time, terms)
+        if not held and condition.kind in TEMPORAL:
+            self.most = reduce(or_, self[2::3])
+        return held
+
+    def _add_among_others(self, time: int, number: int, value: int, terms: Terms, journal: list[Episode]) -> None:
         self.recent = None
         super()._add_among_others(time, number, value, terms, journal)
 
-    def _insert(self, time: int, number: int, value: float, terms: Terms) -> list[int]:
-        times = self.times
-        place = bisect_right(times, time)
-        times.insert(place, time)
-        self.numbers.insert(place, number)
-        self.values.insert(place, value)
+    def _insert(self, time: int, number: int, value: int, terms: Terms) -> list[int]:
+        place = self.until(time)
+        self.put(place, time, number, value)
         self.recent = None
-        return [] if not value and terms.condition.kind in TEMPORAL else self._held_by(time, place, terms)
+        if terms.condition.kind in TEMPORAL:
+            if not value:
+                return []
+            self.most |= value
+            if not terms.condition.is_enough(self.most):
+                return []
+        elif terms.condition.kind == "value_sum" and self._falls_short(terms.condition):
+            return []
+        return self._held_by(time, place, terms)
+
+    def _falls_short(self, condition: Condition) -> bool:
+        """Return whether all values that are kept are no sum that is large enough; False where that is not known."""
+        if not condition.only_grows:
+            return False
+        most = sum(self[2::3])
+        return most < PLAIN_MAX and not condition.compares(most)  # none is negative: so all stand for themselves
 
     def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:
         """Return the times at which the condition holds with a match that was put in its place."""
-        moments = dict.fromkeys(self.times[place : bisect_left(self.times, time + terms.span)])
+        moments = dict.fromkeys(self[3 * place : 3 * self.before(time + terms.span) : 3])
         return [moment for moment in moments if self._holds_at(moment, terms)]
 
     def _holds_at(self, moment: int, terms: Terms) -> bool:
-        begin, end = bisect_right(self.times, moment - terms.span), bisect_right(self.times, moment)
-        if terms.condition.kind in TEMPORAL and not any(self.values[bisect_left(self.times, moment) : end]):
+        end = 3 * self.until(moment)
+        if terms.condition.kind in TEMPORAL and not any(self[3 * self.before(moment) + 2 : end : 3]):
             return False
-        return begin < end and terms.condition.holds(self.times[begin:end], self.values[begin:end])
+        return end > 0 and self._holds_in_window(end, moment, terms)
 
-    def _drop(self, cut: int) -> None:
-        super()._drop(cut)
-        del self.values[:cut]
+    def _holds_in_window(self, end: int, moment: int, terms: Terms) -> bool:
+        """Return whether the condition holds in the window of a moment, whose matches end before an index."""
+        condition = terms.condition
+        begin = 0 if self[0] > moment - terms.span else 3 * self.until(moment - terms.span)
+        if begin >= end or end - begin < 3 * condition.least:
+            return False
+        values: Sequence[Any] = self[begin + 2 : end : 3]
+        if condition.kind in OF_NUMBERS:
+            values = decoded(values)
+        return condition.holds(self[begin:end:3] if condition.kind in TEMPORAL else values, values)
 
     def _place_of(self, time: int, number: int) -> int:
         """Return where a match stands, -1 when it is not there."""
         if time > self.newest:
             return -1
-        for place in range(bisect_left(self.times, time), bisect_right(self.times, time)):
-            if self.numbers[place] == number:
+        for place in range(self.before(time), self.until(time)):
+            if self[3 * place + 1] == number:
                 return place
         return -1
 
     def _join(self, place: int, rules: int) -> bool:
         """Return whether the match is one of more rules now."""
-        before = self.values[place]
-        self.values[place] = before | rules
+        at = 3 * place + 2
+        before = self[at]
+        self[at] = before | rules
+        self.most |= rules
         self.recent = None
-        return bool(self.values[place] != before)
+        return self[at] != before
 
-    def _window(self, time: int, terms: Terms) -> list[tuple[int, Any]]:
+    def _window(self, time: int, terms: Terms) -> list[tuple[int, int]]:
         """Return the matches of the window before its newest one."""
-        begin = bisect_right(self.times, time - terms.span)
-        return list(zip(self.times[begin:-1], self.values[begin:-1], strict=True))
+        begin = 3 * self.until(time - terms.span)
+        return list(zip(self[begin:-3:3], self[begin + 2 : -3 : 3], strict=True))
 
-    def _different(self, time: int, value: float, terms: Terms) -> int:
+    def _different(self, time: int, value: int, terms: Terms) -> int:
         """Return how many different values the newest window has; ``recent``: value -> when it was seen last."""
         recent: dict[Any, int] | None = self.recent
         if recent is None:
@@ -146,26 +183,26 @@ class ChainedGroup(WindowGroup):
 
     __slots__ = ()
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match, or take note that one that was counted is a match of more rules."""
         place = self._place_of(time, number)
         if place < 0:
             return super().add(time, number, received, terms, journal, value)
         self.received = max(self.received, received)
-        if self._join(place, int(value)):
-            for moment in self._held_by(time, bisect_left(self.times, time), terms):
+        if self._join(place, value):
+            for moment in self._held_by(time, self.before(time), terms):
                 if not within(self.episode, moment):
                     self.wait(moment)
             self.settle(self.newest - terms.lateness, terms, journal)
         return 0
 
-    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: float = 0) -> Sequence[int]:
+    def rebuild(self, time: int, number: int, received: int, terms: Terms, value: int = 0) -> Sequence[int]:
         """Remember a match that was counted before a restart, without telling anybody."""
         place = self._place_of(time, number)
         if place < 0:
             return super().rebuild(time, number, received, terms, value)
         self.received = max(self.received, received)
-        return self._held_by(time, bisect_left(self.times, time), terms) if self._join(place, int(value)) else ()
+        return self._held_by(time, self.before(time), terms) if self._join(place, value) else ()
 
 
 class DelayedGroup(WindowGroup):
@@ -173,25 +210,39 @@ class DelayedGroup(WindowGroup):
 
     __slots__ = ("decided",)
 
-    def __init__(self, key: tuple[object, ...], track: str, code: Code = "q") -> None:
-        super().__init__(key, track, code)
+    def __init__(self, _: str = CODE) -> None:
+        super().__init__()
         self.decided = -FOREVER_US
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: float = 0) -> int:
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
             self.received = received
-        self._add_among_others(time, number, value, terms, journal)
-        return self._forget(terms)
+        newest = self.newest
+        if time > newest:  # no alert reaches so far, for it is not decided
+            newest = time
+            self.frombytes(_TRIPLE(time, number, value))
+            self.settle(time - terms.lateness, terms, journal)
+        else:
+            self._add_among_others(time, number, value, terms, journal)
+        return self._forget(newest, terms)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
         """Decide what can be decided now, then open, extend and close alerts."""
-        begin, end = bisect_right(self.times, self.decided), bisect_left(self.times, low)
-        for moment in dict.fromkeys(self.times[begin:end]):
-            if self._holds_at(moment, terms):
+        if self and self[0] < low:
+            self._decide(low, terms)
+        if self.pending or self.episode is not None:
+            super().settle(low, terms, journal)
+
+    def _decide(self, low: int, terms: Terms) -> None:
+        at, size = 3 * self.until(self.decided) if self[0] <= self.decided else 0, len(self)
+        while at < size and (moment := self[at]) < low:
+            at += 3
+            while at < size and self[at] == moment:
+                at += 3
+            if self._holds_in_window(at, moment, terms):
                 self.wait(moment)
-        self.decided = max(self.decided, low - 1)
-        super().settle(low, terms, journal)
+        self.decided = max(low - 1, self.decided)
 
     def resume(self, replayed_from: int, terms: Terms) -> None:
         """Take for decided what was decided before the restart: of what was not, the whole window was replayed."""

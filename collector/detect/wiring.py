@@ -1,19 +1,17 @@
 """What each rule of a set remembers, and which rules are told what others find."""
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from collector.detect.awaiting import AwaitGroup, AwaitState
-from collector.detect.condition import OF_NUMBERS, TEMPORAL
-from collector.detect.counting import Key, RuleState
+from collector.detect.condition import TEMPORAL
+from collector.detect.counting import RuleState
 from collector.detect.feeding import DecidedFeedGroup, FeedGroup, FeedState, Mode, StartsGroup
-from collector.detect.group import TICK_EVERY_MAX_US, Group, Terms
+from collector.detect.group import TICK_EVERY_MAX_US, Terms
 from collector.detect.rule import Await, Rule, Silence
 from collector.detect.settings import DetectSettings
 from collector.detect.silence import SilenceState, SilentGroup
-from collector.detect.windowed import Code
 from watchbook.clock import SECOND_US
 
 _GROUPS: Final[dict[Mode, type[FeedGroup]]] = {
@@ -103,9 +101,7 @@ def _mode(outer: Rule, inner: Rule) -> Mode:
 def _feed_state(rule: Rule, terms: Terms, mode: Mode) -> FeedState:
     if isinstance(rule.absence, Await):
         return AwaitState(rule, terms, partial(AwaitGroup, wanted=rule.absence))
-    code: Code = "d" if rule.condition.kind in OF_NUMBERS else "q"
-    new_group: Callable[[Key, str], Group] = partial(_GROUPS[mode], code=code)
-    return FeedState(rule, terms, new_group)
+    return FeedState(rule, terms, _GROUPS[mode])
 
 
 def _memory_us(terms: Terms) -> int:

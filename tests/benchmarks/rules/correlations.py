@@ -3,8 +3,11 @@
 import gc
 import random
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from collector.detect import DetectSettings, Engine, load_rules
 from tests.benchmarks.calibration import calibrate
@@ -28,39 +31,59 @@ _KINDS: Final = {
     "event_count": "condition: {gte: 1000}",
     "value_count": "condition: {field: source.ip, gte: 1000}",
     "value_sum": "condition: {field: measures.rows, gte: 1000000000}",
+    "value_avg": "condition: {field: measures.rows, gte: 1000000000}",
+    "value_percentile": "condition: {field: measures.rows, percentile: 95, gte: 1000000000}",
+    "temporal": "",
     "temporal_ordered": "",
 }
+
+
+class _Cost(NamedTuple):
+    """What a matched event and a group cost, with how many groups and matches were kept at the end."""
+
+    event_us: float
+    group_bytes: float
+    groups: int
+    matches: int
 
 
 def measure_correlations(folder: Path, events: int, groups: int, tell: Any) -> list[Figure]:
     """Measure each kind over events of so many actors, one in twenty of them late by up to the lateness."""
     blocks = list(_batches(events, groups))
     figures = []
-    for kind, condition in _KINDS.items():
+    for kind in _KINDS:
         tell(f"{kind}: {events:,} events of {groups:,} groups")
-        rules = load_rules([_written(folder, kind, condition)])
-        engine, plain = Engine(rules, DetectSettings(state_events_max=10 * events)), 0.0
-        gc.collect()
-        before, used = _resident(), 0.0
-        for place, data in enumerate(blocks):
-            block = decoded_block(place * BATCH + 1, data)
-            began = time.process_time()
-            engine.read(block)
-            used += time.process_time() - began
-        del block
-        gc.collect()
-        memory = (_resident() - before) / engine.state_groups
-        note = f"{engine.state_events / engine.state_groups:.1f} matches a group kept; matching included"
-        matched = events - plain
+        # Each in a process of its own: what another one left free would hide what this one takes.
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            cost = process.submit(_measure, folder, kind, blocks).result()
+        note = f"{cost.matches / cost.groups:.1f} matches a group kept; matching included"
         figures += [
-            Figure(f"{kind}, a matched event", used / matched * 1e6, "CPU us", _COST_GOAL, calibrate(), note),
-            Figure(f"{kind}, a group", memory, "bytes", _MEMORY_GOAL, None, f"{engine.state_groups:,} groups"),
+            Figure(f"{kind}, a matched event", cost.event_us, "CPU us", _COST_GOAL, calibrate(), note),
+            Figure(f"{kind}, a group", cost.group_bytes, "bytes", _MEMORY_GOAL, None, f"{cost.groups:,} groups"),
         ]
     return figures
 
 
+def _measure(folder: Path, kind: str, blocks: Sequence[bytes]) -> _Cost:
+    rules = load_rules([_written(folder, kind, _KINDS[kind])])
+    engine = Engine(rules, DetectSettings(state_events_max=10 * BATCH * len(blocks)))
+    decoded_block(1, blocks[0])
+    gc.collect()
+    before, used = _resident(), 0.0
+    for place, data in enumerate(blocks):
+        block = decoded_block(place * BATCH + 1, data)
+        began = time.process_time()
+        engine.read(block)
+        used += time.process_time() - began
+    del block
+    gc.collect()
+    matched = sum(each.matched for each in engine.counters.values())
+    memory = (_resident() - before) / engine.state_groups
+    return _Cost(used / matched * 1e6, memory, engine.state_groups, engine.state_events)
+
+
 def _written(folder: Path, kind: str, condition: str) -> Path:
-    names = ("read", "update") if kind == "temporal_ordered" else ("read",)
+    names = ("read", "update") if kind in ("temporal", "temporal_ordered") else ("read",)
     bases = [_BASE.format(number=place, action=name).replace("base", name) for place, name in enumerate(names)]
     correlation = (
         "title: Correlation\nid: 22222222-2222-4222-8222-222222222222\ncorrelation:\n"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.block import DecodedBlock
-from collector.detect import DetectSettings, Engine, Exceptions, RuleSet
+from collector.detect import DetectSettings, Engine, Exceptions, RuleSet, tick_of
 from collector.detect.engine import TICK_EVERY_MAX_US
 from collector.finding import AlertChange, RuleException
 from tests.collector.detect.blocks import SECOND, START, block, event
@@ -139,7 +139,7 @@ def evaluate(engine: Engine, blocks: list[DecodedBlock], *, end: bool = True) ->
     """Return what becomes of the outer rule's alerts: a base rule that nobody refers to has its own."""
     changes: list[AlertChange] = []
     for one in blocks:
-        changes += engine.tick(one.info.received) + engine.process(one)
+        changes += engine.tick(tick_of(one.info.received)) + engine.process(one)
     if end:
         changes += engine.tick(FAR)
     return [change for change in changes if change.alert.rule.id == RULE_ID]

@@ -281,6 +281,18 @@ def test_a_match_without_the_value_is_counted_as_such_and_no_more(rulesets: dict
     assert engine.counters[RULE_ID].missing_value == 3
 
 
+@pytest.mark.parametrize("rows", [6e18, 5.5e18, 1e300, 2.0**63])
+def test_numbers_of_any_size_are_summed(tmp_path: Path, rows: float) -> None:
+    text = rule("type: value_sum\n  condition: {field: measures.rows, gte: 11000000000000000000}")
+    engine = Engine(ruleset(tmp_path, text), DetectSettings())
+    made = [
+        event(START + at, actor__id="a", action="first", measures={"rows": some})
+        for at, some in enumerate((0.5, rows, rows))
+    ]
+    (change,) = engine.process(block(made))
+    assert change.alert.holds_from == START + (1 if rows >= 1.1e19 else 2)
+
+
 def test_an_alias_stands_for_another_field_in_each_rule(tmp_path: Path) -> None:
     text = rule(
         "type: temporal\n  condition: first and second\n  aliases: {who: {first: actor.id, second: resource.id}}"
