@@ -270,7 +270,7 @@ def test_a_restart_anywhere_gives_the_very_alerts_of_a_run_without_one(
     for one in blocks[:cut]:
         if one.info.tmax >= oldest:
             after.replay(one)
-    changes += after.restore(open_alerts.values(), oldest, blocks[cut - 1].info.received)
+    changes += after.restore(open_alerts.values(), oldest, tick_of(blocks[cut - 1].info.received))
     changes += evaluate(after, blocks[cut:])
     assert seen(changes) == seen(expected)
     assert {change.alert.id for change in changes} == {change.alert.id for change in expected}
