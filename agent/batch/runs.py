@@ -15,6 +15,7 @@ from watchbook.wire import JsonColumn
 
 _DETAILS: Final = "details"
 _encode_values: Final = msgspec.json.Encoder().encode
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 _decode_values: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -69,8 +70,8 @@ def run_of(
     if len(rows) >= SAMPLE and _DETAILS in fields:
         place = fields.index(_DETAILS)
         details = columns[place]
-        if None not in details and is_varied(wire.json_pieces(details[:SAMPLE])):
-            columns[place] = _written(details)
+        if None not in details:
+            columns[place] = _written_if_varied(details)
     return Run(fields, constants, columns, offsets, sizes)
 
 
@@ -116,6 +117,17 @@ def _extended(column: Sequence[Any], added: Sequence[Any]) -> list[Any]:
     extended = column if isinstance(column, list) else list(column)
     extended.extend(added if extended.__class__ is JsonColumn else _values(added))
     return extended
+
+
+def _written_if_varied(values: Sequence[Any]) -> Sequence[Any]:
+    """Return values as they are written when hardly two of the first are alike; what tells that is not written again."""
+    first = _encode_lines(values[:SAMPLE])
+    if not is_varied(first.split(b"\n")[:SAMPLE]):
+        return values
+    pieces = [msgspec.Raw(first[:-1].replace(b"\n", b","))]  # no JSON of ours has a line's end in it
+    if len(values) > SAMPLE:
+        pieces += _written(values[SAMPLE:])
+    return JsonColumn(pieces)
 
 
 def _written(values: Sequence[Any]) -> JsonColumn:
