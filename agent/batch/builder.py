@@ -106,7 +106,8 @@ class Builder:
         else:
             offsets = [chunk.offsets[place] for place in places]
             sizes = [len(chunk.lines[place]) for place in places]
-        self._append(run_of(fields, constants, rows, offsets, sizes))
+        before = self._runs[-1] if self._runs else None
+        self._append(run_of(fields, constants, rows, offsets, sizes, before))
 
     def add_event(self, event: Mapping[str, Any]) -> None:
         """Take in one event of the agent's own, in flat form."""

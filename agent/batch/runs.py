@@ -15,6 +15,7 @@ from watchbook.wire import JsonColumn
 
 _DETAILS: Final = "details"
 _encode_values: Final = msgspec.json.Encoder().encode
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 _decode_values: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -63,15 +64,25 @@ def run_of(
     rows: Sequence[tuple[Any, ...]],
     offsets: list[int | None],
     sizes: list[int],
+    before: Run | None = None,
 ) -> Run:
-    """Return the run of rows, of which there is at least one."""
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    if len(rows) >= SAMPLE and _DETAILS in fields:
-        place = fields.index(_DETAILS)
-        details = columns[place]
-        if None not in details and is_varied(wire.json_pieces(details[:SAMPLE])):
-            columns[place] = _written(details)
-    return Run(fields, constants, columns, offsets, sizes)
+    """Return the run of rows, of which there is at least one.
+
+    ``before`` is the run that they may be put behind: when its details are written, so are these, without a look at
+    how varied they are, which takes as long as half of the writing.
+    """
+    run = Run(fields, constants, list(zip(*rows, strict=True)), offsets, sizes)
+    if _DETAILS not in fields:
+        return run
+    place = fields.index(_DETAILS)
+    details = run.columns[place]
+    if None in details:
+        return run
+    if before is not None and before.is_like(run) and before.columns[place].__class__ is JsonColumn:
+        run.columns[place] = _written(details)
+    elif len(rows) >= SAMPLE:
+        run.columns[place] = _written_if_varied(details)
+    return run
 
 
 def encode(runs: Sequence[Run]) -> tuple[int, bytes]:
@@ -116,6 +127,18 @@ def _extended(column: Sequence[Any], added: Sequence[Any]) -> list[Any]:
     extended = column if isinstance(column, list) else list(column)
     extended.extend(added if extended.__class__ is JsonColumn else _values(added))
     return extended
+
+
+def _written_if_varied(values: Sequence[Any]) -> Sequence[Any]:
+    """Return values as they are written when hardly two of the first are alike; those are not written again."""
+    first = _encode_lines(values[:SAMPLE])
+    lines = first.split(b"\n")
+    if len(lines) != SAMPLE + 1 or not is_varied(lines[:SAMPLE]):  # untouched JSON may be spread over lines
+        return values
+    pieces = [msgspec.Raw(first[:-1].replace(b"\n", b","))]
+    if len(values) > SAMPLE:
+        pieces += _written(values[SAMPLE:])
+    return JsonColumn(pieces)
 
 
 def _written(values: Sequence[Any]) -> JsonColumn:

@@ -184,12 +184,13 @@ class CompiledProfile:
         """Normalise lines that may hold several events each."""
         done = Several()
         decode, choose = self._format.decode, self._choice.choose
-        add, are_apart = done.add, self._each_keys.isdisjoint
+        add, each_keys = done.add, self._each_keys
         for place, line in enumerate(lines):
             if place not in suspects and self._each_keys:
                 try:
                     values = decode(line)
-                    if are_apart(values) and opened(line) <= DEPTH_MAX:  # one event, like any other line
+                    # One event, like any other line.  Asked the other way round, all its keys would be looked up.
+                    if values.keys().isdisjoint(each_keys) and opened(line) <= DEPTH_MAX:
                         take, make_row, _ = choose(values)[tuple(values)]
                         add(make_row(values, take, read_us, None), place)
                         continue

@@ -150,3 +150,11 @@ def test_details_written_early_make_the_same_batch_as_all_at_once() -> None:
     ((n, data),) = builder.take()
     assert n == len(msgspec.json.decode(data)["c"]["details"]) == len(rows)
     assert msgspec.json.encode([row[3] for row in rows]) in data
+
+
+def test_details_that_are_json_spread_over_lines_stay_one_an_event() -> None:
+    builder = Builder(BatchSettings(events_max=4096))
+    for first in (0, 100):
+        rows = [(1000, "user", "read", msgspec.Raw(b'{"id":\n%d}' % place)) for place in range(first, first + 100)]
+        builder.add(Normalised(rows, None, []), DETAILS, {}, chunk([b"x"] * 100), ORIGIN, 99)
+    assert [event["details"] for event in events_of(builder)] == [{"id": place} for place in range(200)]
