@@ -112,3 +112,24 @@ def test_the_accepted_login_of_sshd_is_read_as_without_its_lookahead(words: list
         for line in (f"Accepted password for {text}", f"Accepted password for a from h port 1 ssh2: {text}"):
             given_, wanted = re.fullmatch(regex, line), re.fullmatch(plain, line)
             assert (given_ and given_.groupdict()) == (wanted and wanted.groupdict())
+
+
+@given(
+    st.lists(
+        st.sampled_from(["from", "bob", "port", "22", "٣", "ssh2:", "22:", "x", "1.2.3.4", "ID", "ssh2", "é"]), max_size=9
+    ),
+    st.sampled_from([" ", "  ", "\t", "\n"]),
+)
+def test_a_plain_login_of_sshd_is_read_as_any_other(words: list[str], gap: str) -> None:
+    plain, any_ = (
+        next(each.regex for each in DEFINITIONS["sshd"].patterns if each.name == name)
+        for name in ("accepted-plain", "accepted")
+    )
+    assert plain is not None and any_ is not None
+    for text in (" ".join(words), gap.join(words)):
+        for line in (f"Accepted password for {text}", f"Accepted password for a from h port 1 ssh2: {text}"):
+            if (given_ := re.fullmatch(plain, line)) is not None:
+                wanted = re.fullmatch(any_, line)
+                assert wanted is not None
+                present = {name: value for name, value in wanted.groupdict().items() if value is not None}
+                assert {name: value for name, value in given_.groupdict().items() if value is not None} == present
