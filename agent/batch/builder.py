@@ -6,7 +6,7 @@ the profile's constants) is one text in the batch and not a value an event.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agent.batch.runs import Run, encode, run_of
 from agent.reasons import DETAIL, countable
@@ -20,7 +20,7 @@ from watchbook.units import Bytes
 class BatchSettings:
     """How lines are gathered into batches."""
 
-    events_max: int = setting("Most events in one batch.", 1024, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
+    events_max: int = setting("Most events in one batch.", 2048, check=lambda n: None if 0 < n <= 4096 else "1 to 4096")
     line_bytes_max: Bytes = setting("Most bytes of lines in one batch.", Bytes(2 << 20), check=positive)
     group_events_max: int = setting("Most events that one transaction of the spool takes.", 2048, check=positive)
 
@@ -34,6 +34,9 @@ class Origin(NamedTuple):
     profile: str
 
 
+#: Bytes of lines whose rows are worth encoding: those of more are out of the processor's cache by then, of fewer
+#: cost a request more than they need.
+_ENCODED_BYTES: Final = 3 << 18
 _UNPARSED_FIELDS = ("time", "raw", "reason", "details", "flags")
 _UNPARSED_CONSTANTS = {"actor.type": "system", "action": "log", "event_type": "unparsed", "category": "meta"}
 
@@ -49,6 +52,7 @@ class Builder:
         self._settings = settings
         self._runs: list[Run] = []
         self._rows = 0
+        self._row_bytes = 0
         self._encoded: list[tuple[int, bytes]] = []
         self.n = 0
         self.line_bytes = 0
@@ -88,7 +92,7 @@ class Builder:
             offsets = [chunk.offsets[line.line] for line in normalised.unparsed]
             sizes = [len(line.raw) for line in normalised.unparsed]
             self._append(run_of(_UNPARSED_FIELDS, {**_UNPARSED_CONSTANTS, **shared}, rows, offsets, sizes))
-        if 2 * self._rows >= self._settings.events_max:
+        if 2 * self._rows >= self._settings.events_max or self._row_bytes >= _ENCODED_BYTES:
             self._encode_rows()
 
     def _add_rows(
@@ -121,10 +125,12 @@ class Builder:
             self._runs.append(run)
         self._rows += run.n
         self.n += run.n
-        self.line_bytes += sum(run.sizes)
+        size = sum(run.sizes)
+        self._row_bytes += size
+        self.line_bytes += size
 
     def _encode_rows(self) -> None:
-        runs, self._runs, self._rows = self._runs, [], 0
+        runs, self._runs, self._rows, self._row_bytes = self._runs, [], 0, 0
         self._encoded += [encode(pieces) for pieces in self._cut(runs)]
 
     def take(self) -> list[tuple[int, bytes]]:

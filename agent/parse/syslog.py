@@ -41,14 +41,13 @@ _PRIORITIES: Final = {
 }
 _HEADS_5424: Final = {f"<{priority}>1": names for priority, names in _PRIORITIES.items()}
 
-_SHORT: Final = r"[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
-_ISO: Final = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
+# Digits written out one by one, and nothing given back: half the time of counts.
+_D2: Final = "[0-9][0-9]"
+_SHORT: Final = rf"[A-Z][a-z][a-z] [ 0-9]?[0-9] {_D2}:{_D2}:{_D2}(?:\.[0-9]{{1,6}}+)?+"
+_ISO: Final = rf"{_D2}{_D2}-{_D2}-{_D2}[T ]{_D2}:{_D2}(?::{_D2}(?:[.,][0-9]++)?+)?+(?:Z|[+-]{_D2}:?{_D2})?+"
 # A line in order, with all its parts; every other is taken apart step by step.
-_ORDINARY: Final = re.compile(
-    rf"(?:<([0-9]{{1,3}})>)?({_SHORT}|{_ISO}) ([^ ]++) ([^ :\[]++)(?:\[([0-9]++)\])?: ?(.*)", re.DOTALL
-)
+_BEHIND_STAMP: Final = r" ([^ ]++) ([^ :\[]++)(?:\[([0-9]++)\])?+: ?+(.*+)"
+_ORDINARY: Final = re.compile(rf"(?:<([0-9]{{1,3}}+)>)?+({_SHORT}|{_ISO}){_BEHIND_STAMP}", re.DOTALL)
 _PRIORITY: Final = re.compile(r"<([0-9]{1,3})>")
 _STAMP: Final = re.compile(rf"({_SHORT}|{_ISO}) +")
 _STAMP_WITH_YEAR: Final = re.compile(r"([A-Z][a-z]{2} [ 0-9][0-9]) ([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(?: |(?=:))")
@@ -85,7 +84,7 @@ def read(text: str) -> dict[str, Any]:
     priority, stamp, host, program, pid, message = found.groups()
     if host[-1] == ":":
         return _read_parts(text)
-    if message[-1:] in ("\r", "\n"):
+    if message[-1:] in "\r\n":  # or empty
         message = message.rstrip("\r\n")
     if pid is None:
         values: dict[str, Any] = {"timestamp": stamp, "host": host, "program": program, "message": message}
@@ -94,7 +93,7 @@ def read(text: str) -> dict[str, Any]:
         values = {"timestamp": stamp, "host": host, "program": program, "pid": number, "message": message}
     if priority is not None:
         values = {**_of_priority(priority), **values}
-    if message[:4] == "[ID ":
+    if message[:1] == "[" and message[:4] == "[ID ":
         _take_message_id(values)
     return values
 

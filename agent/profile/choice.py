@@ -1,12 +1,13 @@
 """Which lines are of a profile, which of its patterns fits a line, and which of its cases it is."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from agent.profile.conditions import Condition, Loaded, expression_of, missed
 from agent.profile.dispatch import NONE, Dispatch, Test
 from agent.profile.paths import Link, Step, finder_of_all, getter, parse_path, scalar_text
-from agent.profile.plan import Plans
+from agent.profile.plan import Plans, TextRows
 from agent.profile.splitting import lift
 from agent.profile.states import check_depth
 from agent.profile.values import Keys
@@ -79,6 +80,8 @@ class Choice:
             "plans.get((pattern, case)) or make_plans(pattern, case)", {"plans": self._plans, "make_plans": self.plans}
         )
         self.variants: Callable[..., tuple[int, int]] = self._function("(pattern, case)", {})
+        #: Makes the row of a line that has but patterns to be asked (where that is so), and does what ``choose`` does.
+        self.row_of = self._row_maker()
 
     @property
     def is_of(self) -> Test | None:
@@ -136,6 +139,24 @@ class Choice:
         exec(compile(source, f"<choosing for {self._profile}>", "exec"), objects)  # noqa: S102 - values only by repr()
         made: Callable[..., Any] = objects["find"]
         return made
+
+    def _row_maker(self) -> Callable[[Line, int], tuple[Any, ...]] | None:
+        steps, patterns = self._steps, self._steps.patterns
+        if patterns is None or steps.lifts or steps.decodings or steps.dropped or steps.cases:
+            return None
+        if any(variant.regex is None for variant in patterns.variants):
+            return None
+        rows = [TextRows(partial(self.plans, place, NONE), each.regex) for place, each in enumerate(patterns.variants)]
+        objects: dict[str, Any] = {"refuse": self._refuse, "refuse_unfit": self._refuse_unfit}
+        before: list[str] = []
+        if steps.match is not None:
+            loads, expression = _asking(steps.match[0], self._keys, objects)
+            before = [*loads, f"if not ({expression}):", "    refuse(d)"]
+        otherwise = "refuse_unfit()"
+        if steps.keeps_unmatched:
+            otherwise = "return unmatched[tuple(d)](d, (), read_us)"
+            objects["unmatched"] = TextRows(partial(self.plans, NONE, NONE), None)
+        return patterns.row_maker(rows, before, otherwise, objects)
 
     def names(self, pattern: int, case: int) -> tuple[str | None, str | None]:
         """Return the names of a pattern and a case."""

@@ -155,6 +155,10 @@ class CompiledProfile:
         nests = self._format.keys is None
         learn = None if self._learner is None else self._learner.see
         append = done.rows.append
+        row_of = None if nests or self._each else self._choice.row_of
+        if row_of is not None:
+            self._by_pattern(row_of, lines, read_us, done)
+            return
         for line in lines:
             try:
                 values = decode(line)
@@ -167,6 +171,19 @@ class CompiledProfile:
             except NotAnEventError as error:
                 done.drop(error.kind)
             except Exception:  # noqa: BLE001 - whatever a strange line provokes: it goes the lenient way, alone
+                self._leniently(line, read_us, done)
+
+    def _by_pattern(
+        self, row_of: Callable[[dict[str, Any], int], Row], lines: Sequence[bytes], read_us: int, done: Done
+    ) -> None:
+        """Normalise lines without secrets whose rows are made from what a pattern finds in them."""
+        decode, append = self._format.decode, done.rows.append
+        for line in lines:
+            try:
+                append(row_of(decode(line), read_us))
+            except NotAnEventError as error:
+                done.drop(error.kind)
+            except Exception:  # noqa: BLE001 - as in _plainly
                 self._leniently(line, read_us, done)
 
     def _carefully(self, line: bytes, read_us: int, done: Done) -> None:

@@ -39,11 +39,17 @@ class Variant(NamedTuple):
 Fit = Callable[[Line, str], bool]
 
 
+#: By the keys of a line, in order: what makes the row of such a line, and of the groups of the pattern that its text
+#: fits, None when that takes more than this.
+Rows = Mapping[tuple[str, ...], Callable[[Line, Sequence[str | None], int], tuple[Any, ...] | None]]
+
+
 class _Candidate(NamedTuple):
     place: int
     when: Test | None
     text: int
     fit: Fit | None
+    fullmatch: Callable[[str], re.Match[str] | None] | None
 
 
 class Dispatch:
@@ -70,12 +76,45 @@ class Dispatch:
         self._asked = _asked_most([each.condition for each in variants if each.condition is not None])
         self._remembered: dict[tuple[Any, ...], tuple[_Candidate, ...]] = {}
         self._fits = [None if each.regex is None else _fit(each, line_keys) for each in variants]
-        self.find: Callable[[Line], int] = self._function(get, key_of)
+        self._get, self._key_of = get, key_of
+        looks, text, names = self._looks()
+        code = [
+            *looks,
+            "for place, when, index, fit, _ in found if found is not None else candidates(key):",
+            f"    if (when is None or when(d)) and (fit is None or fit(d, {text})):" if text
+            else "    if when is None or when(d):",
+            "        return place",
+            f"return {NONE}",
+        ]  # fmt: skip
+        self.find: Callable[[Line], int] = _function("find(d)", code, names)
 
-    def _function(
-        self, get: Callable[[str], Callable[[Line], Any]], key_of: Callable[[str], str | None]
-    ) -> Callable[[Line], int]:
-        """Return ``find``, written for so many values and texts."""
+    def row_maker(
+        self, rows: Sequence[Rows], before: Sequence[str], otherwise: str, objects: Mapping[str, Any]
+    ) -> Callable[[Line, int], tuple[Any, ...]]:
+        """Return what makes the row of a line ``d``, read at ``read_us``, from what a pattern finds in its text.
+
+        ``rows`` are those of each variant, all of which must have a regular expression.  The statements ``before`` come
+        first, ``otherwise`` when no pattern fits; they use ``objects``.
+        """
+        looks, text, names = self._looks()
+        code = [
+            *before,
+            *looks,
+            "for place, when, index, _, fullmatch in found if found is not None else candidates(key):",
+            f"    if (when is None or when(d)) and (found := fullmatch({text})) is not None:",
+            "        return rows[place][tuple(d)](d, found.groups(), read_us)",
+            otherwise,
+        ]
+        made: Callable[[Line, int], tuple[Any, ...]]
+        made = _function("row_of(d, read_us)", code, {**names, **objects, "rows": rows})
+        return made
+
+    def _looks(self) -> tuple[list[str], str, dict[str, Any]]:
+        """Return the statements that look at a line first, the expression of a candidate's text, and their objects.
+
+        They set ``key``, and ``found`` to the candidates remembered for it.
+        """
+        get, key_of = self._get, self._key_of
         names: dict[str, Any] = {"remembered": self._remembered, "candidates": self._candidates}
         names["scalar_text"] = scalar_text
         code: list[str] = []
@@ -100,20 +139,8 @@ class Dispatch:
             load(text, path)
         key = [f"asked_{index}" for index in range(len(self._asked))]
         key += [f"{text}[:{BEGINNING}] if {text}.__class__ is str else None" for text in texts]
-        text = texts[0] if len(texts) == 1 else f"({', '.join(texts)})[index]"
-        code += [
-            f"key = ({' '.join(f'{part},' for part in key)})",
-            "found = remembered.get(key)",
-            "for place, when, index, fit in found if found is not None else candidates(key):",
-            f"    if (when is None or when(d)) and (fit is None or fit(d, {text})):" if texts
-            else "    if when is None or when(d):",
-            "        return place",
-            f"return {NONE}",
-        ]  # fmt: skip
-        source = "\n".join(["def find(d):", *(f"    {line}" for line in code), ""])
-        exec(compile(source, "<dispatching>", "exec"), names)  # noqa: S102 - nothing of a profile is in it
-        find: Callable[[Line], int] = names["find"]
-        return find
+        code += [f"key = ({' '.join(f'{part},' for part in key)})", "found = remembered.get(key)"]
+        return code, "" if not texts else texts[0] if len(texts) == 1 else f"({', '.join(texts)})[index]", names
 
     def _candidates(self, key: tuple[Any, ...]) -> tuple[_Candidate, ...]:
         known = dict(zip(self._asked, key, strict=False))
@@ -125,23 +152,30 @@ class Dispatch:
                 continue
             when = None if holds else variant.when
             if variant.regex is None:
-                found.append(_Candidate(place, when, 0, None))
+                found.append(_Candidate(place, when, 0, None, None))
                 continue
             index = self._places[variant.of]
             beginning = beginnings[index]
             if beginning is not None and _may_begin(beginning, self._prefixes[place]):
-                found.append(_Candidate(place, when, index, self._fits[place]))
+                found.append(_Candidate(place, when, index, self._fits[place], variant.regex.fullmatch))
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
         self._remembered[key] = candidates = tuple(found)
         return candidates
 
 
+def _function(head: str, code: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
+    source = "\n".join([f"def {head}:", *(f"    {line}" for line in code), ""])
+    exec(compile(source, "<dispatching>", "exec"), names)  # noqa: S102 - values of a profile only by repr()
+    made: Callable[..., Any] = names[head.partition("(")[0]]
+    return made
+
+
 def _fit(variant: Variant, line_keys: frozenset[str] | None) -> Fit:
     """Return what says whether a text fits a pattern, and adds its groups to the line: written out, group by group."""
     groups = variant.groups
     assert variant.regex is not None
-    names: dict[str, Any] = {"fullmatch": variant.regex.fullmatch, "add_some": _add_some, "groups": groups}
+    names: dict[str, Any] = {"fullmatch": variant.regex.fullmatch, "add_some": add_groups, "groups": groups}
     code = ["found = fullmatch(text)", "if found is None:", "    return False"]
     if groups:
         code.append(f"{' '.join(f'g{index},' for index in range(len(groups)))} = values = found.groups()")
@@ -158,7 +192,8 @@ def _fit(variant: Variant, line_keys: frozenset[str] | None) -> Fit:
     return fit
 
 
-def _add_some(line: Line, groups: tuple[str, ...], values: Sequence[str | None]) -> None:
+def add_groups(line: Line, groups: tuple[str, ...], values: Sequence[str | None]) -> None:
+    """Add the groups that a text has to its line; what the line has under the same name gets another one."""
     given = {name: value for name, value in zip(groups, values, strict=True) if value is not None}
     if not line.keys().isdisjoint(given):
         _make_way(line, given)

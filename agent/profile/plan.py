@@ -6,12 +6,17 @@ Both give the same rows.
 """
 
 import linecache
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from agent.profile.changing import Changed, Changers, make_changers
 from agent.profile.dictcode import DictCode
+from agent.profile.dispatch import add_groups
 from agent.profile.meaning import Meaning
+from agent.profile.regexes import groups_sure
+from agent.profile.structcode import UnsuitableError
+from agent.profile.textcode import Group, TextCode
 
 #: Sets of keys with code of their own.
 PLANS_MAX: Final = 64
@@ -33,6 +38,34 @@ class Plan(NamedTuple):
     take: TakeChanges | None
     make_row: MakeRow
     changers: Changers | None
+
+
+class TextRows(dict[tuple[str, ...], Callable[[dict[str, Any], Sequence[str | None], int], tuple[Any, ...]]]):
+    """By the keys of a line, in its order, what makes its row from it and from the groups of the pattern it is of.
+
+    ``regex`` is that of the pattern, None for lines of none.  What takes more than a line's variables goes by its plan.
+    """
+
+    def __init__(self, plans: "Callable[[], Plans]", regex: re.Pattern[str] | None) -> None:
+        super().__init__()
+        self._plans = plans
+        sure = frozenset[str]() if regex is None else groups_sure(regex)
+        self._groups = [] if regex is None else [Group(name, name in sure) for name in regex.groupindex]
+
+    def __missing__(self, keys: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+        if len(self) >= PLANS_MAX:
+            return self._by_plan
+        try:
+            made = self._plans().text_row(keys, self._groups)
+        except UnsuitableError:
+            made = self._by_plan
+        self[keys] = made
+        return made
+
+    def _by_plan(self, line: dict[str, Any], groups: Sequence[str | None], read_us: int) -> tuple[Any, ...]:
+        add_groups(line, tuple(group.name for group in self._groups), groups)
+        take, make_row, _ = self._plans()[tuple(line)]
+        return make_row(line, take, read_us, None)
 
 
 class Plans(dict[tuple[str, ...], Plan]):
@@ -64,6 +97,13 @@ class Plans(dict[tuple[str, ...], Plan]):
         """Return the Python code for lines with these keys."""
         return DictCode(self._meaning, frozenset(filter(self._meaning.keys.matters, keys))).source()
 
+    def text_row(self, keys: tuple[str, ...], groups: Sequence[Group]) -> Callable[..., tuple[Any, ...]]:
+        """Return what makes the rows of lines with these keys from their groups; raises UnsuitableError."""
+        code = TextCode(self._meaning, keys, groups)
+        file = f"<profile {self._title}: {', '.join(keys)[:200]} and groups>"
+        made: Callable[..., tuple[Any, ...]] = self._run(code.source(), file, code.objects)
+        return made
+
     def explain(self, line: dict[str, Any], read_us: int) -> tuple[Meaning, dict[str, str], tuple[Any, ...]]:
         """Return the meaning of a line, where the code found the values of its fields, and its row.
 
@@ -89,11 +129,15 @@ class Plans(dict[tuple[str, ...], Plan]):
 
     def _compile(self, keys: frozenset[str]) -> Plan:
         code = DictCode(self._meaning, keys)
-        source = code.source()
-        file = f"<profile {self._title}: {', '.join(sorted(keys))[:200]}>"
+        row = self._run(code.source(), f"<profile {self._title}: {', '.join(sorted(keys))[:200]}>", code.objects)
+        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
+        return Plan(None if changers is None else changers.take, row, changers)
+
+    def _run(self, source: str, file: str, objects: Mapping[str, Any]) -> Callable[..., Any]:
+        """Return the function ``row`` of some code."""
         # Tracebacks and debuggers show the generated lines.
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        names: dict[str, Any] = {**self._meaning.namespace, **code.objects}
-        exec(compile(source, file, "exec"), names)  # noqa: S102 - written by DictCode; values come in only by repr()
-        changers = make_changers(self._meaning.changes, self._meaning.keys, keys)
-        return Plan(None if changers is None else changers.take, names["row"], changers)
+        names: dict[str, Any] = {**self._meaning.namespace, **objects}
+        exec(compile(source, file, "exec"), names)  # noqa: S102 - values of a profile come in only by repr()
+        row: Callable[..., Any] = names["row"]
+        return row

@@ -60,14 +60,21 @@ def groups_always(regex: re.Pattern[str]) -> frozenset[str]:
     return frozenset(names[number] for number in _always(_parser.parse(regex.pattern, regex.flags)) if number in names)
 
 
-def _always(items: Iterable[tuple[Any, Any]]) -> Iterator[int]:
+def groups_sure(regex: re.Pattern[str]) -> frozenset[str]:
+    """Return the names of the groups in which every text that a regular expression fits has at least a character."""
+    names = {number: name for name, number in regex.groupindex.items()}
+    parsed = _parser.parse(regex.pattern, regex.flags)
+    return frozenset(names[number] for number in _always(parsed, 1) if number in names)
+
+
+def _always(items: Iterable[tuple[Any, Any]], width_min: int = 0) -> Iterator[int]:
     for operator, argument in items:
         if str(operator) == "SUBPATTERN":
-            if argument[0] is not None:
+            if argument[0] is not None and argument[-1].getwidth()[0] >= width_min:
                 yield argument[0]
-            yield from _always(argument[-1])
+            yield from _always(argument[-1], width_min)
         elif str(operator) == "ATOMIC_GROUP":
-            yield from _always(argument)
+            yield from _always(argument, width_min)
 
 
 def tells_all(regex: str) -> bool:

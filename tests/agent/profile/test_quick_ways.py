@@ -4,16 +4,17 @@ import re
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.profile.conditions import Check, Clause, Condition, holds
 from agent.profile.dispatch import NONE, Dispatch, Variant
-from agent.profile.regexes import groups_always
+from agent.profile.regexes import groups_always, groups_sure
 from agent.profile.times import DAY_US, syslog, zone_named
 from agent.records import opened
-from tests.agent.profile.shipped import DEFINITIONS
+from tests.agent.profile.shipped import DEFINITIONS, READ_US, compiled
 from watchbook.clock import parse_rfc3339
 
 
@@ -30,6 +31,10 @@ from watchbook.clock import parse_rfc3339
 )
 def test_groups_that_every_text_has(regex: str, always: set[str]) -> None:
     assert groups_always(re.compile(regex)) == always
+
+
+def test_groups_that_always_have_something_in_them() -> None:
+    assert groups_sure(re.compile("(?P<a>x)(?P<b>y*)(?P<c>z)?(?P<d>(?P<e>v?)w)")) == {"a", "d"}
 
 
 WORDS = ("a", "b", "7", "true")
@@ -112,3 +117,42 @@ def test_the_accepted_login_of_sshd_is_read_as_without_its_lookahead(words: list
         for line in (f"Accepted password for {text}", f"Accepted password for a from h port 1 ssh2: {text}"):
             given_, wanted = re.fullmatch(regex, line), re.fullmatch(plain, line)
             assert (given_ and given_.groupdict()) == (wanted and wanted.groupdict())
+
+
+@given(
+    st.lists(
+        st.sampled_from(["from", "bob", "port", "22", "٣", "ssh2:", "22:", "x", "1.2.3.4", "ID", "ssh2", "é"]),
+        max_size=9,
+    ),
+    st.sampled_from([" ", "  ", "\t", "\n"]),
+)
+def test_a_plain_login_of_sshd_is_read_as_any_other(words: list[str], gap: str) -> None:
+    plain, any_ = (
+        next(each.regex for each in DEFINITIONS["sshd"].patterns if each.name == name)
+        for name in ("accepted-plain", "accepted")
+    )
+    assert plain is not None
+    assert any_ is not None
+    for text in (" ".join(words), gap.join(words)):
+        for line in (f"Accepted password for {text}", f"Accepted password for a from h port 1 ssh2: {text}"):
+            if (given_ := re.fullmatch(plain, line)) is not None:
+                wanted = re.fullmatch(any_, line)
+                assert wanted is not None
+                present = {name: value for name, value in wanted.groupdict().items() if value is not None}
+                assert {name: value for name, value in given_.groupdict().items() if value is not None} == present
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in DEFINITIONS.items() if each.patterns))
+def test_rows_from_groups_are_those_by_way_of_the_line(name: str) -> None:
+    normalise = compiled(DEFINITIONS[name])
+    encode = msgspec.json.Encoder().encode  # the order of details counts
+    for sample in DEFINITIONS[name].samples:
+        line = sample.line.encode()
+        for text in (line, line.replace(b"port ", b"port x"), line + b" more", line.replace(b" for ", b" for a b ", 1)):
+            try:
+                wanted = normalise.row_of(normalise.decode(text), READ_US)
+            except Exception:  # noqa: BLE001 - such a line takes more than its values
+                continue
+            made = normalise([text], READ_US)
+            if made.rows and b"REDACTED" not in encode(made.rows):
+                assert encode(made.rows) == encode([wanted]), text
