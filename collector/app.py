@@ -2,11 +2,10 @@
 
 import asyncio
 import resource
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -35,8 +34,8 @@ from collector.filters import FilterStore
 from collector.news import News
 from collector.notify import Notifier
 from collector.notifying import StoredAlerts
-from collector.offsite import append_events, read_checkpoints, send_checkpoints
-from collector.processes import Frame, IndexProcess, QueryPool, Recipe, Roster
+from collector.offsite import read_checkpoints, send_checkpoints
+from collector.processes import IndexProcess, QueryPool, Recipe, Roster
 from collector.reads import ReadJournal
 from collector.receive import Receiver
 from collector.refusals import problem_of
@@ -44,23 +43,18 @@ from collector.rule_desk import RuleDesk
 from collector.rule_keeper import RuleKeeper, in_force
 from collector.state import COMPATIBILITY, open_state
 from collector.store import (
-    SequenceConflictError,
-    SequenceGapError,
     Store,
-    StoreBusyError,
-    StoreUnavailableError,
 )
+from collector.stored_events import flat_event, serve_index, stored_event, tell
 from collector.switches import RuleSwitches
 from collector.watch import Watch
 from collector.web import ServerTls, add_routes, make_application, runner_options
 from watchbook.catalogue import Catalogues
 from watchbook.clock import Clock, now_us
 from watchbook.daemon import Stop, notify_ready
-from watchbook.event import parse_event_id
 from watchbook.logs import get_logger
 from watchbook.memory import settle_memory
 from watchbook.watchdog import run_watchdog
-from watchbook.wire import WireError, decode_batch
 
 log = get_logger("collector")
 _BELL_S = 5
@@ -146,7 +140,7 @@ async def _build(
         key_path=settings.checkpoint_key,
     )
     stack.push_async_callback(store.close)
-    event_of = partial(_flat_event, store)
+    event_of = partial(flat_event, store)
     alerts = AlertStore(connection, settings.alert, inhibitions=rules.inhibitions, clock=clock)
     stack.callback(alerts.close)
     session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -171,25 +165,13 @@ async def _build(
     gate = Gate(TokenStore(settings.state_db, COMPATIBILITY, clock), settings.access, registry, clock)
     stack.push_async_callback(gate.close)
     await gate.refresh()
-    agents = AgentRegistry(
-        AgentStore(
-            settings.state_db,
-            COMPATIBILITY,
-            AgentTokens(digest_of, issue_agent_token, withdraw_agent_tokens),
-            clock,
-        ),
-        settings.agents,
-        own_stream=lambda: store.own_stream,
-        tokens_changed=gate.refresh,
-        clock=clock,
-    )
-    await agents.load()
+    agents = await _open_agents(settings, store, gate, clock)
     await watch.start()
     checkpoints = await _open_checkpoints(settings, session, clock)
     roster = Roster()
     registry.register(roster)
     recipe = Recipe(encode_settings(settings), settings.processes)
-    index = IndexProcess(recipe, roster, lambda frame: _serve_index(store, frame))
+    index = IndexProcess(recipe, roster, lambda frame: serve_index(store, frame))
     pool = QueryPool(
         recipe,
         roster,
@@ -199,15 +181,33 @@ async def _build(
     news = News(store.last_number)
     listeners += [watch.committed, lambda _: news.arrived(store.last_number), lambda _: index.tell()]
     listeners.append(add_lag_metric(registry))
-    add_store_metrics(registry, store)
-    add_alert_metrics(registry, alerts, desk)
-    add_rule_metrics(registry, store, watch)
-    add_rule_set_metrics(registry, keeper, settings.detect.costs_max)
-    add_notify_metrics(registry, notifier)
-    add_process_metrics(registry, store, pool, index)
-    add_destination_metrics(registry, checkpoints)
-    add_agent_metrics(registry, agents)
-    return _Rooms(store, news, alerts, desk, notifier, watch, gate, pool, index, checkpoints, agents, keeper)
+    rooms = _Rooms(store, news, alerts, desk, notifier, watch, gate, pool, index, checkpoints, agents, keeper)
+    _add_metrics(registry, rooms, settings)
+    return rooms
+
+
+def _add_metrics(registry: CollectorRegistry, rooms: _Rooms, settings: CollectorSettings) -> None:
+    add_store_metrics(registry, rooms.store)
+    add_alert_metrics(registry, rooms.alerts, rooms.desk)
+    add_rule_metrics(registry, rooms.store, rooms.watch)
+    add_rule_set_metrics(registry, rooms.rules, settings.detect.costs_max)
+    add_notify_metrics(registry, rooms.notifier)
+    add_process_metrics(registry, rooms.store, rooms.pool, rooms.index)
+    add_destination_metrics(registry, rooms.checkpoints)
+    add_agent_metrics(registry, rooms.agents)
+
+
+async def _open_agents(settings: CollectorSettings, store: Store, gate: Gate, clock: Clock) -> AgentRegistry:
+    tokens = AgentTokens(digest_of, issue_agent_token, withdraw_agent_tokens)
+    agents = AgentRegistry(
+        AgentStore(settings.state_db, COMPATIBILITY, tokens, clock),
+        settings.agents,
+        own_stream=lambda: store.own_stream,
+        tokens_changed=gate.refresh,
+        clock=clock,
+    )
+    await agents.load()
+    return agents
 
 
 async def _open_notifier(
@@ -221,8 +221,8 @@ async def _open_notifier(
     connection = await asyncio.to_thread(open_state, settings.state_db)
     stored = StoredAlerts(alerts)
     notifier = Notifier(
-        connection, settings.notify, session, reader=stored, event_of=partial(_flat_event, store),
-        raise_alerts=stored.raise_alerts, tell=partial(_tell, store), clock=clock,
+        connection, settings.notify, session, reader=stored, event_of=partial(flat_event, store),
+        raise_alerts=stored.raise_alerts, tell=partial(tell, store), clock=clock,
     )  # fmt: skip
     stack.callback(notifier.close)
     return notifier
@@ -273,7 +273,7 @@ def _face(
         registry=registry,
         room=lambda: _room(rooms),
         senders=rooms.agents,
-        stored_event=partial(_stored_event, store),
+        stored_event=partial(stored_event, store),
     )
     receiver.add_routes(app)
     AgentDoor(
@@ -324,10 +324,10 @@ async def _run(
         tasks.create_task(rooms.gate.run(stop))
         sending = tasks.create_task(rooms.notifier.run(send_stop := asyncio.Event()))
         tasks.create_task(send_checkpoints(rooms.checkpoints, store, send_stop))
-        ruling = tasks.create_task(rooms.rules.run(stop, partial(_tell, store)))
-        registering = tasks.create_task(rooms.agents.run(stop, partial(_tell, store)))
-        responding = tasks.create_task(rooms.desk.run(stop, partial(_tell, store)))
-        journal = tasks.create_task(reads.run(reads_stop := Stop(), partial(_tell, store)))
+        ruling = tasks.create_task(rooms.rules.run(stop, partial(tell, store)))
+        registering = tasks.create_task(rooms.agents.run(stop, partial(tell, store)))
+        responding = tasks.create_task(rooms.desk.run(stop, partial(tell, store)))
+        journal = tasks.create_task(reads.run(reads_stop := Stop(), partial(tell, store)))
         tasks.create_task(pool.run())
         indexing = tasks.create_task(index.run())
         stack.callback(_start_bells(settings, rooms).shutdown, wait=False)
@@ -367,35 +367,6 @@ def _start_bells(settings: CollectorSettings, rooms: _Rooms) -> AsyncIOScheduler
     bells.add_job(rooms.checkpoints.wake, "interval", seconds=settings.checkpoints.every)
     bells.start()
     return bells
-
-
-def _flat_event(store: Store, identifier: str) -> Mapping[str, Any] | None:
-    """Return one event in flat form; blocks, for the rules' thread."""
-    return _stored_event(store, *parse_event_id(identifier))
-
-
-def _stored_event(store: Store, stream: str, sequence: int, index: int) -> Mapping[str, Any] | None:
-    found = store.reader.event(stream, sequence, index)
-    return None if found is None else found[0].batch.event(found[1])
-
-
-async def _tell(store: Store, events: Sequence[Mapping[str, Any]], key: str) -> str | None:
-    """Store events of the collector's own; return why that cannot be done now."""
-    try:
-        await append_events(store, events, key)
-    except (StoreBusyError, StoreUnavailableError) as error:
-        return str(error)
-    return None
-
-
-async def _serve_index(store: Store, frame: Frame) -> dict[str, Any]:
-    """Do what the index process asks for: append a batch of its own stream; an error is for it to try again."""
-    try:
-        batch = decode_batch(frame.body, bytes_max=STORED_BATCH_BYTES_MAX)
-        appended = await store.append(frame.head["stream"], frame.head["sequence"], frame.body, batch)
-    except (WireError, SequenceGapError, SequenceConflictError, StoreBusyError, StoreUnavailableError) as error:
-        return {"error": str(error)}
-    return {"repeat": appended.repeat}
 
 
 def _summary(store: Store, rules: RuleKeeper) -> str:

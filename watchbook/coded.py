@@ -12,13 +12,16 @@ Whoever asks a question of such a column asks it of the distinct values first, a
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import count
-from operator import itemgetter
+from operator import itemgetter, sub
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 #: Characters of the codes, and what a code's higher digit counts for.
 DIGITS: Final = bytes(code for code in range(0x21, 0x7F) if code not in b'"\\')
 BASE: Final = len(DIGITS)
 
+_encoder = msgspec.json.Encoder()
 _TO_TEXT: Final = DIGITS + bytes(256 - BASE)
 _FROM_TEXT: Final = bytes(max(0, DIGITS.find(code)) for code in range(256))
 _CODES: Final = {chr(digit): code for code, digit in enumerate(DIGITS)}
@@ -146,6 +149,29 @@ def write_sparse(column: Sequence[Any]) -> dict[str, Any]:
         codes[index] = code
     values = [None, *map(column.__getitem__, places)]
     return written(Coded(values, *_planes(codes, len(places))))
+
+
+def json_pieces(values: Sequence[Any]) -> list[bytes | None]:
+    """Return the JSON of each value, None for None."""
+    pieces: list[bytes | None] = list(_encoder.encode_lines(values).split(b"\n"))
+    if len(pieces) != len(values) + 1:  # untouched JSON may be spread over lines
+        return [None if value is None else _encoder.encode(value) for value in values]
+    pieces.pop()
+    if None in values:
+        return [None if value is None else piece for piece, value in zip(pieces, values, strict=True)]
+    return pieces
+
+
+def differences_of(column: Sequence[Any]) -> list[int | None]:
+    """Return the differences between neighbouring numbers of a column, the first from 0; None stays None."""
+    if None not in column:
+        return [column[0], *map(sub, column[1:], column)]
+    found: list[int | None] = []
+    last = 0
+    for value in column:
+        found.append(None if value is None else value - last)
+        last = last if value is None else value
+    return found
 
 
 def _planes(codes: Sequence[int], values: int) -> tuple[bytes, bytes | None]:

@@ -24,14 +24,24 @@ docs/decisions/001-batch.md and 005-coded-columns.md.
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from operator import sub
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import zstandard
 
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
-from watchbook.coded import SAMPLE, Coded, has_absent, is_varied, read_coded, write_coded, write_sparse, written
+from watchbook.coded import (
+    SAMPLE,
+    Coded,
+    differences_of,
+    has_absent,
+    is_varied,
+    json_pieces,
+    read_coded,
+    write_coded,
+    write_sparse,
+    written,
+)
 from watchbook.columns import Batch, Column, Columns, decode_raw
 from watchbook.event import FIELD_BY_NAME, FIELDS, REQUIRED, Field
 
@@ -91,7 +101,7 @@ def encode_json(n: int, columns: Mapping[str, Column]) -> bytes:
             continue
         column = columns[name]
         if name in DIFFERENCES:
-            wired[name] = _differences(column) if column else column
+            wired[name] = differences_of(column) if column else column
         else:
             wired[name] = column if isinstance(column, str) or not n else _shortest(name, column)
     return _encoder.encode({"v": VERSION, "n": n, "c": wired})
@@ -114,17 +124,6 @@ def _shortest(name: str, column: Sequence[Any]) -> Any:
     if coded is None:
         return [None if piece is None else msgspec.Raw(piece) for piece in pieces]
     return coded | {"d": [msgspec.Raw(piece) for piece in coded["d"]]}
-
-
-def json_pieces(values: Sequence[Any]) -> list[bytes | None]:
-    """Return the JSON of each value, None for None."""
-    pieces: list[bytes | None] = list(_encoder.encode_lines(values).split(b"\n"))
-    if len(pieces) != len(values) + 1:  # untouched JSON may be spread over lines
-        return [None if value is None else _encoder.encode(value) for value in values]
-    pieces.pop()
-    if None in values:
-        return [None if value is None else piece for piece, value in zip(pieces, values, strict=True)]
-    return pieces
 
 
 def compress(data: bytes) -> bytes:
@@ -318,17 +317,6 @@ def _check_required(columns: Mapping[str, Column], coded: Mapping[str, Coded]) -
     if min(times) < TIME_MIN_US or max(times) > TIME_MAX_US:
         index = next(index for index, time in enumerate(times) if not TIME_MIN_US <= time <= TIME_MAX_US)
         raise WireError("the time lies outside the years 1 to 9999", index=index, field="time")
-
-
-def _differences(column: Sequence[Any]) -> list[int | None]:
-    if None not in column:
-        return [column[0], *map(sub, column[1:], column)]
-    differences: list[int | None] = []
-    last = 0
-    for value in column:
-        differences.append(None if value is None else value - last)
-        last = last if value is None else value
-    return differences
 
 
 def absolute(name: str, column: Sequence[Any]) -> list[int | None]:

@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 from collector.receive.instants import instants
 from collector.receive.posted_event import OFFSET_MAX, PARTS, Part, PostedEvent
 from watchbook.changes import derive_changes
-from watchbook.coded import Coded, code_column, has_absent
+from watchbook.coded import Coded, code_column, has_absent, json_pieces
 from watchbook.columns import Batch, Column, Columns
 from watchbook.event import (
     CATEGORIES,
@@ -28,7 +28,6 @@ from watchbook.event import (
     FLAG_TIME_ASSUMED,
     OUTCOMES,
 )
-from watchbook.wire import json_pieces
 
 _ADDRESSES_REMEMBERED: Final = 65_536
 _array_decoder: Final = msgspec.json.Decoder(list[PostedEvent])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from watchbook import wire
 from watchbook.clock import TIME_MAX_US, TIME_MIN_US
+from watchbook.coded import json_pieces
 from watchbook.event import FIELDS, Field
 from watchbook.wire import Batch, WireError
 
@@ -305,9 +306,9 @@ def test_a_frame_that_lies_about_its_size_is_refused() -> None:
 
 def test_untouched_json_over_several_lines_is_written_as_it_is_beside_absent_values() -> None:
     spread = msgspec.Raw(b'{"k":\n1}')
-    assert wire.json_pieces([spread, None, {"k": "\n"}]) == [b'{"k":\n1}', None, b'{"k":"\\n"}']
-    assert wire.json_pieces([{"k": 1}, None]) == [b'{"k":1}', None]
-    assert wire.json_pieces([]) == []
+    assert json_pieces([spread, None, {"k": "\n"}]) == [b'{"k":\n1}', None, b'{"k":"\\n"}']
+    assert json_pieces([{"k": 1}, None]) == [b'{"k":1}', None]
+    assert json_pieces([]) == []
 
 
 def test_columns_that_came_coded_are_written_with_their_codes() -> None:
