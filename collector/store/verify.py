@@ -62,9 +62,14 @@ def verify_folder(
     ``kept`` are signed checkpoints, over the ledger or the chain, that left the host earlier.  Raises KeyUnusableError
     without a key, FileNotFoundError without a folder, and NewerDatabaseError.
     """
-    for _ in range(_LOOKS):
+    for left in reversed(range(_LOOKS)):
         before = _signed(folder)
-        report = _Look(folder, key, selection, progress).run(kept)
+        try:
+            report = _Look(folder, key, selection, progress).run(kept)
+        except FileNotFoundError:  # sealed or removed since the folder was listed
+            if not left or not _is_in_use(folder):
+                raise
+            continue
         if report.is_intact or _signed(folder) == before or not _is_in_use(folder):
             break
     return report

@@ -174,8 +174,9 @@ def test_an_agent_with_a_foreign_name_is_flagged_and_a_copied_spool_begins_its_o
     stand.agent.start()
     wait_for("the event", lambda: stand.stored_numbers()[3], 60, stand.evidence)
     assert stand.stored_numbers() == {1: 1, 2: 1, 3: 1}
-    assert stand.agent_status()["agent"]["ship"]["renewals"] == 1
-    assert len(own_events(stand, "agent.stream_renewed")) == 1
+    # The status is written now and then.
+    wait_for("it", lambda: stand.agent_status()["agent"]["ship"]["renewals"] == 1, 30, stand.evidence)
+    wait_for("the event of it", lambda: len(own_events(stand, "agent.stream_renewed")) == 1, 30, stand.evidence)
 
 
 def test_a_host_without_a_configuration_gets_one_that_works(stand: Stand, tmp_path: Path) -> None:

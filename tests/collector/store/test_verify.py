@@ -1,5 +1,6 @@
 """Verify: finds every tampering, names its place, and finds nothing in what was left alone."""
 
+import fcntl
 import json
 import random
 import shutil
@@ -218,3 +219,17 @@ def test_an_export_is_compared_event_by_event(tmp_path: Path) -> None:
     assert "export.ndjson:4: event" in done.output
     assert "differs from the stored one in action" in done.output
     assert "export.ndjson:6: event" in done.output
+
+
+@pytest.mark.parametrize("suffix", [".sealed.blk", ".parquet"])
+def test_a_file_that_goes_while_a_store_in_use_is_looked_at_is_a_finding_and_no_end(copy: Path, suffix: str) -> None:
+    last = max(path for path in copy.iterdir() if path.name.endswith(suffix))
+
+    def remove(_done: int, _total: int) -> None:
+        last.unlink(missing_ok=True)
+
+    with (copy / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        report = verify_folder(copy, progress=remove)
+    assert not report.is_intact
+    assert any(last.name.partition(".")[0] in finding.place for finding in report.findings)
