@@ -48,9 +48,11 @@ def measure_latency(rate: int, duration_s: float, progress: Callable[[str], None
     """
     folder = Path(tempfile.mkdtemp(prefix="watchbook-bench-"))
     port = free_port()
+    (folder / "secret").touch(mode=0o600)
     (folder / "secret").write_text(_SECRET)
     notify = (
-        f"notify:\n  - name: bench\n    webhook: {{url: 'http://127.0.0.1:{port}/', secret_file: {folder}/secret}}\n"
+        "notify:\n  channels:\n    - name: bench\n      max_per: none\n"
+        f"      webhook: {{url: 'http://127.0.0.1:{port}/', secret_file: {folder}/secret}}\n"
     )
     more = ""
     if rules:
