@@ -151,7 +151,7 @@ class Watch:
             for info in self._arrived(began.number + 1, self.read_up_to):
                 block = self._read(info)
                 if block is not None:
-                    fresh.replay(block)
+                    fresh.replay(block, self._ticked)
         over = fresh.restore(alerts, replayed_from, self._ticked)
         engine.take_over(old, fresh, aside=aside)
         self._engine = engine
@@ -350,7 +350,7 @@ class Watch:
         for info in self._blocks_before(mark, replayed_from):
             block = self._read(info)
             if block is not None:
-                engine.replay(block)
+                engine.replay(block, mark.ticked)
         return replayed_from
 
     def _replay_from(self, mark: Watermark, engine: Engine) -> int:

@@ -104,13 +104,14 @@ class Engine:
         self._touched.clear()
         return changes
 
-    def replay(self, block: DecodedBlock) -> None:
+    def replay(self, block: DecodedBlock, ticked: int = FOREVER_US) -> None:
         """Remember a block that was processed before a restart.  In order of arrival, before :meth:`restore`.
 
         With the blocks of the last ``replay_span_us`` the memory is exactly what it was, provided that events came
-        within the lateness.  Of a backlog that came later, windows that had not fired yet may begin anew.
+        within the lateness.  Of a backlog that came later, windows that had not fired yet may begin anew.  ``ticked``
+        is the time of the last :meth:`tick` before the restart: what the clock had not decided then is still to tell.
         """
-        if self._feeds and (now := tick_of(block.info.received)) > self._replayed_up_to:
+        if self._feeds and (now := min(tick_of(block.info.received), ticked)) > self._replayed_up_to:
             self._replayed_up_to = now  # what the clock had ended before a block came does not go on with it
             for place in range(self._feeds):
                 feed = self._feed(place)
