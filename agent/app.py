@@ -148,11 +148,7 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
                 frame.receiving.add(guest.name, guest.enter(Running(frame.inlet, backlog, shipper.state)))
             background = [tasks.create_task(each) for each in beside]
             reloading = tasks.create_task(_end_at_reload(frame.reloads, settings, turn))
-            if before is None:
-                log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=spool.batches)
-                notify_ready()
-            else:
-                frame.reloads.took_effect(before, settings, frame.since_us)
+            _say_begun(before, settings, frame)
             frame.receiving.start(settings, stored.marks)
             await pump.run(turn)
             following = reloading.result() if reloading.done() and not frame.stop.asked.is_set() else None
@@ -174,6 +170,15 @@ async def _run(plan: Plan, before: AgentSettings | None, frame: Frame, guest: Gu
             await loop.run_in_executor(worker, write_status, settings.state, status() | {"stopped": True})
             log.info("agent_stopped", sent_events=shipper.state.events, unsent_batches=spool.batches)
     return following
+
+
+def _say_begun(before: AgentSettings | None, settings: AgentSettings, frame: Frame) -> None:
+    """Say that the agent runs, or runs with other settings."""
+    if before is None:
+        log.info("agent_started", name=settings.name, inputs=len(settings.inputs), unsent=frame.spool.batches)
+        notify_ready()
+    else:
+        frame.reloads.took_effect(before, settings, frame.since_us)
 
 
 class _Stored(NamedTuple):

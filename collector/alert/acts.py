@@ -11,9 +11,9 @@ from collector.alert.hiding import Hiding
 from collector.alert.life import Act, Life, WrongActError, act_on
 from collector.alert.reports import Subject, note_reports, report
 from collector.alert.rows import VIEW_COLUMNS, AlertView, view_of
-from collector.alert.state import State
 from collector.alert.transitions import Happened, write_transitions
 from collector.alert.wishes import check_note, wrong
+from collector.locked import LockedConnection
 from collector.problem import ApiProblem
 from watchbook.clock import Clock
 
@@ -57,7 +57,7 @@ def find_alert(read: Callable[..., list[Any]], alert_id: str) -> AlertView:
 class Acts:
     """Acts on alerts; ``by`` is the name of the token of whoever acts."""
 
-    def __init__(self, state: State, hiding: Hiding, clock: Clock) -> None:
+    def __init__(self, state: LockedConnection, hiding: Hiding, clock: Clock) -> None:
         self._state = state
         self._hiding = hiding
         self._clock = clock

@@ -12,9 +12,9 @@ from collector.alert.matchers import text_of
 from collector.alert.reports import Report, Subject, note_reports, report
 from collector.alert.rows import AlertView
 from collector.alert.settings import AlertSettings
-from collector.alert.state import State
 from collector.alert.wishes import wrong
 from collector.finding import GroupValue
+from collector.locked import LockedConnection
 from collector.problem import ApiProblem
 from watchbook.clock import Clock, format_rfc3339
 
@@ -74,7 +74,9 @@ class ExceptionRow(NamedTuple):
 class AlertExceptions:
     """The exceptions in ``state.db``; raises ApiProblem 404, 409 and 422."""
 
-    def __init__(self, state: State, fields: Fields, event_of: EventOf, settings: AlertSettings, clock: Clock) -> None:
+    def __init__(
+        self, state: LockedConnection, fields: Fields, event_of: EventOf, settings: AlertSettings, clock: Clock
+    ) -> None:
         self._state = state
         self._fields = fields
         self._event_of = event_of

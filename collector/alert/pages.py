@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from collector.alert.cursor import read_cursor, write_cursor
 from collector.alert.documents import document_of
 from collector.alert.rows import VIEW_COLUMNS, view_of
-from collector.alert.state import State
+from collector.locked import LockedConnection
 
 LIST_MAX: Final = 1000
 _IN_GROUP: Final = (
@@ -36,7 +36,7 @@ class Filters(NamedTuple):
     opened_to: int | None = None
 
 
-def read_page(state: State, filters: Filters, limit: int, cursor: str | None) -> dict[str, Any]:
+def read_page(state: LockedConnection, filters: Filters, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return ``{"alerts": [...], "next_cursor": "…" or None}``; raises CursorError."""
     limit = min(max(limit, 1), LIST_MAX)
     wheres, values = _where(filters)

@@ -3,14 +3,14 @@
 from typing import Any, Final
 
 from collector.alert.acts import DISPOSITIONS
-from collector.alert.state import State
+from collector.locked import LockedConnection
 from watchbook.clock import SECOND_US
 
 DAYS_DEFAULT: Final = 30
 DAYS_MAX: Final = 366
 
 
-def ratios(state: State, now: int, days: int) -> dict[str, Any]:
+def ratios(state: LockedConnection, now: int, days: int) -> dict[str, Any]:
     """Return, for each rule with alerts that opened in the last days, how many there were and what they turned out.
 
     ``ratio`` is the share of true positives among those that somebody judged; it is not there when nobody did.  The

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from collector.alert.state import State
+from collector.locked import LockedConnection
 
 Report = dict[str, Any]
 #: Reports that are stored at once.
@@ -72,13 +72,13 @@ def note_reports(connection: sqlite3.Connection, reports: Iterable[Report]) -> N
     )
 
 
-def waiting_reports(state: State) -> list[Waiting]:
+def waiting_reports(state: LockedConnection) -> list[Waiting]:
     """Return what is to be stored next, oldest first."""
     rows = state.rows("select id, key, document from alert_report order by id limit ?", AT_ONCE)
     return [Waiting(row[0], row[1], msgspec.json.decode(row[2])) for row in rows]
 
 
-def drop_reports(state: State, reports: Iterable[Waiting]) -> None:
+def drop_reports(state: LockedConnection, reports: Iterable[Waiting]) -> None:
     """Forget reports that are stored."""
     with state.transaction() as connection:
         connection.executemany("delete from alert_report where id = ?", [(each.id,) for each in reports])

@@ -12,8 +12,8 @@ from collector.alert.matchers import Matcher, decode_matchers, encode_matchers, 
 from collector.alert.reports import Report, Subject, note_reports, report
 from collector.alert.rows import VIEW_COLUMNS, view_of
 from collector.alert.settings import AlertSettings
-from collector.alert.state import State
 from collector.alert.transitions import Happened, write_transitions
+from collector.locked import LockedConnection
 from collector.problem import ApiProblem
 from watchbook.clock import SECOND_US, Clock, format_rfc3339
 
@@ -54,7 +54,7 @@ class Silence(NamedTuple):
 class Silences:
     """The silences in ``state.db``; raises ApiProblem 404, 409 and 422."""
 
-    def __init__(self, state: State, hiding: Hiding, settings: AlertSettings, clock: Clock) -> None:
+    def __init__(self, state: LockedConnection, hiding: Hiding, settings: AlertSettings, clock: Clock) -> None:
         self._state = state
         self._hiding = hiding
         self._settings = settings

@@ -25,9 +25,9 @@ from collector.alert.rows import (
     written,
 )
 from collector.alert.settings import AlertSettings
-from collector.alert.state import State
 from collector.alert.transitions import Happened, Transition, transitions_after, write_transitions
 from collector.finding import AlertChange, AlertState, ExceptionUse, Inhibition, RuleException
+from collector.locked import LockedConnection
 from watchbook.clock import Clock, now_us
 
 _NO_USES: Final[Mapping[str, ExceptionUse]] = {}
@@ -58,7 +58,7 @@ class AlertStore:
         inhibitions: Sequence[Inhibition] = (),
         clock: Clock = now_us,
     ) -> None:
-        self.state = State(connection)
+        self.state = LockedConnection(connection)
         self.hiding = Hiding(inhibitions)
         self._evidence_max = settings.evidence_max
         self._clock = clock

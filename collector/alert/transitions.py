@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from collector.alert.life import Kind
 from collector.alert.rows import insert
-from collector.alert.state import State
+from collector.locked import LockedConnection
 
 
 class Happened(NamedTuple):
@@ -35,7 +35,7 @@ def write_transitions(connection: sqlite3.Connection, happened: Iterable[Happene
     insert(connection, 'insert or replace into alert_transition (alert_id, kind, time, "by", note)', list(happened), "")
 
 
-def transitions_after(state: State, number: int, limit: int) -> list[Transition]:
+def transitions_after(state: LockedConnection, number: int, limit: int) -> list[Transition]:
     """Return the transitions after a number, oldest first, of alerts that people are to be told of."""
     return [
         Transition(*row)
@@ -47,7 +47,7 @@ def transitions_after(state: State, number: int, limit: int) -> list[Transition]
     ]  # fmt: skip
 
 
-def transitions_of(state: State, alert_id: str, limit: int) -> list[Transition]:
+def transitions_of(state: LockedConnection, alert_id: str, limit: int) -> list[Transition]:
     """Return the latest transitions of an alert, oldest first."""
     rows = state.rows(
         'select number, alert_id, kind, time, "by", note from alert_transition where alert_id = ? '

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from collector.finding import AlertChange, AlertState, RuleBrief
-from collector.notify.database import Connection
+from collector.locked import LockedConnection
 from collector.notify.routing import FAILING_RULE
 from watchbook.clock import SECOND_US, Clock
 
@@ -35,7 +35,7 @@ _RULE: Final = RuleBrief(
 class FailingChannels:
     """Opens and ends those alerts.  Any thread may call any method; they block."""
 
-    def __init__(self, connection: Connection, raise_alerts: RaiseAlerts, clock: Clock) -> None:
+    def __init__(self, connection: LockedConnection, raise_alerts: RaiseAlerts, clock: Clock) -> None:
         self._connection = connection
         self._raise = raise_alerts
         self._clock = clock

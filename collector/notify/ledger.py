@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from collector.notify.database import Connection
+from collector.locked import LockedConnection
 from collector.notify.groups import Flow, Group, PlanState
 from collector.notify.plan import Planned
 from collector.notify.routing import Facts, Key
@@ -31,7 +31,7 @@ class NewNotification(NamedTuple):
 class Ledger:
     """The tables of planning.  Any thread may call any method."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LockedConnection) -> None:
         self._connection = connection
 
     def read(self, channels: Collection[str]) -> PlanState:

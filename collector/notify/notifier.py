@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
+from collector.locked import LockedConnection
 from collector.notify.channels import make_channel
-from collector.notify.database import Connection
 from collector.notify.desk import NotifyDesk, Tell
 from collector.notify.dispatcher import Dispatcher
 from collector.notify.document import Describer
@@ -44,7 +44,7 @@ class Notifier:
         tell: Tell,
         clock: Clock = now_us,
     ) -> None:
-        self._connection = Connection(connection)
+        self._connection = LockedConnection(connection)
         self._reader = reader
         self._ledger = Ledger(self._connection)
         self.outbox = Outbox(self._connection)

@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any, Final, NamedTuple
 
-from collector.notify.database import Connection
+from collector.locked import LockedConnection
 from watchbook.clock import format_rfc3339
 
 _WAITS: Final = "delivered is null and dead is null and dropped is null"
@@ -32,7 +32,7 @@ class Due(NamedTuple):
 class Outbox:
     """Notifications and their attempts.  Any thread may call any method."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LockedConnection) -> None:
         self._connection = connection
 
     def due(self, channel: str, now_us: int, limit: int) -> list[Due]:

@@ -15,7 +15,7 @@ from collector.detect.engine import TICK_EVERY_MAX_US
 from collector.finding import AlertChange
 from tests.collector.detect.blocks import SECOND, START, block, event
 from tests.collector.detect.rules import RULE_ID, ruleset
-from tests.collector.detect.test_chained import BASES, attempts, problems_of
+from tests.collector.detect.test_chained import BASES, attempts
 from watchbook.units import Seconds
 
 SPAN_S = 20
@@ -372,39 +372,3 @@ def test_what_a_late_stream_brings_is_no_silence_of_its_own(tmp_path: Path) -> N
     assert engine.counters[RULE_ID].too_late == 2
     assert engine.state_groups == 1
     assert kinds(engine.tick(at(1101))) == []
-
-
-MISTAKES = [
-    ("first and not second", "first and second", "'correlation.condition': rules in order are all those of 'rules'"),
-    ("first and not second", "not first and not second", "expected 'a and not b', where each may be several with 'or'"),
-    ("temporal_ordered", "temporal", "has a time by which it should have; use 'type: temporal_ordered'"),
-    ("first and not second\n", "first and not second\nwatchbook: {absence: {remember: 1d}}\n", "'watchbook.absence':"),
-]
-
-
-@pytest.mark.parametrize(("old", "new", "words"), MISTAKES)
-def test_a_wrong_wait_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
-    assert words in problems_of(tmp_path, WAIT.replace(old, new))
-
-
-WRONG_OPTIONS = [
-    ("remember: 5s", "'watchbook.absence.remember': expected more than the correlation's timespan"),
-    ("expected: [[a, b]]", "'watchbook.absence.expected': expected a value for each of actor.id, found 2"),
-    ("expect: [a]", "there is no such option; did you mean 'expected'?"),
-    ("remember: soon", "expected a duration, found"),
-]
-
-
-@pytest.mark.parametrize(("option", "words"), WRONG_OPTIONS)
-def test_a_wrong_option_of_a_silence_is_named(tmp_path: Path, option: str, words: str) -> None:
-    assert words in problems_of(tmp_path, f"{SILENT}watchbook:\n  absence:\n    {option}\n")
-
-
-def test_what_did_not_happen_cannot_be_counted_by_another_rule(tmp_path: Path) -> None:
-    outer = """---
-title: Twice
-id: 55555555-5555-4555-8555-555555555555
-correlation: {type: event_count, rules: [wait], group-by: [actor.id], timespan: 1h, condition: {gte: 2}}
-"""
-    text = WAIT.replace("title: Nothing followed", "title: Nothing followed\nname: wait") + outer
-    assert "'wait' tells of what did not happen" in problems_of(tmp_path, text)

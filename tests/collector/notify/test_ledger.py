@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from collector.notify.database import Connection
+from collector.locked import LockedConnection
 from collector.notify.ledger import Ledger, NewNotification
 from collector.state import open_state
 from tests.collector.notify.world import World, hook, pager, rule, settings
@@ -19,7 +19,7 @@ routes:
 
 
 def test_a_plan_that_was_written_is_read_as_it_was(tmp_path: Path) -> None:
-    connection = Connection(open_state(tmp_path / "state.db"))
+    connection = LockedConnection(open_state(tmp_path / "state.db"))
     ledger = Ledger(connection)
     world = World(settings(TEXT, hook("ops", max_per="2 in 10m"), pager()))
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from collector.locked import LockedConnection
 from collector.notify.attempt import AttemptFailedError
 from collector.notify.channel_settings import WebhookSettings
-from collector.notify.database import Connection
 from collector.notify.desk import NotifyDesk
 from collector.notify.failing import FailingChannels
 from collector.notify.outbox import Outbox
@@ -39,9 +39,11 @@ class Broken:
         raise AttemptFailedError("Cannot connect to host 127.0.0.1:9")
 
 
-def notifications_of(state: Path, clock: Clock = now_us) -> tuple[NotifyDesk, Connection, list[Mapping[str, Any]]]:
+def notifications_of(
+    state: Path, clock: Clock = now_us
+) -> tuple[NotifyDesk, LockedConnection, list[Mapping[str, Any]]]:
     """Return the desk, its connection (to be closed), and the events that it tells."""
-    connection = Connection(open_state(state))
+    connection = LockedConnection(open_state(state))
     now = clock()
     with connection.transaction() as writing:
         for number, (channel, delivered, dead) in enumerate(

@@ -1,4 +1,4 @@
-"""The one connection that alerts and notifications share, and the lock that makes it safe from any thread."""
+"""A connection to a database that a room has to itself, with a lock that makes it safe from any thread."""
 
 import sqlite3
 import threading
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class State:
-    """A connection that this room has to itself.  Statements take the lock one by one, a transaction holds it."""
+class LockedConnection:
+    """Statements take the lock one by one, a transaction holds it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
