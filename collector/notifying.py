@@ -1,6 +1,6 @@
 """Shows the alert store to the notifications, and the alerts about their channels to it: the rooms share nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from collector.alert import AlertStore
 from collector.alert import AlertView as StoredView
@@ -16,12 +16,12 @@ class StoredAlerts:
 
     def transitions_after(self, number: int, limit: int) -> Sequence[Transition]:
         """Return what happened after a transition, oldest first."""
-        return [Transition(*each) for each in self._alerts.transitions_after(number, limit)]
+        return list(map(Transition._make, self._alerts.transitions_after(number, limit)))
 
-    def alert(self, alert_id: str) -> AlertView | None:
-        """Return an alert as it stands, None when there is none."""
-        stored = self._alerts.alert(alert_id)
-        return None if stored is None else _view(stored, self._alerts.evidence(alert_id))
+    def alerts(self, alert_ids: Collection[str]) -> Mapping[str, AlertView]:
+        """Return those alerts that there are, as they stand, by id."""
+        found = self._alerts.alerts_with_evidence(alert_ids)
+        return {alert_id: _view(stored, event_ids) for alert_id, (stored, event_ids) in found.items()}
 
     def raise_alerts(self, changes: Sequence[AlertChange]) -> None:
         """Write alerts that no rule found."""

@@ -5,7 +5,7 @@ transaction.  Applying a change a second time changes nothing: states are absolu
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +19,7 @@ from collector.alert.rows import (
     COLUMNS,
     VIEW_COLUMNS,
     AlertView,
+    parts,
     state_of,
     view_of,
     write_alerts,
@@ -146,6 +147,15 @@ class AlertStore:
         """Return the ids of the events that an alert keeps: its first ones."""
         row = self.state.row("select event_ids from alert where id = ?", alert_id)
         return [] if row is None else list(orjson.loads(row[0]))
+
+    def alerts_with_evidence(self, alert_ids: Collection[str]) -> dict[str, tuple[AlertView, list[str]]]:
+        """Return those alerts that there are, as they are now, each with the ids of the events that it keeps."""
+        found: dict[str, tuple[AlertView, list[str]]] = {}
+        for part in parts(list(alert_ids)):
+            marks = ", ".join("?" * len(part))
+            for *row, ids in self.state.rows(f"select {VIEW_COLUMNS}, event_ids from alert where id in ({marks})", *part):
+                found[row[0]] = (view_of(tuple(row)), orjson.loads(ids))
+        return found
 
     def transitions_after(self, number: int, limit: int) -> list[Transition]:
         """Return what happened to alerts after a transition, oldest first; nothing of rules in shadow mode."""

@@ -37,14 +37,12 @@ def write_transitions(connection: sqlite3.Connection, happened: Iterable[Happene
 
 def transitions_after(state: LockedConnection, number: int, limit: int) -> list[Transition]:
     """Return the transitions after a number, oldest first, of alerts that people are to be told of."""
-    return [
-        Transition(*row)
-        for row in state.rows(
-            'select number, alert_id, kind, time, "by", note from alert_transition where number > ? '
-            "and not exists (select 1 from alert where alert.id = alert_id and shadow = 1) "
-            "order by number limit ?", number, limit,
-        )
-    ]  # fmt: skip
+    rows = state.rows(
+        'select number, alert_id, kind, time, "by", note from alert_transition where number > ? '
+        "and not exists (select 1 from alert where alert.id = alert_id and shadow = 1) "
+        "order by number limit ?", number, limit,
+    )  # fmt: skip
+    return list(map(Transition._make, rows))
 
 
 def transitions_of(state: LockedConnection, alert_id: str, limit: int) -> list[Transition]:

@@ -15,7 +15,7 @@ from collector.notify.document import Describer
 from collector.notify.flow import Tell
 from collector.notify.groups import PlanState
 from collector.notify.ledger import Ledger, NewNotification
-from collector.notify.plan import plan
+from collector.notify.plan import looked_at, plan
 from collector.notify.routing import Router
 from collector.notify.view import AlertReader, AlertView, EventOf
 from watchbook.clock import SECOND_US, Clock, now_us
@@ -82,14 +82,15 @@ class Dispatcher:
         # What is kept in memory counts only when it is on disk too.
         self._state = None
         transitions = self._reader.transitions_after(state.number, _AT_ONCE)
-        views: dict[str, AlertView | None] = {}
+        now = self._clock()
+        looked = looked_at(state, transitions, now, self._router)
+        views: dict[str, AlertView | None] = {**dict.fromkeys(looked), **self._reader.alerts(looked)}
 
         def look(alert_id: str) -> AlertView | None:
             if alert_id not in views:
-                views[alert_id] = self._reader.alert(alert_id)
+                views[alert_id] = self._reader.alerts((alert_id,)).get(alert_id)
             return views[alert_id]
 
-        now = self._clock()
         planned = plan(state, transitions, now, look=look, org_of=self._org_of, router=self._router)
         notifications = [self._notification(tell, look) for tell in planned.tells]
         added = 0

@@ -85,5 +85,4 @@ class Notifier:
         self._connection.close()
 
     def _firing(self, channel: str) -> Sequence[dict[str, Any]]:
-        views = (self._reader.alert(alert_id) for alert_id in self._ledger.firing(channel, _FIRING_MAX))
-        return [self._describer.alert(view) for view in views if view is not None]
+        return list(map(self._describer.alert, self._reader.alerts(self._ledger.firing(channel, _FIRING_MAX)).values()))

@@ -12,6 +12,7 @@ is over is also told when it was muted meanwhile, to whom heard that it began; a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from collector.notify.flow import Flows, Tell, level_of
@@ -24,6 +25,7 @@ from watchbook.clock import SECOND_US
 LOOK_AGAIN_US: Final = 60 * SECOND_US
 _MINUTE_US: Final = 60 * SECOND_US
 _FLUSHES_MAX: Final = 4
+_BEGINS: Final = frozenset({"opened", "reopened"})
 
 Look = Callable[[str], AlertView | None]
 OrgOf = Callable[[AlertView], str | None]
@@ -52,6 +54,20 @@ def plan(
     return _Planning(state, now, look, org_of, router).run(transitions)
 
 
+def looked_at(state: PlanState, transitions: Sequence[Transition], now: int, router: Router) -> list[str]:
+    """Return the alerts that a plan is going to look at first of all, for whoever reads many of them at once."""
+    due = (group for group in state.groups.values() if group.due is not None and group.due <= now)
+    happened = (
+        each.alert_id for each in transitions if each.kind != "updated" and _may_matter(each.alert_id, state, router)
+    )
+    return list(dict.fromkeys(chain(happened, *(group.members for group in due))))
+
+
+def _may_matter(alert_id: str, state: PlanState, router: Router) -> bool:
+    """Return whether more can come of what happens to an alert than that no channel hears of it."""
+    return bool(router.channels) or alert_id in state.watched
+
+
 class _Planning:
     def __init__(self, state: PlanState, now: int, look: Look, org_of: OrgOf, router: Router) -> None:
         self._state = state
@@ -64,7 +80,10 @@ class _Planning:
 
     def run(self, transitions: Sequence[Transition]) -> Planned:
         for transition in transitions:
-            self._take(transition)
+            if _may_matter(transition.alert_id, self._state, self._router):
+                self._take(transition)
+            else:
+                self._planned.unrouted += transition.kind in _BEGINS
             self._state.number = transition.number
         self._follow_hours()
         for group in [one for one in self._state.groups.values() if one.due is not None and one.due <= self._now]:
@@ -84,7 +103,7 @@ class _Planning:
         view = self._look(alert_id)
         if view is None:
             return
-        if transition.kind in ("opened", "reopened") and not (view.status == "resolved" and view.by is not None):
+        if transition.kind in _BEGINS and not (view.status == "resolved" and view.by is not None):
             facts = facts_of(view.alert, self._org_of(view))
             bindings = self._router.bindings(facts, self._now)
             self._planned.unrouted += not bindings

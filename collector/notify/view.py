@@ -1,6 +1,6 @@
 """What this room is told of alerts: how they stand, and what happened to them, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from collector.finding import AlertState
@@ -42,8 +42,8 @@ class AlertReader(Protocol):
         """Return what happened after a transition, oldest first."""
         ...
 
-    def alert(self, alert_id: str) -> AlertView | None:
-        """Return an alert as it stands, None when there is none."""
+    def alerts(self, alert_ids: Collection[str]) -> Mapping[str, AlertView]:
+        """Return those alerts that there are, as they stand, by id."""
         ...
 
 

@@ -165,6 +165,14 @@ def test_a_cursor_of_another_query_or_a_damaged_one_is_refused(tmp_path: Path) -
             store.page(cursor=damaged)
 
 
+def test_many_alerts_are_read_at_once_as_each_alone(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    names = [f"a{number}" for number in range(150)]
+    store.apply([opened(name, 1 + number % 3) for number, name in enumerate(names)], None)
+    found = store.alerts_with_evidence([*names, "none"])
+    assert found == {name: (store.alert(name), store.evidence(name)) for name in names}
+
+
 def test_several_threads_may_read_and_write_at_once(tmp_path: Path) -> None:
     store = open_store(tmp_path)
 

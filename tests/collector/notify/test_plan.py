@@ -2,8 +2,10 @@
 
 import pytest
 
+from collector.notify import NotifySettings
 from collector.notify.flow import Tell
-from collector.notify.routing import FAILING_RULE
+from collector.notify.plan import looked_at
+from collector.notify.routing import FAILING_RULE, facts_of
 from tests.collector.notify.world import World, alert_state, hook, pager, rule, settings
 
 Told = list[tuple[int, Tell]]
@@ -171,6 +173,29 @@ def test_what_no_channel_hears_of_is_counted() -> None:
     world = World(settings("routes: [{name: r, levels: [high], channels: [ops]}]\ndefault: []"))
     world.open("a1", rule(level="low"))
     assert (world.until(1), world.last.unrouted) == ([], 1)
+
+
+def test_without_channels_only_what_was_watched_before_is_looked_at() -> None:
+    world = World(NotifySettings())
+    world.state.watched["before"] = facts_of(alert_state("before"), None)
+    world.open("before")
+    world.open("a1")
+    del world.views["a1"]  # whoever looked at it would have to find it
+    assert looked_at(world.state, world.waiting, world.time, world.router) == ["before"]
+    assert (world.until(1), world.last.unrouted, set(world.state.watched)) == ([], 2, {"before"})
+    world.resolve("before")
+    assert (world.until(2), world.state.watched, world.state.number) == ([], {}, 3)
+
+
+def test_what_is_due_and_what_happened_can_be_read_at_once() -> None:
+    world = World(settings(GROUPED))
+    world.open("a1")
+    world.open("b1", rule("other"))
+    assert looked_at(world.state, world.waiting, world.time, world.router) == ["a1", "b1"]
+    assert world.until(29) == []
+    world.now = 30
+    world.open("c1", rule("third"))
+    assert looked_at(world.state, world.waiting, world.time, world.router) == ["c1", "a1", "b1"]
 
 
 HOURS = """
