@@ -15,7 +15,7 @@ from collector.switches import MIGRATIONS as SWITCH_MIGRATIONS
 from watchbook.database import connect
 
 #: Raised with every change that an older version could not work with.
-COMPATIBILITY: Final = 3
+COMPATIBILITY: Final = 4
 
 
 def open_state(path: Path) -> sqlite3.Connection:

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
-from collector.alert.hiding import Hiding
+from collector.alert.hiding import AtHand, Hiding
 from collector.alert.life import Act, Life, WrongActError, act_on
 from collector.alert.reports import Subject, note_reports, report
-from collector.alert.rows import VIEW_COLUMNS, AlertView, view_of
+from collector.alert.rows import ALERTS, VIEW_COLUMNS, AlertView, view_of
 from collector.alert.transitions import Happened, write_transitions
 from collector.alert.wishes import check_note, wrong
 from collector.locked import LockedConnection
@@ -37,10 +37,10 @@ _SETS: Final[dict[Act, str]] = {
 
 def find_alert(read: Callable[..., list[Any]], alert_id: str) -> AlertView:
     """Return the alert with an id, or the one whose id begins so; raises ApiProblem 404 and 409 (several do)."""
-    rows = read(f"select {VIEW_COLUMNS} from alert where id = ?", alert_id)
+    rows = read(f"select {VIEW_COLUMNS} from {ALERTS} where id = ?", alert_id)
     if not rows and len(alert_id) >= PREFIX_CHARS_MIN:
         rows = read(
-            f"select {VIEW_COLUMNS} from alert where id >= ? and id < ? order by id limit 3",
+            f"select {VIEW_COLUMNS} from {ALERTS} where id >= ? and id < ? order by id limit 3",
             alert_id, f"{alert_id}\U0010ffff",
         )  # fmt: skip
     if not rows:
@@ -69,7 +69,7 @@ class Acts:
             view = find_alert(reading(connection), alert_id)
             life = Life(view.status, view.state.events, view.state.resolved is not None)
             try:
-                _, kind = act_on(life, act)
+                after, kind = act_on(life, act)
             except WrongActError as error:
                 text = f"the alert {view.state.id} cannot be changed so: {error}"
                 raise ApiProblem(409, "alert-state", text) from error
@@ -77,7 +77,7 @@ class Acts:
             values = () if act == "reopen" else (now, by, note)
             connection.execute(f"update alert set {_SETS[act]} where id = ?", (*values, view.state.id))
             happened = [Happened(view.state.id, kind, now, by, note)]
-            happened += self._hiding.judge(connection, [view.state.id], now)
+            happened += self._hiding.judge_alone(connection, _at_hand(view, after), now)
             write_transitions(connection, happened)
             event_type, word = _EVENT_TYPES[act]
             event = report(
@@ -113,6 +113,11 @@ class Acts:
 
 
 _STATUS_OF: Final[dict[Act, str]] = {"acknowledge": "acknowledged", "resolve": "resolved", "reopen": "open"}
+
+
+def _at_hand(view: AlertView, life: Life) -> AtHand:
+    is_hidden = view.silenced_by is not None or view.inhibited_by is not None
+    return AtHand(view.state, life.status == "resolved", is_hidden, view.shadow)
 
 
 def subject_of(view: AlertView) -> Subject:

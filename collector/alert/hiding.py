@@ -6,18 +6,29 @@ What a resolved alert was kept quiet by stays with it.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from collector.alert.matchers import Known, matching
-from collector.alert.rows import parts
+from collector.alert.rows import ALERTS, AMONG, among
 from collector.alert.transitions import Happened
-from collector.finding import GroupValue, Inhibition
+from collector.alert.unresolved import Unresolved
+from collector.finding import AlertState, Inhibition
 
 _COLUMNS: Final = "id, rule_id, title, level, tags, group_key, silenced_by, inhibited_by"
+_UNRESOLVED: Final = f"select {_COLUMNS} from {ALERTS} where status <> 'resolved' and shadow = 0"
 _ACTIVE: Final = "ended is null and starts <= ? and ends > ?"
+
+
+class AtHand(NamedTuple):
+    """An alert that was just written.  ``is_resolved``: so people see it; ``is_hidden``: something keeps it quiet."""
+
+    alert: AlertState
+    is_resolved: bool
+    is_hidden: bool
+    is_shadow: bool
 
 
 class _Candidate(NamedTuple):
@@ -25,10 +36,6 @@ class _Candidate(NamedTuple):
     known: Known
     silenced_by: str | None
     inhibited_by: str | None
-
-    @property
-    def group(self) -> Mapping[str, GroupValue]:
-        return dict(self.known.group)
 
 
 class _Silence(NamedTuple):
@@ -50,47 +57,77 @@ def active_silences(connection: sqlite3.Connection, now: int) -> tuple[str, ...]
 
 
 class Hiding:
-    """Decides and writes who is kept quiet; ``inhibitions`` are those of the rules in force."""
+    """Decides and writes who is kept quiet; ``inhibitions`` are those of the rules in force.
+
+    What it remembers is as the transactions left it in which it judged: :meth:`forget` is for one that came to nothing.
+    """
 
     def __init__(self, inhibitions: Sequence[Inhibition] = ()) -> None:
         self.inhibitions = tuple(inhibitions)
+        self._remembered: Unresolved | None = None
+
+    def forget(self) -> None:
+        """Read anew what is not resolved, the next time it is asked for."""
+        self._remembered = None
 
     def judge_all(self, connection: sqlite3.Connection, now: int) -> list[Happened]:
         """Look at every alert that is not resolved; return what changed, which is still to be written down."""
-        rows = connection.execute(f"select {_COLUMNS} from alert where status <> 'resolved' and shadow = 0").fetchall()
-        return self._judge(connection, rows, now)
+        rows = connection.execute(_UNRESOLVED).fetchall()
+        return self._judge(connection, rows, _active(connection, now), self._unresolved(connection), now)
 
-    def judge(self, connection: sqlite3.Connection, alert_ids: Sequence[str], now: int) -> list[Happened]:
+    def judge(self, connection: sqlite3.Connection, at_hand: Iterable[AtHand], now: int) -> list[Happened]:
         """Look at alerts that opened or were resolved, and at those that they may inhibit."""
-        rows: dict[str, tuple[Any, ...]] = {}
-        for part in parts(alert_ids):
-            marks = ", ".join("?" * len(part))
-            for row in connection.execute(
-                f"select {_COLUMNS}, status from alert where id in ({marks}) and shadow = 0", part
-            ).fetchall():
-                rows[row[0]] = row
-        unresolved = {alert_id: row[:-1] for alert_id, row in rows.items() if row[-1] != "resolved"}
-        rules = {row[1] for row in rows.values()}
-        for target in sorted({each.inhibits for each in self.inhibitions if each.rule_id in rules}):
-            for row in connection.execute(
-                f"select {_COLUMNS} from alert where rule_id = ? and status <> 'resolved' and shadow = 0",
-                (target,),
-            ).fetchall():
-                unresolved[row[0]] = row
-        return self._judge(connection, list(unresolved.values()), now)
-
-    def _judge(self, connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]], now: int) -> list[Happened]:
-        candidates = [_Candidate(row[0], known_of(*row[1:6]), *row[6:]) for row in rows]
-        if not candidates:
+        shown = [each for each in at_hand if not each.is_shadow]
+        if not shown:
             return []
         silences = _active(connection, now)
-        inhibitors = _Inhibitors(connection, self.inhibitions)
+        unresolved = self._unresolved(connection)
+        for alert, is_resolved, _, _ in shown:
+            unresolved.note(alert.id, alert.rule.id, alert.group, alert.opened, is_resolved=is_resolved)
+        concerned: dict[str, None] = {}
+        for alert, is_resolved, is_hidden, _ in shown:
+            if not is_resolved and (
+                is_hidden
+                or unresolved.inhibitor_of(alert.rule.id, alert.group) is not None
+                or (silences and _silence_of(silences, _known(alert)) is not None)
+            ):
+                concerned[alert.id] = None
+            concerned |= dict.fromkeys(unresolved.targets_of(alert.rule.id, alert.group))
+        if not concerned:
+            return []
+        rows = connection.execute(f"{_UNRESOLVED} and {AMONG}", (among(concerned),)).fetchall()
+        by_id = {row[0]: row for row in rows}
+        rows = [by_id[alert_id] for alert_id in concerned if alert_id in by_id]
+        return self._judge(connection, rows, silences, unresolved, now)
+
+    def judge_alone(self, connection: sqlite3.Connection, at_hand: AtHand, now: int) -> list[Happened]:
+        """Look at an alert with which a person did something, in a transaction that may yet come to nothing."""
+        try:
+            return self.judge(connection, [at_hand], now)
+        finally:
+            self.forget()
+
+    def _unresolved(self, connection: sqlite3.Connection) -> Unresolved:
+        found, inhibitions = self._remembered, self.inhibitions
+        if found is None or found.inhibitions is not inhibitions:
+            found = self._remembered = Unresolved(connection, inhibitions)
+        return found
+
+    def _judge(
+        self,
+        connection: sqlite3.Connection,
+        rows: Iterable[tuple[Any, ...]],
+        silences: Sequence[_Silence],
+        unresolved: Unresolved,
+        now: int,
+    ) -> list[Happened]:
+        candidates = [_Candidate(row[0], known_of(*row[1:6]), *row[6:]) for row in rows]
         happened: list[Happened] = []
         changed: list[tuple[str | None, str | None, str]] = []
         for candidate in candidates:
-            silence = next((each for each in silences if matching(each.matchers)(candidate.known)), None)
+            silence = _silence_of(silences, candidate.known)
             silenced_by = None if silence is None else silence.id
-            inhibited_by = inhibitors.of(candidate)
+            inhibited_by = unresolved.inhibitor_of(candidate.known.rule_id, candidate.known.group)
             if (silenced_by, inhibited_by) != (candidate.silenced_by, candidate.inhibited_by):
                 changed.append((silenced_by, inhibited_by, candidate.id))
                 happened += _said(candidate, silence, inhibited_by, now)
@@ -98,34 +135,13 @@ class Hiding:
         return happened
 
 
-class _Inhibitors:
-    """The alerts that inhibit others, by the values that must be equal; read once, when they are asked for."""
+def _known(alert: AlertState) -> Known:
+    rule = alert.rule
+    return Known(rule.id, rule.title, rule.level, rule.tags, alert.group)
 
-    def __init__(self, connection: sqlite3.Connection, inhibitions: Sequence[Inhibition]) -> None:
-        self._connection = connection
-        self._inhibitions = inhibitions
-        self._found: dict[Inhibition, Mapping[tuple[GroupValue, ...], str]] = {}
 
-    def of(self, candidate: _Candidate) -> str | None:
-        """Return the alert that inhibits another one, the first there was; None: nothing does."""
-        for inhibition in self._inhibitions:
-            if inhibition.inhibits == candidate.known.rule_id:
-                values = _values(candidate.group, inhibition.equal)
-                found = None if values is None else self._by_values(inhibition).get(values)
-                if found is not None:
-                    return found
-        return None
-
-    def _by_values(self, inhibition: Inhibition) -> Mapping[tuple[GroupValue, ...], str]:
-        found = self._found.get(inhibition)
-        if found is None:
-            rows = self._connection.execute(
-                "select id, group_key from alert where rule_id = ? and status <> 'resolved' and shadow = 0 "
-                "order by opened desc, id desc", (inhibition.rule_id,),
-            ).fetchall()  # fmt: skip
-            by_values = ((_values(dict(orjson.loads(group)), inhibition.equal), alert_id) for alert_id, group in rows)
-            found = self._found[inhibition] = {values: alert_id for values, alert_id in by_values if values is not None}
-        return found
+def _silence_of(silences: Sequence[_Silence], known: Known) -> _Silence | None:
+    return next((each for each in silences if matching(each.matchers)(known)), None)
 
 
 def _active(connection: sqlite3.Connection, now: int) -> list[_Silence]:
@@ -133,11 +149,6 @@ def _active(connection: sqlite3.Connection, now: int) -> list[_Silence]:
         f"select id, matchers, author, reason from silence where {_ACTIVE} order by created, id", (now, now)
     )
     return [_Silence(*row) for row in rows.fetchall()]
-
-
-def _values(group: Mapping[str, GroupValue], fields: Sequence[str]) -> tuple[GroupValue, ...] | None:
-    """Return the values of some fields; None when an alert is not grouped by one of them (any more)."""
-    return tuple(group[name] for name in fields) if all(name in group for name in fields) else None
 
 
 def _said(candidate: _Candidate, silence: _Silence | None, inhibited_by: str | None, now: int) -> Iterator[Happened]:

@@ -1,14 +1,16 @@
 """The tables of alerts in ``state.db``.  Times are microseconds since the epoch.
 
-- ``alert``: one row an alert; ``group_key`` is a JSON list of [field, value], ``tags`` a JSON list.  ``event_ids`` is a
-  JSON list of the ids of the first events, in the order they were counted; their number is bounded, ``events`` is not.
+- ``alert``: one row an alert, numbered in the order of writing; ``group_key`` is a JSON list of [field, value],
+  ``brief`` the number of what its rule said when it opened.  ``event_ids`` is a JSON list of the ids of the first
+  events, in the order they were counted; their number is bounded, ``events`` is not.
   ``resolved`` and ``resolution`` say when and why its rule was done with it, and are null while it may go on.
   ``status`` (``open``, ``acknowledged``, ``resolved``) is what people see.  ``closed``, ``closed_by`` and
   ``closed_note``: since when it is resolved and by whom (null: by its rule); ``acknowledged…``: who looks after it.
   ``silenced_by`` is the silence and ``inhibited_by`` the alert that keeps it quiet (now, or when it was resolved).
   ``disposition…``: what it turned out to be.  ``shadow``: its rule was on trial when it opened; nobody is told of it.
-- ``alert_transition``: what happened to alerts, in order.  ``by`` is a token's name, null for the rules and the clock.
-  Of an alert's ``updated`` only the latest is kept.
+- ``alert_brief``: what rules say of their alerts, each wording once; ``tags`` and ``falsepositives`` are JSON lists.
+- ``alert_transition``: what happened to alerts, in order; ``alert`` is the alert's number, ``by`` a token's name (null
+  for the rules and the clock).  Of an alert's ``updated`` only the latest is kept.
 - ``silence``: who hides which alerts, why and until when.  ``warn`` is when its end is announced; ``warned`` and
   ``told`` say that this, and its end, is done.
 - ``alert_exception``: events that do not count for a rule; ``fields`` is a JSON list of [field, value].  It holds from
@@ -62,6 +64,17 @@ def give_alerts_a_life(db: Database) -> None:
 def mark_shadow_alerts(db: Database) -> None:
     """Let alerts of rules on trial be told apart."""
     db.execute("alter table alert add column shadow integer not null default 0 check (shadow in (0, 1))")
+
+
+@MIGRATIONS()
+def keep_what_rules_say_once(db: Database) -> None:
+    """Move what alerts repeat of their rule into rows of its own, and let transitions point to an alert's number.
+
+    With every alert that opens, pages of several indexes are written, and the text was most of its row: so both are
+    as small as they can be.
+    """
+    for statement in _BRIEFS.split(";"):
+        db.execute(statement)
 
 
 _TABLES = """
@@ -222,3 +235,79 @@ create table alert_report (
     key text not null,
     document blob not null
 ) strict"""
+
+_KEPT_COLUMNS = """
+    id, status, rule_id, group_key, track, events, first, last, holds_from, holds_until, received, opened, resolved,
+    resolution, event_ids, acknowledged, acknowledged_by, acknowledged_note, closed, closed_by, closed_note,
+    silenced_by, inhibited_by, disposition, disposition_at, disposition_by, disposition_note, shadow"""
+_BRIEF_COLUMNS = ("title", "level", "description", "response", "runbook", "tags", "falsepositives")
+
+_BRIEFS = f"""
+create table alert_brief (
+    number integer primary key,
+    title text not null,
+    level text not null,
+    description text,
+    response text,
+    runbook text,
+    tags text not null,
+    falsepositives text not null
+) strict;
+insert into alert_brief ({", ".join(_BRIEF_COLUMNS)}) select distinct {", ".join(_BRIEF_COLUMNS)} from alert;
+create table alert_with_brief (
+    number integer primary key,
+    brief integer not null,
+    shadow integer not null check (shadow in (0, 1)),
+    id text not null unique,
+    rule_id text not null,
+    group_key text not null,
+    track text not null,
+    events integer not null,
+    first integer not null,
+    last integer not null,
+    holds_from integer not null,
+    holds_until integer not null,
+    received integer not null,
+    opened integer not null,
+    resolved integer,
+    resolution text,
+    status text not null check (status in ('open', 'acknowledged', 'resolved')),
+    closed integer,
+    event_ids text not null,
+    closed_by text,
+    closed_note text,
+    acknowledged integer,
+    acknowledged_by text,
+    acknowledged_note text,
+    silenced_by text,
+    inhibited_by text,
+    disposition text check (disposition in ('true_positive', 'false_positive', 'benign')),
+    disposition_at integer,
+    disposition_by text,
+    disposition_note text
+) strict;
+insert into alert_with_brief ({_KEPT_COLUMNS}, brief)
+    select {_KEPT_COLUMNS}, (select number from alert_brief where
+        {" and ".join(f"alert_brief.{name} is alert.{name}" for name in _BRIEF_COLUMNS)})
+    from alert order by opened, id;
+create table alert_transition_by_number (
+    number integer primary key autoincrement,
+    alert integer not null,
+    kind text not null,
+    time integer not null,
+    "by" text,
+    note text
+) strict;
+insert into alert_transition_by_number (number, alert, kind, time, "by", note)
+    select happened.number, alert_with_brief.number, kind, time, "by", note
+    from alert_transition as happened join alert_with_brief on alert_with_brief.id = happened.alert_id
+    order by happened.number;
+drop table alert_transition;
+drop table alert;
+alter table alert_with_brief rename to alert;
+alter table alert_transition_by_number rename to alert_transition;
+create index alert_newest on alert (opened, shadow);
+create index alert_by_rule on alert (rule_id, opened);
+create index alert_unresolved on alert (opened) where status <> 'resolved' or resolved is null;
+create index alert_transition_by_alert on alert_transition (alert);
+create unique index alert_transition_updated on alert_transition (alert) where kind = 'updated'"""

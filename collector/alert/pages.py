@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from collector.alert.cursor import read_cursor, write_cursor
 from collector.alert.documents import document_of
-from collector.alert.rows import VIEW_COLUMNS, view_of
+from collector.alert.rows import ALERTS_BY, VIEW_COLUMNS, view_of
 from collector.locked import LockedConnection
 
 LIST_MAX: Final = 1000
@@ -42,13 +42,23 @@ def read_page(state: LockedConnection, filters: Filters, limit: int, cursor: str
     wheres, values = _where(filters)
     bound = {name: repr(value) for name, value in filters._asdict().items()}
     if cursor is not None:
-        wheres.append("(opened, id) < (?, ?)")
+        wheres.append("(opened, alert.number) < (?, (select number from alert where id = ?))")
         values += read_cursor(cursor, bound)
     where = f"where {' and '.join(wheres)}" if wheres else ""
-    rows = state.rows(f"select {VIEW_COLUMNS} from alert {where} order by opened desc, id desc limit ?", *values, limit)
+    alerts = ALERTS_BY.format(index=_index(filters))
+    rows = state.rows(
+        f"select {VIEW_COLUMNS} from {alerts} {where} order by opened desc, alert.number desc limit ?", *values, limit
+    )
     views = [view_of(row) for row in rows]
     more = write_cursor(views[-1].state.opened, views[-1].state.id, bound) if len(views) == limit else None
     return {"alerts": [document_of(view) for view in views], "next_cursor": more}
+
+
+def _index(filters: Filters) -> str:
+    """Return the index that leads to what is asked for in its order."""
+    if filters.rule is not None:
+        return "alert_by_rule"
+    return "alert_unresolved" if filters.status and "resolved" not in filters.status else "alert_newest"
 
 
 def _where(filters: Filters) -> tuple[list[str], list[Any]]:
@@ -61,6 +71,8 @@ def _conditions(filters: Filters) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for column, alternatives in (("status", filters.status), ("level", filters.level)):
         if alternatives:
             yield f"{column} in ({', '.join('?' * len(alternatives))})", alternatives
+    if filters.status and "resolved" not in filters.status:
+        yield "status <> 'resolved'", ()
     if filters.rule is not None:
         yield "rule_id = ?", (filters.rule,)
     if filters.tag is not None:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from collector.alert.acts import DISPOSITIONS
+from collector.alert.rows import ALERTS
 from collector.locked import LockedConnection
 from watchbook.clock import SECOND_US
 
@@ -18,7 +19,7 @@ def ratios(state: LockedConnection, now: int, days: int) -> dict[str, Any]:
     """
     sums = ", ".join(f"coalesce(sum(disposition = '{each}'), 0)" for each in DISPOSITIONS)
     rows = state.rows(
-        f"select rule_id, max(title), count(*), coalesce(sum(status <> 'resolved'), 0), {sums} from alert "
+        f"select rule_id, max(title), count(*), coalesce(sum(status <> 'resolved'), 0), {sums} from {ALERTS} "
         "where opened >= ? and shadow = 0 group by rule_id order by 3 desc, 1", now - days * 86_400 * SECOND_US,
     )  # fmt: skip
     return {"days": days, "rules": [_document(*row) for row in rows]}

@@ -10,7 +10,7 @@ from collector.alert.documents import document_of
 from collector.alert.hiding import Hiding, known_of
 from collector.alert.matchers import Matcher, decode_matchers, encode_matchers, matching
 from collector.alert.reports import Report, Subject, note_reports, report
-from collector.alert.rows import VIEW_COLUMNS, view_of
+from collector.alert.rows import ALERTS, AMONG, VIEW_COLUMNS, among, view_of
 from collector.alert.settings import AlertSettings
 from collector.alert.transitions import Happened, write_transitions
 from collector.locked import LockedConnection
@@ -110,7 +110,7 @@ class Silences:
         test = matching(encode_matchers(matchers))
         since = self._clock() - days * _DAY_US
         rows = self._state.rows(
-            "select id, rule_id, title, level, tags, group_key, status, opened from alert "
+            f"select id, rule_id, title, level, tags, group_key, status, opened from {ALERTS} "
             "where (opened >= ? or status <> 'resolved') and shadow = 0 order by opened desc, id desc", since,
         )  # fmt: skip
         matched = [row for row in rows if test(known_of(*row[1:6]))]
@@ -194,9 +194,8 @@ class Silences:
 
     def _alerts(self, alert_ids: Sequence[str]) -> list[dict[str, Any]]:
         shown = alert_ids[:PREVIEW_ALERTS_MAX]
-        marks = ", ".join("?" * len(shown))
         rows = self._state.rows(
-            f"select {VIEW_COLUMNS} from alert where id in ({marks}) order by opened desc, id desc", *shown
+            f"select {VIEW_COLUMNS} from {ALERTS} where {AMONG} order by opened desc, id desc", among(shown)
         )
         return [document_of(view_of(row)) for row in rows]
 

@@ -12,17 +12,25 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from collector.alert.exception_rows import note_uses, read_exceptions, take_up_exceptions
-from collector.alert.hiding import Hiding
+from collector.alert.hiding import AtHand, Hiding
 from collector.alert.life import STATUSES, Life, follow
 from collector.alert.pages import Filters, read_page
 from collector.alert.rows import (
+    ALERTS,
+    AMONG,
     COLUMNS,
     VIEW_COLUMNS,
     AlertView,
-    parts,
+    Briefs,
+    Written,
+    among,
+    change_alerts,
+    changed_row,
+    insert_alerts,
+    new_row,
+    next_number,
     state_of,
     view_of,
-    write_alerts,
     written,
 )
 from collector.alert.settings import AlertSettings
@@ -32,6 +40,10 @@ from collector.locked import LockedConnection
 from watchbook.clock import Clock, now_us
 
 _NO_USES: Final[Mapping[str, ExceptionUse]] = {}
+_WATERMARK: Final = (
+    "insert into rule_watermark (id, number, received, ticked) values (1, ?, ?, ?) on conflict (id) do update set "
+    "number = excluded.number, received = excluded.received, ticked = excluded.ticked where excluded.number >= number"
+)
 
 
 class Watermark(NamedTuple):
@@ -61,6 +73,7 @@ class AlertStore:
     ) -> None:
         self.state = LockedConnection(connection)
         self.hiding = Hiding(inhibitions)
+        self._briefs = Briefs()
         self._evidence_max = settings.evidence_max
         self._clock = clock
         self._exceptions_changed = True
@@ -80,16 +93,16 @@ class AlertStore:
         ``watermark`` is None for changes that no block brought (a timer, a restart).  It never goes back.  ``uses`` is
         what exceptions kept from counting up to the watermark since the last call.
         """
-        with self.state.transaction() as connection:
-            added = self._write(connection, changes)
-            note_uses(connection, uses)
-            if watermark is not None:
-                connection.execute(
-                    "insert into rule_watermark (id, number, received, ticked) values (1, ?, ?, ?) on conflict (id) "
-                    "do update set number = excluded.number, received = excluded.received, "
-                    "ticked = excluded.ticked where excluded.number >= number",
-                    watermark,
-                )
+        try:
+            with self.state.transaction() as connection:
+                added = self._write(connection, changes)
+                note_uses(connection, uses)
+                if watermark is not None:
+                    connection.execute(_WATERMARK, watermark)
+        except BaseException:
+            self._briefs.forget()
+            self.hiding.forget()
+            raise
         return added
 
     def watermark(self) -> Watermark | None:
@@ -104,7 +117,7 @@ class AlertStore:
         """
         return [
             state_of(row)
-            for row in self.state.rows(f"select {COLUMNS} from alert where resolved is null order by opened, id")
+            for row in self.state.rows(f"select {COLUMNS} from {ALERTS} where resolved is null order by opened, id")
         ]
 
     def opened_since(self, time_us: int) -> dict[str, int]:
@@ -140,7 +153,7 @@ class AlertStore:
 
     def alert(self, alert_id: str) -> AlertView | None:
         """Return an alert as it is now, None when there is none."""
-        row = self.state.row(f"select {VIEW_COLUMNS} from alert where id = ?", alert_id)
+        row = self.state.row(f"select {VIEW_COLUMNS} from {ALERTS} where id = ?", alert_id)
         return None if row is None else view_of(row)
 
     def evidence(self, alert_id: str) -> list[str]:
@@ -150,12 +163,8 @@ class AlertStore:
 
     def alerts_with_evidence(self, alert_ids: Collection[str]) -> dict[str, tuple[AlertView, list[str]]]:
         """Return those alerts that there are, as they are now, each with the ids of the events that it keeps."""
-        found: dict[str, tuple[AlertView, list[str]]] = {}
-        for part in parts(list(alert_ids)):
-            marks = ", ".join("?" * len(part))
-            for *row, ids in self.state.rows(f"select {VIEW_COLUMNS}, event_ids from alert where id in ({marks})", *part):
-                found[row[0]] = (view_of(tuple(row)), orjson.loads(ids))
-        return found
+        rows = self.state.rows(f"select event_ids, {VIEW_COLUMNS} from {ALERTS} where {AMONG}", among(alert_ids))
+        return {row[1]: (view_of(row[1:]), orjson.loads(row[0])) for row in rows}
 
     def transitions_after(self, number: int, limit: int) -> list[Transition]:
         """Return what happened to alerts after a transition, oldest first; nothing of rules in shadow mode."""
@@ -171,13 +180,25 @@ class AlertStore:
 
     def counts(self) -> dict[str, int]:
         """Return how many alerts there are by status, without those of rules in shadow mode."""
-        found = dict(self.state.rows("select status, count(*) from alert where shadow = 0 group by status"))
-        return {status: found.get(status, 0) for status in STATUSES}
+        return self._counts(shadow=0)
 
     def shadow_counts(self) -> dict[str, int]:
         """Return how many alerts of rules in shadow mode there are by status."""
-        found = dict(self.state.rows("select status, count(*) from alert where shadow = 1 group by status"))
-        return {status: found.get(status, 0) for status in STATUSES}
+        return self._counts(shadow=1)
+
+    def _counts(self, shadow: int) -> dict[str, int]:
+        """Count few rows and one index: most alerts are resolved, and there may be very many."""
+        with self.state.locked() as connection:
+            (total,) = connection.execute("select count(*) from alert where shadow = ?", (shadow,)).fetchone()
+            found = dict(
+                connection.execute(
+                    "select status, count(*) from alert indexed by alert_unresolved where status <> 'resolved' "
+                    "and shadow = ? group by status", (shadow,),
+                )
+            )  # fmt: skip
+        return {"resolved": total - sum(found.values())} | {
+            status: found.get(status, 0) for status in STATUSES if status != "resolved"
+        }
 
     def hidden(self) -> dict[str, int]:
         """Return how many alerts that are not resolved are silenced, and how many are inhibited."""
@@ -186,40 +207,85 @@ class AlertStore:
 
     def _write(self, connection: sqlite3.Connection, changes: Sequence[AlertChange]) -> int:
         """Write what is left of each alert after all of its changes, and what happened."""
+        if not changes:
+            return 0
         now = self._clock()
-        before = written(connection, list({change.alert.id: None for change in changes}))
-        lives = {alert_id: each.life for alert_id, each in before.items()}
-        kept = {alert_id: each.event_ids for alert_id, each in before.items()}
+        before = written(connection, {change.alert.id for change in changes})
+        lives: dict[str, Life] = {alert_id: each.life for alert_id, each in before.items()}
+        fresh: dict[str, list[str]] = {}
         last: dict[str, AlertState] = {}
         happened: list[Happened] = []
         for change in changes:
             alert = change.alert
-            self._keep(kept.setdefault(alert.id, []), change.event_ids)
-            last[alert.id] = _later(last.get(alert.id), alert)
-            lives[alert.id] = self._follow(lives.get(alert.id), change, now, happened)
-        write_alerts(connection, ((alert, lives[alert_id].status, kept[alert_id]) for alert_id, alert in last.items()))
-        judged = [each.alert_id for each in happened if each.kind != "updated"]
-        happened += self.hiding.judge(connection, list(dict.fromkeys(judged)), now)
-        write_transitions(connection, happened)
+            alert_id = alert.id
+            if change.event_ids:
+                fresh.setdefault(alert_id, []).extend(change.event_ids)
+            last[alert_id] = _later(last.get(alert_id), alert)
+            lives[alert_id] = _follow(lives.get(alert_id), change, now, happened)
+        numbers = self._write_rows(connection, before, last, lives, fresh)
+        turned = dict.fromkeys(each.alert_id for each in happened if each.kind != "updated")
+        at_hand = [_at_hand(last[each], lives[each], before.get(each)) for each in turned]
+        happened += self.hiding.judge(connection, at_hand, now)
+        write_transitions(connection, happened, numbers)
         return len(happened)
 
-    def _follow(self, life: Life | None, change: AlertChange, now: int, happened: list[Happened]) -> Life:
-        """Return what a change makes of an alert, and add what happened."""
-        known = life
-        life, kind = follow(life, change)
-        note = change.alert.resolution if kind == "resolved" else "it matched again" if kind == "reopened" else None
-        if kind is not None:
-            happened.append(Happened(change.alert.id, kind, now, None, note))
-        if known is None and life.over:
-            happened.append(Happened(change.alert.id, "resolved", now, None, change.alert.resolution))
-        return life
+    def _write_rows(
+        self,
+        connection: sqlite3.Connection,
+        before: Mapping[str, Written],
+        last: Mapping[str, AlertState],
+        lives: Mapping[str, Life],
+        fresh: Mapping[str, Sequence[str]],
+    ) -> dict[str, int]:
+        """Write alerts as they are now, and return their numbers; ``before`` are those that are there.
 
-    def _keep(self, ids: list[str], fresh: Sequence[str]) -> None:
-        """Add the ids of events, as long as there is room for them."""
-        room = self._evidence_max - len(ids)
-        if room > 0 and fresh:
-            known = set(ids)
-            ids.extend(islice((event_id for event_id in fresh if event_id not in known), room))
+        One that its rule was done with, or that had counted more events, stays as it is.
+        """
+        number = next_number(connection)
+        numbers: dict[str, int] = {}
+        new: list[tuple[Any, ...]] = []
+        changed: list[tuple[Any, ...]] = []
+        for alert_id, alert in last.items():
+            known, status = before.get(alert_id), lives[alert_id].status
+            if known is None:
+                ids = self._evidence("[]", fresh.get(alert_id, ()))
+                new.append(new_row(number, self._briefs.number_of(connection, alert.rule), alert, status, ids))
+                numbers[alert_id] = number
+                number += 1
+                continue
+            numbers[alert_id] = known.number
+            if not known.life.over and alert.events >= known.life.events:
+                ids = self._evidence(known.event_ids, fresh.get(alert_id, ()))
+                changed.append(changed_row(known.number, alert, status, ids))
+        insert_alerts(connection, new)
+        change_alerts(connection, changed)
+        return numbers
+
+    def _evidence(self, kept: str, fresh: Sequence[str]) -> str:
+        """Return the ids of events with further ones, as long as there is room for them."""
+        if not fresh:
+            return kept
+        ids = dict.fromkeys(orjson.loads(kept))
+        if len(ids) >= self._evidence_max:
+            return kept
+        return orjson.dumps(list(islice(ids | dict.fromkeys(fresh), self._evidence_max))).decode()
+
+
+def _follow(life: Life | None, change: AlertChange, now: int, happened: list[Happened]) -> Life:
+    """Return what a change makes of an alert, and add what happened."""
+    known = life
+    life, kind = follow(life, change)
+    note = change.alert.resolution if kind == "resolved" else "it matched again" if kind == "reopened" else None
+    if kind is not None:
+        happened.append(Happened(change.alert.id, kind, now, None, note))
+    if known is None and life.over:
+        happened.append(Happened(change.alert.id, "resolved", now, None, change.alert.resolution))
+    return life
+
+
+def _at_hand(alert: AlertState, life: Life, before: Written | None) -> AtHand:
+    is_hidden, is_shadow = (False, alert.rule.shadow) if before is None else (before.is_hidden, before.is_shadow)
+    return AtHand(alert, life.status == "resolved", is_hidden, is_shadow)
 
 
 def _later(before: AlertState | None, alert: AlertState) -> AlertState:

@@ -1,12 +1,17 @@
 """What happened to alerts, in order: rows that are written with what they tell, for whoever tells people of it."""
 
 import sqlite3
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from collector.alert.life import Kind
-from collector.alert.rows import insert
+from collector.alert.rows import AMONG, among, insert
 from collector.locked import LockedConnection
+
+_READ: Final = (
+    'select happened.number, alert.id, kind, time, "by", note from alert_transition as happened '
+    "cross join alert on alert.number = happened.alert"
+)
 
 
 class Happened(NamedTuple):
@@ -30,25 +35,33 @@ class Transition(NamedTuple):
     note: str | None
 
 
-def write_transitions(connection: sqlite3.Connection, happened: Iterable[Happened]) -> None:
-    """Write transitions; of an alert's ``updated`` the last takes the place of the one before."""
-    insert(connection, 'insert or replace into alert_transition (alert_id, kind, time, "by", note)', list(happened), "")
+def write_transitions(
+    connection: sqlite3.Connection, happened: Sequence[Happened], numbers: Mapping[str, int] | None = None
+) -> None:
+    """Write transitions; of an alert's ``updated`` the last takes the place of the one before.
+
+    ``numbers``: those of the alerts, as far as they are known.
+    """
+    found = {} if numbers is None else numbers
+    unknown = {each.alert_id for each in happened if each.alert_id not in found}
+    if unknown:
+        found = {**found, **dict(connection.execute(f"select id, number from alert where {AMONG}", (among(unknown),)))}
+    rows = [(found[alert_id], *rest) for alert_id, *rest in happened]
+    insert(connection, 'insert or replace into alert_transition (alert, kind, time, "by", note)', rows)
 
 
 def transitions_after(state: LockedConnection, number: int, limit: int) -> list[Transition]:
     """Return the transitions after a number, oldest first, of alerts that people are to be told of."""
     rows = state.rows(
-        'select number, alert_id, kind, time, "by", note from alert_transition where number > ? '
-        "and not exists (select 1 from alert where alert.id = alert_id and shadow = 1) "
-        "order by number limit ?", number, limit,
-    )  # fmt: skip
+        f"{_READ} where happened.number > ? and shadow = 0 order by happened.number limit ?", number, limit
+    )
     return list(map(Transition._make, rows))
 
 
 def transitions_of(state: LockedConnection, alert_id: str, limit: int) -> list[Transition]:
     """Return the latest transitions of an alert, oldest first."""
     rows = state.rows(
-        'select number, alert_id, kind, time, "by", note from alert_transition where alert_id = ? '
-        "order by number desc limit ?", alert_id, limit,
+        f"{_READ} where happened.alert = (select number from alert where id = ?) order by happened.number desc limit ?",
+        alert_id, limit,
     )  # fmt: skip
     return [Transition(*row) for row in reversed(rows)]

@@ -1,6 +1,7 @@
 """What people do about alerts, and what the clock does: states, transitions, and the events that tell of it."""
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,23 @@ def test_an_alert_inhibits_those_with_equal_values_until_it_is_resolved(tmp_path
     office.say(resolved())
     assert (office.status("b1")[2], office.status("b3")[2]) == (None, None)
     assert office.store.hidden() == {"silenced": 0, "inhibited": 0}
+
+
+def test_what_was_rolled_back_inhibits_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path, inhibitions=[Inhibition(RULE.id, OTHER.id, ("actor.id",))])
+    office.say(opened("b1", rule=OTHER))
+    office.store.state.rows(
+        "create trigger full before insert on alert_transition begin select raise(abort, 'full'); end"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        office.say(opened())
+    office.store.state.rows("drop trigger full")
+    office.say(opened("b2", rule=OTHER), resolved("b1", rule=OTHER))
+    assert [office.status(each)[2] for each in ("b1", "b2")] == [None, None]
+    office.say(opened("a1"), opened("a2", opened=START + 7 * SECOND))
+    assert office.status("b2")[2] == "a1"
+    office.say(resolved("a1"))
+    assert office.status("b2")[2] == "a2"
 
 
 def test_other_rules_may_end_what_one_kept_quiet(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_a_change_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -
         store.apply([opened(), broken], Watermark(42, START))
     assert (store.page()["alerts"], store.transitions_after(0, 1000), store.watermark()) == ([], [], None)
     assert store.apply([opened()], Watermark(42, START)) == 1
+    assert (shown(store, "a1") or {})["title"] == RULE.title
 
 
 def test_evidence_is_bounded_and_the_count_goes_on(tmp_path: Path) -> None:
@@ -185,6 +186,18 @@ def test_several_threads_may_read_and_write_at_once(tmp_path: Path) -> None:
         seen = list(pool.map(work, range(60)))
     assert max(seen) == 60
     assert len(store.transitions_after(0, 1000)) == 60
+
+
+def test_what_a_rule_says_is_kept_once_and_with_each_alert_as_it_was_when_that_opened(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.apply([opened("a1"), opened("a2")], None)
+    store.close()
+    store = open_store(tmp_path)
+    other = RULE._replace(response="Run.")
+    store.apply([opened("a3"), opened("a4", rule=other), updated("a1", rule=other)], None)
+    assert store.state.row("select count(*) from alert_brief") == (2,)
+    said = {each["id"]: each["response"] for each in store.page()["alerts"]}
+    assert said == {"a1": "Look.", "a2": "Look.", "a3": "Look.", "a4": "Run."}
 
 
 def test_the_tables_are_made_once(tmp_path: Path) -> None:
