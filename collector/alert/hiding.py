@@ -82,6 +82,8 @@ class Hiding:
             return []
         silences = _active(connection, now)
         unresolved = self._unresolved(connection)
+        if not silences:
+            shown = [each for each in shown if each.is_hidden or unresolved.concerns(each.alert.rule.id)]
         for alert, is_resolved, _, _ in shown:
             unresolved.note(alert.id, alert.rule.id, alert.group, alert.opened, is_resolved=is_resolved)
         concerned: dict[str, None] = {}

@@ -6,7 +6,6 @@ transaction.  Applying a change a second time changes nothing: states are absolu
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -40,6 +39,7 @@ from collector.locked import LockedConnection
 from watchbook.clock import Clock, now_us
 
 _NO_USES: Final[Mapping[str, ExceptionUse]] = {}
+_NO_EVIDENCE: Final = "[]"
 _WATERMARK: Final = (
     "insert into rule_watermark (id, number, received, ticked) values (1, ?, ?, ?) on conflict (id) do update set "
     "number = excluded.number, received = excluded.received, ticked = excluded.ticked where excluded.number >= number"
@@ -212,14 +212,15 @@ class AlertStore:
         now = self._clock()
         before = written(connection, {change.alert.id for change in changes})
         lives: dict[str, Life] = {alert_id: each.life for alert_id, each in before.items()}
-        fresh: dict[str, list[str]] = {}
+        fresh: dict[str, Sequence[str]] = {}
         last: dict[str, AlertState] = {}
         happened: list[Happened] = []
         for change in changes:
             alert = change.alert
             alert_id = alert.id
             if change.event_ids:
-                fresh.setdefault(alert_id, []).extend(change.event_ids)
+                earlier = fresh.get(alert_id)
+                fresh[alert_id] = change.event_ids if earlier is None else (*earlier, *change.event_ids)
             last[alert_id] = _later(last.get(alert_id), alert)
             lives[alert_id] = _follow(lives.get(alert_id), change, now, happened)
         numbers = self._write_rows(connection, before, last, lives, fresh)
@@ -248,7 +249,7 @@ class AlertStore:
         for alert_id, alert in last.items():
             known, status = before.get(alert_id), lives[alert_id].status
             if known is None:
-                ids = self._evidence("[]", fresh.get(alert_id, ()))
+                ids = self._evidence(_NO_EVIDENCE, fresh.get(alert_id, ()))
                 new.append(new_row(number, self._briefs.number_of(connection, alert.rule), alert, status, ids))
                 numbers[alert_id] = number
                 number += 1
@@ -265,21 +266,21 @@ class AlertStore:
         """Return the ids of events with further ones, as long as there is room for them."""
         if not fresh:
             return kept
-        ids = dict.fromkeys(orjson.loads(kept))
+        ids = [] if kept == _NO_EVIDENCE else orjson.loads(kept)
         if len(ids) >= self._evidence_max:
             return kept
-        return orjson.dumps(list(islice(ids | dict.fromkeys(fresh), self._evidence_max))).decode()
+        return orjson.dumps(list(dict.fromkeys((*ids, *fresh)))[: self._evidence_max]).decode()
 
 
 def _follow(life: Life | None, change: AlertChange, now: int, happened: list[Happened]) -> Life:
     """Return what a change makes of an alert, and add what happened."""
-    known = life
+    alert, known = change.alert, life
     life, kind = follow(life, change)
-    note = change.alert.resolution if kind == "resolved" else "it matched again" if kind == "reopened" else None
     if kind is not None:
-        happened.append(Happened(change.alert.id, kind, now, None, note))
+        note = alert.resolution if kind == "resolved" else "it matched again" if kind == "reopened" else None
+        happened.append(Happened(alert.id, kind, now, None, note))
     if known is None and life.over:
-        happened.append(Happened(change.alert.id, "resolved", now, None, change.alert.resolution))
+        happened.append(Happened(alert.id, "resolved", now, None, alert.resolution))
     return life
 
 

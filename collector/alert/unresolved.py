@@ -40,6 +40,10 @@ class Unresolved:
                 pairs = tuple((name, value) for name, value in orjson.loads(group))
                 self.note(alert_id, rule_id, pairs, opened, is_resolved=False)
 
+    def concerns(self, rule_id: str) -> bool:
+        """Return whether a rule inhibits another or is inhibited."""
+        return rule_id in self._inhibiting or rule_id in self._inhibited
+
     def note(self, alert_id: str, rule_id: str, group: Group, opened: int, *, is_resolved: bool) -> None:
         """Take note of how an alert stands."""
         for inhibitions, found in ((self._inhibiting, self._inhibitors), (self._inhibited, self._targets)):
@@ -58,6 +62,8 @@ class Unresolved:
     def inhibitor_of(self, rule_id: str, group: Group) -> str | None:
         """Return the alert that inhibits one of a rule and group, the first there was; None: nothing does."""
         for inhibition in self._inhibited.get(rule_id, ()):
+            if not self._inhibitors[inhibition]:
+                continue
             values = _values(group, inhibition)
             alerts = None if values is None else self._inhibitors[inhibition].get(values)
             if alerts:
@@ -74,6 +80,9 @@ class Unresolved:
 
 def _values(group: Group, inhibition: Inhibition) -> Values | None:
     """Return the values that must be equal; None when an alert is not grouped by one of them (any more)."""
-    known = dict(group)
     equal = inhibition.equal
+    if len(group) == 1 == len(equal):  # nearly all of them
+        ((name, value),) = group
+        return (value,) if name == equal[0] else None
+    known = dict(group)
     return tuple(known[name] for name in equal) if all(name in known for name in equal) else None

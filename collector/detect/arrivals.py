@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterable
 
 from collector.block import BlockInfo
 from watchbook.event import event_id
@@ -47,12 +48,20 @@ class Arrivals:
         if len(self._first) > 2 * self._least:
             self._forget(info.received - self._keep_us)
 
-    def id_of(self, number: int) -> str:
-        """Return the id of the event with an arrival number."""
-        place = bisect_right(self._first, number) - 1
-        if place < 0:
-            return f"arrival-{number}"
-        return event_id(self._streams[self._stream[place]], self._sequence[place], number - self._first[place])
+    def ids_of(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        """Return the ids of the events with some arrival numbers.  Neighbours in a block cost one search together."""
+        ids: list[str] = []
+        first, after, stream, sequence = 0, 0, "", 0
+        for number in numbers:
+            if not first <= number < after:
+                place = bisect_right(self._first, number) - 1
+                if place < 0:
+                    ids.append(f"arrival-{number}")
+                    continue
+                first, stream, sequence = self._first[place], self._streams[self._stream[place]], self._sequence[place]
+                after = self._first[place + 1] if place + 1 < len(self._first) else number + 1
+            ids.append(event_id(stream, sequence, number - first))
+        return tuple(ids)
 
     def _place_of(self, stream: str) -> int:
         place = self._places.get(stream)

@@ -292,16 +292,18 @@ class RuleState:
         """How many alerts changed since :meth:`changes` was asked last."""
         return len(self._journal)
 
-    def changes(self, id_of: Callable[[int], str]) -> list[AlertChange]:
-        """Return what changed since the last call; ``id_of`` gives the id of the event with an arrival number."""
-        changes = [change for episode in self._journal for change in self._changes_of(episode, id_of)]
+    def changes(self, ids_of: Callable[[Sequence[int]], tuple[str, ...]]) -> list[AlertChange]:
+        """Return what changed since the last call; ``ids_of`` gives the ids of the events with some arrival numbers."""
+        changes: list[AlertChange] = []
+        for episode in self._journal:
+            self._say(episode, ids_of(episode.fresh), changes)
         self._journal.clear()
         return changes
 
-    def _changes_of(self, episode: Episode, id_of: Callable[[int], str]) -> list[AlertChange]:
-        changes: list[AlertChange] = []
+    def _say(self, episode: Episode, fresh: tuple[str, ...], changes: list[AlertChange]) -> None:
+        """Add what changed of an alert; ``fresh``: the ids of the events counted since the last time."""
         episode.queued = False
-        fresh, episode.fresh = tuple(map(id_of, episode.fresh)), []
+        episode.fresh = []
         if not episode.told:
             episode.told = True
             # There is no event where the alert is that there never was one.
@@ -314,7 +316,6 @@ class RuleState:
         if episode.resolved is not None:
             self.counters.resolved += 1
             changes.append(AlertChange("resolved", self._state_of(episode, resolved=True)))
-        return changes
 
     def _state_of(self, episode: Episode, *, resolved: bool) -> AlertState:
         group = episode.group

@@ -100,7 +100,7 @@ class Engine:
 
     def changes(self) -> list[AlertChange]:
         """Return what changed since the last call: of several changes of one alert, what they come to."""
-        changes = [change for state in self._touched for change in state.changes(self._arrivals.id_of)]
+        changes = [change for state in self._touched for change in state.changes(self._arrivals.ids_of)]
         self._touched.clear()
         return changes
 
