@@ -2,14 +2,15 @@
 
 The alert store notes with each change how far the rules have read.  After a restart the engine's memory is rebuilt from
 the stored blocks before that mark and goes on after it, so nothing is skipped and nothing is alerted twice.  In a
-backlog the changes of several blocks are written together, but none is kept back for as long as a person would notice.
+backlog, and while alerts come in quick succession, the changes of several blocks are written together: a write costs as
+much as many changes.  None is kept back for as long as a person would notice.
 """
 
 import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -19,11 +20,12 @@ from collector.alert import AlertStore, Watermark
 from collector.block import BlockInfo, BlockSource, DecodedBlock
 from collector.detect import RECENT_BLOCKS_MAX, DetectSettings, Engine, Hearing, RuleSet, tick_of
 from collector.finding import OWN_RULES, AlertChange, AlertState, ExceptionUse
+from collector.rereading import arrived, blocks_before, replay_from
 from watchbook.clock import SECOND_US, Clock
 from watchbook.daemon import Stop
 from watchbook.logs import RepeatedFailure, get_logger
 from watchbook.watchdog import Steps
-from watchbook.wire import EVENTS_MAX, WireError
+from watchbook.wire import WireError
 
 AnswerT = TypeVar("AnswerT")
 
@@ -31,7 +33,11 @@ log = get_logger("watch")
 _AT_ONCE = 64
 _RETRY_S = 1.0
 #: How long, and how many, changes are gathered while there is more to read.
-_GATHER_S = 0.25
+_GATHER_S = 0.5
+#: Writing takes no more than this part of the time, unless changes would be gathered for longer than that.
+_WRITING_SHARE = 1 / 16
+#: How long the rules read on before others may ask what they remember.
+_TURN_S = 0.05
 _UNSAID_MAX = 10_000
 
 
@@ -62,6 +68,9 @@ class Watch:
         self._bell = False
         self._bell_at: tuple[int, int] | None = None
         self._unsaid_since: float | None = None
+        #: Before this moment there is no hurry to write again.
+        self._write_from = 0.0
+        self._is_written = False
         self._from_files = False
         self._room = asyncio.Event()
         self._room.set()
@@ -148,7 +157,7 @@ class Watch:
         if began is None and fresh.counters and self._mark is not None:
             replayed_from = self._replay(fresh, self._mark)
         elif began is not None:
-            for info in self._arrived(began.number + 1, self.read_up_to):
+            for info in arrived(self._source, began.number + 1, self.read_up_to):
                 block = self._read(info)
                 if block is not None:
                     fresh.replay(block, self._ticked)
@@ -197,7 +206,7 @@ class Watch:
     async def run(self, stop: Stop) -> None:
         """Evaluate until the stop is asked for, and then what was stored before that."""
         while not stop.asked.is_set():
-            await self._news.wait()
+            await self._wait_for_news()
             self._news.clear()
             await self._catch_up(stop)
             self.steps.rest()
@@ -208,6 +217,13 @@ class Watch:
         """End the worker."""
         await asyncio.to_thread(self._worker.shutdown)
 
+    async def _wait_for_news(self) -> None:
+        """Wait until there is something to do: to read, or to write what was kept back."""
+        left = None if self._unsaid_since is None else max(0.0, self._write_from - time.monotonic())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._news.wait()
+
     async def _catch_up(self, stop: Stop) -> None:
         """Read all there is; when the alerts cannot be written, try again until they can, or the stop."""
         loop = asyncio.get_running_loop()
@@ -215,7 +231,7 @@ class Watch:
         while more:
             self.steps.begin()
             try:
-                more = await loop.run_in_executor(self._worker, self._step)
+                more = await loop.run_in_executor(self._worker, self._steps)
             except sqlite3.Error as error:
                 self._failure.failed(str(error), next_step="free space for state.db; the alerts are written then")
                 self._room.set()
@@ -223,9 +239,18 @@ class Watch:
                     return
             else:
                 self._failure.succeeded()
-                self._on_written()
+                if self._is_written:
+                    self._is_written = False
+                    self._on_written()
                 if len(self._recent) < self._settings.waiting_blocks_max or self._from_files:
                     self._room.set()
+
+    def _steps(self) -> bool:
+        """Take steps while there is more to read, for a moment: on the event loop others have their turn."""
+        until = time.monotonic() + _TURN_S
+        while (more := self._step()) and not self._is_written and time.monotonic() < until:
+            pass
+        return more
 
     def _step(self) -> bool:
         """Evaluate some blocks and write what came of them; return whether there may be more."""
@@ -241,8 +266,9 @@ class Watch:
         if self._bell:
             self._answer_bell(more=more)
         if self._engine.unsaid:
-            since = self._unsaid_since = self._unsaid_since or time.monotonic()
-            if not more or time.monotonic() - since >= _GATHER_S or self._engine.unsaid >= _UNSAID_MAX:
+            now = time.monotonic()
+            since = self._unsaid_since = self._unsaid_since or now
+            if (not more and now >= self._write_from) or now - since >= _GATHER_S or self._engine.unsaid >= _UNSAID_MAX:
                 self._pass_on(self._engine.changes())
         return more
 
@@ -286,8 +312,12 @@ class Watch:
     def _write(self) -> None:
         """Write what the rules said; it is kept for the next try when that fails, for the engine says it only once."""
         if self._unwritten is not None:
+            began = time.monotonic()
             self._alerts.apply(*self._unwritten)
             self._unwritten = None
+            self._is_written = True
+            ended = time.monotonic()
+            self._write_from = ended + min(_GATHER_S, (ended - began) / _WRITING_SHARE)
 
     def _evaluate(self, info: BlockInfo, block: DecodedBlock | None) -> None:
         """Put a block to the rules; when that fails, say so and count it.
@@ -346,38 +376,9 @@ class Watch:
 
     def _replay(self, engine: Engine, mark: Watermark) -> int:
         """Let an engine remember what was read up to a mark; return from which event time on that is all there was."""
-        replayed_from = self._replay_from(mark, engine)
-        for info in self._blocks_before(mark, replayed_from):
+        replayed_from = replay_from(self._source, mark, engine.replay_span_us)
+        for info in blocks_before(self._source, mark, replayed_from):
             block = self._read(info)
             if block is not None:
                 engine.replay(block, mark.ticked)
         return replayed_from
-
-    def _replay_from(self, mark: Watermark, engine: Engine) -> int:
-        """Return the time from which on events may still matter to the rules' windows.
-
-        Windows slide on event time: they are counted back from the newest event at the mark, which may be long past
-        when old logs were read in.
-        """
-        newest = self._source.arrived_after(mark.number - EVENTS_MAX, EVENTS_MAX)
-        times = [info.tmax for info in newest if info.number <= mark.number]
-        return min([*times, mark.received]) - engine.replay_span_us
-
-    def _blocks_before(self, mark: Watermark, time_from: int) -> Iterator[BlockInfo]:
-        """Yield the blocks up to the mark that have events from a time on, in order of arrival."""
-        for segment in self._source.segments():
-            if segment.tmax >= time_from:
-                last = min(mark.number, segment.first_number + segment.rows - 1)
-                for info in self._arrived(segment.first_number, last):
-                    if info.tmax >= time_from:
-                        yield info
-
-    def _arrived(self, first: int, last: int) -> Iterator[BlockInfo]:
-        """Yield the blocks that begin with the numbers ``first`` to ``last``."""
-        after = first - 1
-        while after < last and (infos := self._source.arrived_after(after, _AT_ONCE)):
-            for info in infos:
-                if info.number > last:
-                    return
-                yield info
-            after = infos[-1].number

@@ -259,7 +259,7 @@ class AlertStore:
                 ids = self._evidence(known.event_ids, fresh.get(alert_id, ()))
                 changed.append(changed_row(known.number, alert, status, ids))
         insert_alerts(connection, new)
-        change_alerts(connection, changed)
+        change_alerts(connection, sorted(changed))  # neighbours share a page
         return numbers
 
     def _evidence(self, kept: str, fresh: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from collector.block import DecodedBlock
 from collector.detect.arrivals import Arrivals
 from collector.detect.costs import CostWatch
-from collector.detect.counting import Found, Match, RuleCounters, RuleState
+from collector.detect.counted import Found
+from collector.detect.counting import Match, RuleCounters, RuleState
 from collector.detect.exceptions import Exceptions
 from collector.detect.feeding import FeedState
 from collector.detect.finder import Finder

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from collector.block import BlockInfo
-from collector.detect.counting import Found
+from collector.detect.counted import Found
 from collector.detect.fields import resolve, split_object
 from collector.detect.grouping import scalar, values_of
 from collector.detect.view import BatchView

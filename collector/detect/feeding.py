@@ -13,11 +13,11 @@ restart and in any order of arrival within the lateness:
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from collector.detect.condition import TEMPORAL
 from collector.detect.counting import Match, RuleState
-from collector.detect.group import FOREVER_US, Episode, Group, Terms
+from collector.detect.group import FOREVER_US, NEVER_US, Episode, Group, Terms
 from collector.detect.grouping import Key, Label, label_of
 from collector.detect.matches import CODE
 from collector.detect.rule import Fed
@@ -51,7 +51,7 @@ class FeedGroup(WindowGroup):
 
     def __init__(self, _: str = CODE) -> None:
         super().__init__()
-        self.told = -FOREVER_US
+        self.told = NEVER_US
 
     def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:  # noqa: ARG002
         """Count one match and tell what holds because of it; return how many matches a full window forgot."""
@@ -67,7 +67,7 @@ class FeedGroup(WindowGroup):
         else:
             for moment in self._insert(time, number, value, terms):
                 self._say(moment, moment - terms.evidence, terms)
-        return self._forget(newest, terms)
+        return self.forget(newest, terms)
 
     def _joined(self, time: int, number: int, value: int, terms: Terms) -> bool:
         """Return whether a match is there already, as one of other rules; tell what holds because it is one of more."""
@@ -99,10 +99,11 @@ class DecidedFeedGroup(FeedGroup):
     """A group that tells when no match can come any more that would change it."""
 
     __slots__ = ("decided", "held")
+    begins: ClassVar[bool] = False
 
     def __init__(self, _: str = CODE) -> None:
         super().__init__()
-        self.decided = self.held = -FOREVER_US
+        self.decided = self.held = NEVER_US
 
     def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """See :class:`FeedGroup`."""
@@ -113,7 +114,7 @@ class DecidedFeedGroup(FeedGroup):
         self.put(self.until(time), time, number, value)
         newest = self.newest
         self.settle(newest - terms.lateness, terms, journal)
-        return self._forget(newest, terms)
+        return self.forget(newest, terms)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:  # noqa: ARG002 - nobody is told here
         """Decide and tell all that no match before ``low`` can change."""

@@ -27,6 +27,8 @@ _NONE: Final[Hits] = ()
 _MEMORY: Final = 16_384
 #: Longer texts are asked anew each time.
 _REMEMBERED_CHARACTERS_MAX: Final = 512
+#: So few texts are looked for in all values of a batch at once.
+_FEW_TEXTS: Final = 16
 
 
 class FieldIndex:
@@ -48,6 +50,8 @@ class FieldIndex:
             else:
                 self._others.append((number, value_predicate(test)))
         self._equal, self._cased = dict(equal), dict(cased)
+        #: Texts in lower case of which every text with a hit holds one; empty when they are many, or not all is known.
+        self.few_texts = _few_texts([*equal, *(text.lower() for text in cased), *pieces]) if not self._others else ()
         self._pieces = _automaton(pieces)
         self.remembered = _Remembered(self._hits_of_text)
 
@@ -94,6 +98,11 @@ class _Remembered(dict[str, Hits]):
                 self.clear()
             self[text] = hits
         return hits
+
+
+def _few_texts(texts: Sequence[str]) -> Sequence[str]:
+    distinct = tuple(dict.fromkeys(texts))
+    return distinct if len(distinct) <= _FEW_TEXTS and all(distinct) else ()
 
 
 def _automaton(pieces: dict[str, list[tuple[int, TextPredicate]]]) -> Any:

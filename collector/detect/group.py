@@ -16,17 +16,21 @@ A time that is too far from the alert to belong to it, but which a late match ma
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from collector.detect.condition import Condition
 from collector.detect.matches import CODE, Matches
 from collector.finding import GroupValue
 
 FOREVER_US = 2**62
+#: One object for all groups: each negation would make another one.
+NEVER_US = -FOREVER_US
 #: The clock looks at the groups at the latest after this.
 TICK_EVERY_MAX_US = 60_000_000
+#: Matches to forget are mostly so few.
+_FEW: Final = 4
 _COUNT = Condition()
-_PAIR: Final = Struct("qq").pack
+PAIR: Final = Struct("qq").pack
 
 
 class Terms(NamedTuple):
@@ -62,7 +66,7 @@ class Episode:
         self.opened = opened
         self.count = 0
         self.first = FOREVER_US
-        self.last = -FOREVER_US
+        self.last = NEVER_US
         self.fresh: list[int] = []
         self.alert_id = ""
         self.queued = False
@@ -79,11 +83,13 @@ class Group(Matches):
     """
 
     __slots__ = ("episode", "label", "pending", "received", "track")
+    #: Whether :meth:`begin` does what :meth:`add` comes to.
+    begins: ClassVar[bool] = True
 
     def __init__(self, _: str = CODE) -> None:
         self.label: Any = ()
         self.track = ""
-        self.received = -FOREVER_US
+        self.received = NEVER_US
         self.pending: list[int] | tuple[()] = ()
         self.episode: Episode | None = None
 
@@ -105,6 +111,20 @@ class Group(Matches):
         label: Any = self.label
         return label if label.__class__ is tuple else (label,)
 
+    def begin(self, time: int, number: int, received: int, value: int, rules: int) -> None:  # noqa: ARG002 - for others
+        """Count one match that no other is within reach of, and because of which alone nothing holds.
+
+        That is what most matches are, and all that :meth:`add` comes to for them while there is no alert.
+        """
+        if received > self.received:
+            self.received = received
+        if not self:
+            self.frombytes(PAIR(time, number))
+            return
+        if len(self) > self.width:
+            del self[self.width :]
+        self[0], self[1] = time, number
+
     def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
         if received > self.received:
@@ -114,19 +134,21 @@ class Group(Matches):
             newest = time
             held = self._append(time, number, value, terms)
             if held or self.episode is not None:
-                self._note_newest(time, number, terms, journal, held=held)
+                self.note_newest(time, number, terms, journal, held=held)
         else:
             newest = max(time, newest)
             self._add_among_others(time, number, value, terms, journal)
-        return self._forget(newest, terms)
+        if self[0] > newest - terms.lateness - terms.span and len(self) <= terms.keep * self.width:
+            return 0  # all may still be needed
+        return self.forget(newest, terms)
 
     def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
         """Put a match after all others into the window; return whether the condition holds at it."""
-        self.frombytes(_PAIR(time, number))
+        self.frombytes(PAIR(time, number))
         begin = -2 * terms.threshold
         return len(self) >= -begin and self[begin] > time - terms.span
 
-    def _note_newest(self, time: int, number: int, terms: Terms, journal: list[Episode], *, held: bool) -> None:
+    def note_newest(self, time: int, number: int, terms: Terms, journal: list[Episode], *, held: bool) -> None:
         """Do what :meth:`_add_among_others` comes to for a match after all others when nothing waits: the common case.
 
         Then no window but its own changes, and what is known of the alert is final up to here.
@@ -147,7 +169,11 @@ class Group(Matches):
             self._close(episode, terms, journal)
             self.episode = None
         if held:
-            self.episode = self._open(time, terms, journal)
+            episode = self.episode = Episode(self, time, self.received)
+            if len(self) == self.width or self[-2 * self.width] <= time - span:
+                _count_newest(episode, time, number, journal)
+            else:
+                self._count_between(episode, time - span, time, journal)
 
     def _add_among_others(self, time: int, number: int, value: int, terms: Terms, journal: list[Episode]) -> None:
         held = self._insert(time, number, value, terms)
@@ -183,7 +209,7 @@ class Group(Matches):
         self.received = max(self.received, received)
         late = time < self.newest
         held = self._insert(time, number, value, terms)
-        self._forget(self.newest, terms)
+        self.forget(self.newest, terms)
         return held if late else ()
 
     def restore(self, episode: Episode, received: int, terms: Terms, late: Iterable[int] = ()) -> None:
@@ -279,7 +305,7 @@ class Group(Matches):
             episode, self[begin * width : end * width : width], self[begin * width + 1 : end * width : width], journal
         )
 
-    def _forget(self, newest: int, terms: Terms) -> int:
+    def forget(self, newest: int, terms: Terms) -> int:
         """Drop matches that no window can need any more; return how many were dropped because the window was full."""
         low = newest - terms.lateness
         if self.pending and self.pending[0] < low:
@@ -288,7 +314,11 @@ class Group(Matches):
         excess = self.size - terms.keep
         if self[0] > horizon and excess <= 0:
             return 0
-        old = self.until(horizon)
+        old, width, size = 0, self.width, len(self)
+        while old < _FEW and old * width < size and self[old * width] <= horizon:
+            old += 1
+        if old == _FEW:
+            old = self.until(horizon)
         cut = max(old, excess)
         self.drop(0, cut)
         return max(cut - old, 0)
@@ -298,10 +328,11 @@ class HeardGroup(Group):
     """A group of which more was heard than its matches say."""
 
     __slots__ = ("_newest",)
+    begins: ClassVar[bool] = False
 
     def __init__(self, _: str = CODE) -> None:
         super().__init__()
-        self._newest = -FOREVER_US
+        self._newest = NEVER_US
 
     @property
     def newest(self) -> int:

@@ -45,7 +45,7 @@ def labels_of(view: BatchView, places: Sequence[Place], indices: Sequence[int]) 
 
 def values_of(
     view: BatchView, name: str, place: tuple[str, tuple[str, ...]] | None, indices: Sequence[int]
-) -> list[GroupValue]:
+) -> Sequence[GroupValue]:
     """Return the value of a field of each of some events; ``place`` is what ``split_object`` says of its name."""
     if place is None:
         values = view.at(name, indices)

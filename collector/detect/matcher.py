@@ -12,7 +12,8 @@ from typing import Any, Final
 from collector.detect.encoded import digest, encode_expression
 from collector.detect.expression import Absent, And, Atom, Compares, Equals, Expression, Not, Operator
 from collector.detect.fields import TEXT_FIELDS, split_object
-from collector.detect.survey import Surveyor, indices_of, surveyor_of
+from collector.detect.masks import indices_of
+from collector.detect.survey import Surveyor, surveyor_of
 from collector.detect.values import effort, member_predicate, text_predicate, value_predicate
 from collector.detect.view import BatchView
 
@@ -62,7 +63,11 @@ def generate_predicate(expression: Expression) -> Predicate:
     """
     writer = _Writer()
     condition = writer.write(expression)
-    lines = ["def predicate(view, indices):", *writer.setup, f"    return [i for i in indices if {condition}]"]
+    loop = "i in indices"
+    if writer.columns:
+        columns = [f"view.at({constant}, indices)" for constant in writer.columns.values()]
+        loop = f"i, {', '.join(writer.columns)} in zip(indices, {', '.join(columns)})"
+    lines = ["def predicate(view, indices):", *writer.setup, f"    return [i for {loop} if {condition}]"]
     scope = dict(writer.constants)
     exec("\n".join(lines), scope)  # noqa: S102 - the text holds only names generated below, see the docstring
     predicate: Predicate = scope["predicate"]
@@ -73,11 +78,13 @@ _OPERATOR_SIGN: Final[dict[Operator, str]] = {"lt": "<", "lte": "<=", "gt": ">",
 
 
 class _Writer:
-    """Writes one Python expression over ``i``, and the lines that bring the columns it reads."""
+    """Writes one Python expression over ``i`` and the values of ``columns`` there, and lines to stand before it."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Any] = {}
         self.setup: list[str] = []
+        #: The constant that holds the name of each column, by the name of its value.
+        self.columns: dict[str, str] = {}
         self._sources: dict[tuple[str, str], str] = {}
 
     def write(self, expression: Expression) -> str:
@@ -94,33 +101,41 @@ class _Writer:
         if place is not None and place[0] == "measures":
             return self._measure(".".join(place[1]), atom)
         if place is not None:
-            decode, test = self._source("decoder", place[0]), self._constant(member_predicate(place, atom.test))
+            decode, test = self._decoder(place[0]), self._constant(member_predicate(place, atom.test))
             if isinstance(atom.test, Absent):
                 return f"{test}({decode}(i))"
-            return f"({self._source('values', place[0])}[i] is not None and {test}({decode}(i)))"
-        column = self._source("values", atom.field)
+            return f"({self._column(place[0])} is not None and {test}({decode}(i)))"
+        value = self._column(atom.field)
         if isinstance(atom.test, Absent):
-            return f"({column}[i] is None)"
+            return f"({value} is None)"
         if atom.field not in TEXT_FIELDS or isinstance(atom.test, Compares):
-            return f"{self._constant(value_predicate(atom.test))}({column}[i])"
+            return f"{self._constant(value_predicate(atom.test))}({value})"
         if isinstance(atom.test, Equals):
-            spelled = "x" if atom.test.cased else "x.lower()"
-            return f"((x := {column}[i]) is not None and {spelled} in {self._constant(atom.test.texts)})"
-        return f"((x := {column}[i]) is not None and {self._constant(text_predicate(atom.test))}(x))"
+            spelled = value if atom.test.cased else f"{value}.lower()"
+            return f"({value} is not None and {spelled} in {self._constant(atom.test.texts)})"
+        return f"({value} is not None and {self._constant(text_predicate(atom.test))}({value}))"
 
     def _measure(self, name: str, atom: Atom) -> str:
-        column, key = self._source("values", "measures"), self._constant(name)
+        value, key = self._column("measures"), self._constant(name)
         if isinstance(atom.test, Compares):
             sign, bound = _OPERATOR_SIGN[atom.test.operator], self._constant(atom.test.number)
-            return f"((x := {column}[i]) is not None and (y := x.get({key})) is not None and y {sign} {bound})"
+            return f"({value} is not None and (y := {value}.get({key})) is not None and y {sign} {bound})"
         test = self._constant(value_predicate(atom.test))
-        return f"{test}(None if (x := {column}[i]) is None else x.get({key}))"
+        return f"{test}(None if {value} is None else {value}.get({key}))"
 
-    def _source(self, method: str, field: str) -> str:
-        name = self._sources.get((method, field))
+    def _column(self, field: str) -> str:
+        return self._source("c", field, lambda name: self.columns.update({name: self._constant(field)}))
+
+    def _decoder(self, field: str) -> str:
+        return self._source(
+            "d", field, lambda name: self.setup.append(f"    {name} = view.decoder({self._constant(field)})")
+        )
+
+    def _source(self, kind: str, field: str, add: Callable[[str], object]) -> str:
+        name = self._sources.get((kind, field))
         if name is None:
-            name = self._sources[method, field] = f"c{len(self._sources)}"
-            self.setup.append(f"    {name} = view.{method}({self._constant(field)})")
+            name = self._sources[kind, field] = f"{kind}{len(self._sources)}"
+            add(name)
         return name
 
     def _constant(self, value: object) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from collector.detect.counting import RuleState
-from collector.detect.group import FOREVER_US, Episode, Group, HeardGroup, Terms
+from collector.detect.group import FOREVER_US, NEVER_US, Episode, Group, HeardGroup, Terms
 from collector.detect.grouping import Key, Label, label_of
 from collector.detect.matches import CODE
 from collector.detect.rule import Silence
@@ -44,7 +44,7 @@ class SilentGroup(HeardGroup):
         super().__init__()
         self.gaps: list[Gap] = []
         self.oldest = FOREVER_US
-        self.decided = -FOREVER_US
+        self.decided = NEVER_US
 
     def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:  # noqa: ARG002 - there is no value
         """Hear of a group; nothing is ever forgotten."""

@@ -9,17 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from collector.detect.expression import And, Atom, Compares, Equals, Expression, Not
 from collector.detect.fields import TEXT_FIELDS, split_object
+from collector.detect.masks import Mask, both, either, mask_of_codes, mask_of_indices, neither
 from collector.detect.values import ValuePredicate, effort, member_predicate, value_predicate
 from collector.detect.view import BatchView
-from watchbook.coded import BASE, Coded
 
-#: One truth an event, or the same for all.
-Mask = bool | NDArray[np.bool_]
 _MEMORY: Final = 8192
 
 
@@ -48,24 +43,16 @@ def surveyor_of(expression: Expression) -> Surveyor:
     return partial(_all_of if isinstance(expression, And) else _any_of, args)
 
 
-def indices_of(mask: Mask, n: int) -> Sequence[int]:
-    """Return the indices at which a mask is true, ascending."""
-    if isinstance(mask, bool):
-        return range(n) if mask else ()
-    found: list[int] = np.flatnonzero(mask).tolist()
-    return found
-
-
 def _all_of(args: Sequence[Surveyor], view: BatchView) -> Survey:
     sure: Mask = True
     possible: Mask = True
     for arg in args:
         found = arg(view)
         closed = sure is possible and found.sure is found.possible
-        possible = _and(possible, found.possible)
+        possible = both(possible, found.possible)
         if possible is False:
             return _NOTHING
-        sure = possible if closed else _and(sure, found.sure)
+        sure = possible if closed else both(sure, found.sure)
     return Survey(sure, possible)
 
 
@@ -75,8 +62,8 @@ def _any_of(args: Sequence[Surveyor], view: BatchView) -> Survey:
     for arg in args:
         found = arg(view)
         closed = sure is possible and found.sure is found.possible
-        possible = _or(possible, found.possible)
-        sure = possible if closed else _or(sure, found.sure)
+        possible = either(possible, found.possible)
+        sure = possible if closed else either(sure, found.sure)
         if sure is True:
             break
     return Survey(sure, possible)
@@ -84,29 +71,8 @@ def _any_of(args: Sequence[Surveyor], view: BatchView) -> Survey:
 
 def _none_of(arg: Surveyor, view: BatchView) -> Survey:
     found = arg(view)
-    impossible = _not(found.possible)
-    return Survey(impossible, impossible if found.sure is found.possible else _not(found.sure))
-
-
-def _and(one: Mask, other: Mask) -> Mask:
-    if isinstance(one, bool):
-        return other if one else False
-    if isinstance(other, bool):
-        return one if other else False
-    both = one & other
-    return both if both.any() else False
-
-
-def _or(one: Mask, other: Mask) -> Mask:
-    if isinstance(one, bool):
-        return True if one else other
-    if isinstance(other, bool):
-        return True if other else one
-    return one | other
-
-
-def _not(mask: Mask) -> Mask:
-    return not mask if isinstance(mask, bool) else ~mask
+    impossible = neither(found.possible, view.n)
+    return Survey(impossible, impossible if found.sure is found.possible else neither(found.sure, view.n))
 
 
 def _surveyor_of_atom(atom: Atom) -> Surveyor:
@@ -138,20 +104,20 @@ class _Memory(dict[str | None, bool]):
 def _of_texts(name: str, passes: _Memory, equals: Equals | None, view: BatchView) -> Survey:
     coded = view.coded(name)
     if coded is not None:
-        return _closed(_looked_up(coded, bytes(map(passes.__getitem__, coded.values))))
+        return _closed(mask_of_codes(coded, bytes(map(passes.__getitem__, coded.values))))
     column = view.batch.columns.get(name)
     if column is None or isinstance(column, str):
         return _closed(passes[column])
     if equals is None:
         return _OPEN
     found = view.where_equal(name, equals.texts, cased=equals.cased)
-    return _closed(_mask_of(found, view.n))
+    return _closed(mask_of_indices(found, view.n))
 
 
 def _of_values(name: str, passes: ValuePredicate, view: BatchView) -> Survey:
     coded = view.coded(name)
     if coded is not None:
-        return _closed(_looked_up(coded, bytes(map(passes, coded.values))))
+        return _closed(mask_of_codes(coded, bytes(map(passes, coded.values))))
     return _OPEN if view.has(name) else _closed(passes(None))
 
 
@@ -161,34 +127,13 @@ def _of_objects(
     if view.coded(name) is not None:
         coded = view.coded(name)
         assert coded is not None
-        return _closed(_looked_up(coded, bytes(map(passes, view.objects(name)))))
+        return _closed(mask_of_codes(coded, bytes(map(passes, view.objects(name)))))
     if not view.has(name):
         return _closed(passes(None))
     if bound is None:
         return _OPEN
-    return _closed(_mask_of(view.where_measured(".".join(path), bound.operator, bound.number), view.n))
+    return _closed(mask_of_indices(view.where_measured(".".join(path), bound.operator, bound.number), view.n))
 
 
 def _closed(mask: Mask) -> Survey:
     return Survey(mask, mask)
-
-
-def _looked_up(coded: Coded, passing: bytes) -> Mask:
-    """Return the mask of the events whose code passes; ``passing`` has a 1 or 0 for each code."""
-    if 1 not in passing:
-        return False
-    if 0 not in passing:
-        return True
-    if coded.high is None:
-        return np.frombuffer(coded.low.translate(passing.ljust(256, b"\0")), np.bool_)
-    high = np.frombuffer(coded.high, np.uint8).astype(np.intp)
-    found: Mask = np.frombuffer(passing, np.bool_)[high * BASE + np.frombuffer(coded.low, np.uint8)]
-    return found
-
-
-def _mask_of(indices: Sequence[int], n: int) -> Mask:
-    if not indices:
-        return False
-    mask = np.zeros(n, np.bool_)
-    mask[indices] = True
-    return mask

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, ClassVar, Final
 
 from collector.detect.condition import OF_NUMBERS, TEMPORAL, Condition
-from collector.detect.group import FOREVER_US, Episode, Group, Terms, within
+from collector.detect.group import FOREVER_US, NEVER_US, Episode, Group, Terms, within
 from collector.detect.matches import CODE, PLAIN_MAX, decoded
 
 #: Windows of fewer matches are looked at as a whole.
@@ -20,10 +20,40 @@ _SMALL: Final = 32
 _TRIPLE: Final = Struct("qqq").pack
 
 
-class WindowGroup(Group):
+class ValueGroup(Group):
     """A group that keeps the value of each match: a number, the hash of a value, or a set of rules.
 
     A match of no rule stands only beside those of an inner rule, as evidence: nothing holds because of it or at it.
+    """
+
+    __slots__ = ()
+    width: ClassVar[int] = 3
+
+    def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:
+        """Return the times at which the condition holds with a match that was put in its place."""
+        moments = dict.fromkeys(self[3 * place : 3 * self.before(time + terms.span) : 3])
+        return [moment for moment in moments if self._holds_at(moment, terms)]
+
+    def _holds_at(self, moment: int, terms: Terms) -> bool:
+        end = 3 * self.until(moment)
+        if terms.condition.kind in TEMPORAL and not any(self[3 * self.before(moment) + 2 : end : 3]):
+            return False
+        return end > 0 and self._holds_in_window(end, moment, terms)
+
+    def _holds_in_window(self, end: int, moment: int, terms: Terms) -> bool:
+        """Return whether the condition holds in the window of a moment, whose matches end before an index."""
+        condition = terms.condition
+        begin = 0 if self[0] > moment - terms.span else 3 * self.until(moment - terms.span)
+        if begin >= end or end - begin < 3 * condition.least:
+            return False
+        values: Sequence[Any] = self[begin + 2 : end : 3]
+        if condition.kind in OF_NUMBERS:
+            values = decoded(values)
+        return condition.holds(self[begin:end:3] if condition.kind in TEMPORAL else values, values)
+
+
+class WindowGroup(ValueGroup):
+    """A group whose condition only grows with more matches.
 
     ``most`` is what the newest window can come to at most, which is often too little: all rules that were seen.
     ``recent`` is what is known of that window in order to tell quickly what one more match comes to; None when it is
@@ -31,12 +61,19 @@ class WindowGroup(Group):
     """
 
     __slots__ = ("most", "recent")
-    width: ClassVar[int] = 3
 
     def __init__(self, _: str = CODE) -> None:
         super().__init__()
         self.most = 0
         self.recent: Any = None
+
+    def begin(self, time: int, number: int, received: int, value: int, rules: int) -> None:
+        """See :meth:`Group.begin`."""
+        if received > self.received:
+            self.received = received
+        del self[:]
+        self.frombytes(_TRIPLE(time, number, value))
+        self.most, self.recent = rules, None
 
     def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:
         self.frombytes(_TRIPLE(time, number, value))
@@ -94,28 +131,6 @@ class WindowGroup(Group):
             return False
         most = sum(self[2::3])
         return most < PLAIN_MAX and not condition.compares(most)  # none is negative: so all stand for themselves
-
-    def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:
-        """Return the times at which the condition holds with a match that was put in its place."""
-        moments = dict.fromkeys(self[3 * place : 3 * self.before(time + terms.span) : 3])
-        return [moment for moment in moments if self._holds_at(moment, terms)]
-
-    def _holds_at(self, moment: int, terms: Terms) -> bool:
-        end = 3 * self.until(moment)
-        if terms.condition.kind in TEMPORAL and not any(self[3 * self.before(moment) + 2 : end : 3]):
-            return False
-        return end > 0 and self._holds_in_window(end, moment, terms)
-
-    def _holds_in_window(self, end: int, moment: int, terms: Terms) -> bool:
-        """Return whether the condition holds in the window of a moment, whose matches end before an index."""
-        condition = terms.condition
-        begin = 0 if self[0] > moment - terms.span else 3 * self.until(moment - terms.span)
-        if begin >= end or end - begin < 3 * condition.least:
-            return False
-        values: Sequence[Any] = self[begin + 2 : end : 3]
-        if condition.kind in OF_NUMBERS:
-            values = decoded(values)
-        return condition.holds(self[begin:end:3] if condition.kind in TEMPORAL else values, values)
 
     def _place_of(self, time: int, number: int) -> int:
         """Return where a match stands, -1 when it is not there."""
@@ -205,14 +220,18 @@ class ChainedGroup(WindowGroup):
         return self._held_by(time, self.before(time), terms) if self._join(place, value) else ()
 
 
-class DelayedGroup(WindowGroup):
-    """A group whose condition more matches may make false: it is decided when no match can come any more."""
+class DelayedGroup(ValueGroup):
+    """A group whose condition more matches may make false: it is decided when no match can come any more.
+
+    That is up to one lateness before its newest match, or up to ``decided`` if that is later.
+    """
 
     __slots__ = ("decided",)
+    begins: ClassVar[bool] = False
 
     def __init__(self, _: str = CODE) -> None:
         super().__init__()
-        self.decided = -FOREVER_US
+        self.decided = NEVER_US
 
     def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match; return how many matches were forgotten because the window was full."""
@@ -220,39 +239,60 @@ class DelayedGroup(WindowGroup):
             self.received = received
         newest = self.newest
         if time > newest:  # no alert reaches so far, for it is not decided
+            decided = self._decided(newest, terms)
             newest = time
             self.frombytes(_TRIPLE(time, number, value))
-            self.settle(time - terms.lateness, terms, journal)
+            self._decide(decided, time - terms.lateness, terms)
+            if self.pending or self.episode is not None:
+                super().settle(time - terms.lateness, terms, journal)
         else:
             self._add_among_others(time, number, value, terms, journal)
-        return self._forget(newest, terms)
+        return self.forget(newest, terms)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
         """Decide what can be decided now, then open, extend and close alerts."""
-        if self and self[0] < low:
-            self._decide(low, terms)
+        self._decide(self._decided(self.newest, terms), low, terms)
+        if low > self.newest:
+            self.decided = low - 1
         if self.pending or self.episode is not None:
             super().settle(low, terms, journal)
 
-    def _decide(self, low: int, terms: Terms) -> None:
-        at, size = 3 * self.until(self.decided) if self[0] <= self.decided else 0, len(self)
+    def _decided(self, newest: int, terms: Terms) -> int:
+        return max(self.decided, newest - terms.lateness - 1)
+
+    def _decide(self, decided: int, low: int, terms: Terms) -> None:
+        """Let the times wait at which the condition holds, of those after ``decided`` and before ``low``."""
+        if not self or self[0] >= low:
+            return
+        at, size = 3 * self.until(decided) if self[0] <= decided else 0, len(self)
         while at < size and (moment := self[at]) < low:
             at += 3
             while at < size and self[at] == moment:
                 at += 3
             if self._holds_in_window(at, moment, terms):
                 self.wait(moment)
-        self.decided = max(low - 1, self.decided)
+
+    def _insert(self, time: int, number: int, value: int, terms: Terms) -> list[int]:  # noqa: ARG002 - see settle
+        self.put(self.until(time), time, number, value)
+        return []
 
     def resume(self, replayed_from: int, terms: Terms) -> None:
         """Take for decided what was decided before the restart: of what was not, the whole window was replayed."""
-        self.decided = max(self.decided, self.newest - terms.lateness - 1, replayed_from + terms.span - 1)
+        decided, known = replayed_from + terms.span - 1, self._decided(self.newest, terms)
+        if decided > known or self.episode is not None:  # an alert may reach further than what is left of its matches
+            self.decided = max(decided, known)
 
     def _waited(self, after: int, terms: Terms) -> list[int]:  # noqa: ARG002 - what is decided waits for nothing
         return []
 
-    def _held_by(self, time: int, place: int, terms: Terms) -> list[int]:  # noqa: ARG002 - nothing is decided yet
-        return []
+
+def kind_of_group(condition: Condition, *, chained: bool = False) -> type[Group]:
+    """Return what makes the groups of a rule with a condition; ``chained``: some of its rules are correlations."""
+    if chained and condition.kind in TEMPORAL:
+        return ChainedGroup
+    if condition.threshold is not None:
+        return Group
+    return WindowGroup if condition.only_grows else DelayedGroup
 
 
 def _note(recent: list[int], rules: int, time: int) -> None:

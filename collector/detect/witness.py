@@ -2,13 +2,13 @@
 
 A rule whose witnesses hold nowhere in a batch matches nothing in it, and need not be looked at.  So of thousands of
 rules those remain that ask for what is really there (docs/decisions/019-many-rules.md).  The rarer a witness, the
-better; how rare it is can only be guessed from its kind: a name of an action is rarer than an outcome, a long piece of
-text rarer than a short one.
+better; how rare it is was measured (:mod:`collector.detect.rarity`), or is guessed from its kind: a name of an action
+is rarer than an outcome, a long piece of text rarer than a short one.
 """
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from re import _constants as codes
 from re import _parser as parser
 from typing import Any, Final, NamedTuple
@@ -34,6 +34,9 @@ class Witnesses(NamedTuple):
     share: float
 
 
+#: The part of events for which a test holds, None when it is no witness.
+ShareOf = Callable[[Atom], float | None]
+
 #: The guessed part of events that have one given value of a field.
 _SHARES: Final[Mapping[str, float]] = {
     "category": 0.3, "outcome": 0.4, "actor.type": 0.4, "action": 0.1, "resource.type": 0.1, "module": 0.1,
@@ -48,24 +51,28 @@ _NETWORK_SHARE: Final = 0.05
 _CHARACTER_SHARE: Final = 0.55
 
 
-def witnesses_of(expression: Expression) -> Witnesses | None:
-    """Return the best witnesses of a condition; None when it may hold for an event without any of its tests holding."""
+def witnesses_of(expression: Expression, share_of: ShareOf | None = None) -> Witnesses | None:
+    """Return the best witnesses of a condition; None when it may hold for an event without any of its tests holding.
+
+    ``share_of`` says how rare a test is; it is guessed when nobody knows.
+    """
+    share_of = share_of or guessed_share
     if isinstance(expression, Atom):
-        share = _share(expression)
+        share = share_of(expression)
         return None if share is None else Witnesses((expression,), share)
     if isinstance(expression, Not):
         return None
-    found = [witnesses_of(arg) for arg in expression.args]
+    found = [witnesses_of(arg, share_of) for arg in expression.args]
     if isinstance(expression, And):
         return min((each for each in found if each is not None), key=lambda each: each.share, default=None)
     atoms: list[Atom] = []
-    share = 0.0
+    together = 0.0
     for each in found:
         if each is None:
             return None
         atoms += each.atoms
-        share += each.share
-    return Witnesses(tuple(atoms), share)
+        together += each.share
+    return Witnesses(tuple(atoms), together)
 
 
 def literal_of(glob: Glob) -> str:
@@ -105,11 +112,11 @@ def _runs(text: str, wild: tuple[int, ...]) -> list[str]:
     return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def _share(atom: Atom) -> float | None:
+def guessed_share(atom: Atom) -> float | None:
     """Return the guessed part of events for which a test holds; None when it is no witness."""
     place = split_object(atom.field)
     if place is not None:
-        if place[0] != "details":
+        if place[0] == "measures":
             return None
     elif atom.field not in TEXT_FIELDS:
         return None

@@ -21,10 +21,19 @@ EVENTS = st.lists(
     st.fixed_dictionaries(
         {
             "action": st.sampled_from(["a", "A", "b"]),
-            "message": st.sampled_from([None, "", "curl evil", "EVIL curl", "bash -c x"]),
+            "message": st.sampled_from([None, "", "curl evil", "EVIL curl", "bash -c x", "a\nEvil\n"]),
             "source.ip": st.sampled_from([None, "10.0.0.1", "192.0.2.7", "none"]),
             "origin.profile": st.sampled_from(["web", "Web", "sshd", None]),
             "measures": st.sampled_from([None, {"rows": 7}]),
+            "changes": st.sampled_from(
+                [
+                    None,
+                    [],
+                    [{"field": "Role", "old": "user", "new": "Admin"}],
+                    [{"field": "a", "new": 5}, {"field": "role", "old": None, "new": ["admin", True]}],
+                    [{"field": "a\u212a", "new": {"role": "admin"}}],
+                ]
+            ),
             "flags": st.sampled_from([None, ["a"], ["b", "a"]]),
             "details": st.sampled_from(
                 [None, {}, {"x": "a"}, {"x": ["b", 5]}, {"x": 5.0}, {"x": True}, {"x": {"y": "Curl"}}, {"x.y": "evil"}]
@@ -48,6 +57,10 @@ MORE_ATOMS = [
     Atom("details.x", Equals(frozenset({"5", "true"}))),
     Atom("details.x", Glob((Piece(""), Piece("b"), Piece("")))),
     Atom("details.x.y", Equals(frozenset({"curl", "evil"}))),
+    Atom("changes.field", Equals(frozenset({"role", "ak"}))),
+    Atom("changes.new", Equals(frozenset({"admin", "5"}))),
+    Atom("changes.new", Glob((Piece("adm"), Piece("")))),
+    Atom("changes.old", Equals(frozenset({"user"}))),
 ]
 EXPRESSIONS: st.SearchStrategy[Expression] = st.recursive(
     st.one_of(ATOMS, st.sampled_from(MORE_ATOMS)),
@@ -75,7 +88,7 @@ def test_rules_find_together_what_each_finds_alone(
     matchers = [Matcher(expression) for expression in expressions]
     alone = {number: list(found) for number, each in enumerate(matchers) if (found := each(BatchView(batch)))}
     finder = Finder(matchers, few=0)
-    for _ in range(2):  # the second time what texts were told is remembered
+    for _ in range(10):  # what texts were told is remembered, and then it is known which witnesses are rare
         assert {number: list(found) for number, found in finder.find(BatchView(batch)).items()} == alone
 
 
@@ -90,6 +103,44 @@ def test_a_rule_is_asked_only_where_its_witness_is() -> None:
     assert sum(finder.asked) <= len(events)
     assert [number for number, asked in enumerate(finder.asked) if asked] == [7]
     assert finder.cost_ns[7] > 0
+
+
+def test_the_rarest_witness_is_learnt() -> None:
+    often, seldom = Atom("action", Equals(frozenset({"read"}))), Atom("outcome", Equals(frozenset({"failure"})))
+    finder = Finder([Matcher(all_of([often, seldom]))], few=0)
+    batch = block([event(action="read", outcome="failure" if n == 7 else "success") for n in range(100)]).batch
+    asked = []
+    for _ in range(12):
+        assert list(finder.find(BatchView(batch))[0]) == [7]
+        asked.append(finder.asked[0])
+    assert asked[6] == 700  # guessed: actions are rarer than outcomes
+    assert asked[11] - asked[8] == 3
+
+
+def test_what_was_learnt_of_other_profiles_does_not_count() -> None:
+    often, seldom = Atom("action", Equals(frozenset({"read"}))), Atom("outcome", Equals(frozenset({"failure"})))
+    finder = Finder([Matcher(all_of([often, seldom]))], few=0)
+    for _ in range(10):
+        finder.find(BatchView(block([event(action="read", origin__profile="web")] * 10).batch))
+    before = finder.asked[0]
+    finder.find(BatchView(block([event(action="write", outcome="failure", origin__profile="sshd")] * 10).batch))
+    assert finder.asked[0] == before
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.text("ab\nΣσ", max_size=5)), min_size=1, max_size=80),
+    st.lists(st.text("abσ", min_size=1, max_size=2), min_size=1, max_size=3),
+)
+def test_texts_are_looked_for_in_all_values_at_once(values: list[str | None], texts: list[str]) -> None:
+    view = BatchView(wire.Batch(len(values), {"message": values}))
+    holding = [
+        index for index, value in enumerate(values) if value is not None and any(t in value.lower() for t in texts)
+    ]
+    found = view.where_any("message", texts)
+    assert set(holding) <= set(found)
+    assert list(found) == sorted(set(found))
+    if not any("\n" in (value or "") for value in values) and len(values) < 20:
+        assert list(found) == holding
 
 
 def test_rules_of_other_profiles_are_put_aside() -> None:

@@ -21,8 +21,9 @@ from collector.detect.expression import (
     all_of,
     any_of,
 )
+from collector.detect.masks import indices_of
 from collector.detect.matcher import Matcher, generate_predicate
-from collector.detect.survey import indices_of, surveyor_of
+from collector.detect.survey import surveyor_of
 from collector.detect.values import glob_predicate
 from collector.detect.view import BatchView
 from tests.collector.detect.blocks import block, event
