@@ -83,14 +83,14 @@ def write_corpus_of_lines(path: Path, lines: Iterable[bytes]) -> int:
     return counted[0]
 
 
-def batches_of(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield (events, body) of lines, as an agent with the profile ``jsonl`` sends them."""
+def batches_of(lines: Iterable[bytes], size: int = _BATCH) -> Iterator[tuple[int, bytes]]:
+    """Yield (events, body) of lines, so many a batch, as an agent with the profile ``jsonl`` sends them."""
     normalise = compile_profile(
         load_profiles(shipped_folder("config") / "profiles")["jsonl"], FORMATS, make_redactor(RedactSettings())
     )
     builder, origin = Builder(BatchSettings()), Origin("web-1", "web-1", "app", "jsonl")
     offset, source = 0, iter(lines)
-    while chunk := list(itertools.islice(source, _BATCH)):
+    while chunk := list(itertools.islice(source, size)):
         offsets = list(itertools.accumulate((len(line) + 1 for line in chunk), initial=offset))
         offset = offsets.pop()
         made = normalise(chunk, _READ_US)
@@ -99,6 +99,11 @@ def batches_of(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         )
         for n, json in builder.take():
             yield n, compress(json)
+
+
+def backlog_of(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the same in batches as large as agents make them when many lines wait."""
+    return batches_of(lines, BatchSettings().events_max)
 
 
 def posted_bodies(events: int, objects: int = 500, *, seed: int = 11) -> Sequence[tuple[int, bytes]]:
