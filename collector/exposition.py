@@ -56,8 +56,8 @@ def add_rule_metrics(registry: CollectorRegistry, store: Store, watch: Watch) ->
     add_gauge(
         registry,
         "watchbook_rules_behind_events",
-        "Stored events that the rules have not read yet.",
-        lambda: max(0, store.last_number - watch.read_up_to),
+        "Stored events that the rules have not read yet, or whose alerts are not written yet.",
+        lambda: max(0, store.last_number - watch.said_up_to),
     )
     add_gauge(
         registry,

@@ -80,6 +80,8 @@ class Watch:
         self._ticked = 0
         self._hearing = Hearing(round(settings.lateness * SECOND_US), 0)
         self.read_up_to = 0
+        #: The number of the last event of which all that the rules said is written.
+        self.said_up_to = 0
         self.failed_blocks = 0
         self.steps = Steps()
         #: How many requests of senders waited for the rules.
@@ -270,6 +272,8 @@ class Watch:
             since = self._unsaid_since = self._unsaid_since or now
             if (not more and now >= self._write_from) or now - since >= _GATHER_S or self._engine.unsaid >= _UNSAID_MAX:
                 self._pass_on(self._engine.changes())
+        if not self._engine.unsaid:
+            self.said_up_to = self.read_up_to
         return more
 
     def _answer_bell(self, *, more: bool) -> None:
@@ -364,7 +368,7 @@ class Watch:
         if mark is not None:
             self._ticked = mark.ticked
             replayed_from = self._replay(self._engine, mark)
-            self.read_up_to = mark.number
+            self.read_up_to = self.said_up_to = mark.number
             self._hearing = Hearing(round(self._settings.lateness * SECOND_US), self._ticked or mark.received)
             self._hearing.advance(self._clock())
         self._unwritten = (self._engine.restore(self._open_alerts(), replayed_from, self._ticked), mark, {})

@@ -160,6 +160,23 @@ async def test_what_a_backlog_brings_is_written_together(tmp_path: Path) -> None
     assert CountingAlerts.applied < 20
 
 
+async def test_what_is_said_to_be_done_is_written_also_where_writes_are_spared(tmp_path: Path) -> None:
+    """Alerts in quick succession wait for each other, but without anything more to come they are soon there."""
+    async with watched(tmp_path, Engine) as (store, watch, alerts, _, stop), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watch.run(stop))
+        for sequence in range(1, 201):
+            await store.append(STREAM, sequence, *grant(f"user{sequence}", sequence))
+            said = watch.said_up_to
+            assert sum((await asyncio.to_thread(alerts.counts)).values()) >= said
+        async with asyncio.timeout(10):
+            while watch.said_up_to < 200:
+                await asyncio.sleep(0.01)
+        assert (await asyncio.to_thread(alerts.counts))["open"] == 200
+        stop.asked.set()
+        watch.ring()
+        await running
+
+
 async def test_the_clock_has_its_turn_while_there_is_always_more_to_read(tmp_path: Path) -> None:
     last = await run_without_a_pause(tmp_path)
     assert SlowEngine.ticked.is_set()
