@@ -80,6 +80,7 @@ class WindowGroup(ValueGroup):
         condition = terms.condition
         kind = condition.kind
         if len(self) < 3 * condition.least:
+            self.recent = None  # it would not know of this match
             return False
         if kind in TEMPORAL:
             if not value:
