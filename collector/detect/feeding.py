@@ -53,7 +53,7 @@ class FeedGroup(WindowGroup):
         super().__init__()
         self.told = NEVER_US
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:  # noqa: ARG002
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match and tell what holds because of it; return how many matches a full window forgot."""
         self.received = max(self.received, received)
         if self._joined(time, number, value, terms):

@@ -326,7 +326,6 @@ class Group(Matches):
         self.drop(0, cut)
         return max(cut - old, 0)
 
-
     def _decide_before(self, forgotten: int, terms: Terms, journal: list[Episode]) -> None:
         """Decide what waits for late matches before the matches of its window up to a time are forgotten.
 

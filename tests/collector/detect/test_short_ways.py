@@ -1,7 +1,6 @@
 """Matches that are counted the short way come to what all others come to, whatever comes, and none is miscounted."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
