@@ -3,13 +3,10 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from collector.alert import Watermark
 from collector.finding import ExceptionUse, Inhibition, RuleException
@@ -50,38 +47,6 @@ def test_an_alert_is_acknowledged_resolved_and_opened_again_by_new_matches(tmp_p
     assert office.kinds() == ["opened", "acknowledged", "updated", "resolved", "reopened", "resolved"]
     assert [each["kind"] for each in shown["history"]] == office.kinds()
     assert office.changes == 2
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    st.lists(
-        st.tuples(st.lists(st.booleans(), max_size=3), st.sampled_from(["acknowledge", "resolve", "reopen", None])),
-        min_size=1,
-        max_size=4,
-    )
-)
-@example([([], "acknowledge"), ([], "resolve"), ([False, True], None)])
-def test_what_the_rules_say_together_comes_to_what_they_say_one_by_one(
-    tmp_path_factory: pytest.TempPathFactory, said: list[tuple[list[bool], str | None]]
-) -> None:
-    offices = [Office(tmp_path_factory.mktemp(name)) for name in ("together", "apart")]
-    for office, together in zip(offices, (True, False), strict=True):
-        office.say(opened())
-        events, is_over = 3, False
-        for ends, act in said:
-            changes = []
-            for is_end in ends:
-                if is_over:
-                    break
-                before, events, is_over = events, events + (not is_end), is_end
-                changes.append(resolved(events=events) if is_end else updated(before=before, events=events))
-            for part in [changes] if together else [[change] for change in changes]:
-                office.say(*part)
-            if act is not None:
-                with suppress(ApiProblem):
-                    office.desk.act("a1", act, "carol", "why")
-    alone, at_once = (office.desk.get("a1") for office in reversed(offices))
-    assert at_once == alone
 
 
 def test_what_people_resolved_stays_theirs_when_its_rule_is_done_with_it(tmp_path: Path) -> None:

@@ -126,11 +126,11 @@ def test_what_a_failed_transaction_leaves_in_memory_is_forgotten_before_anybody_
         with pytest.raises(sqlite3.IntegrityError), store.state.transaction(forget) as connection:
             connection.execute("insert into alert_brief (title) values (null)")
     assert undone == [False, True]
-    broken = opened("b2", rule=RULE._replace(level="new"))._replace(event_ids=())
+    broken = opened("b2", rule=RULE._replace(title="New"))._replace(event_ids=())
     with pytest.raises(sqlite3.IntegrityError):
         store.apply([broken, broken._replace(alert=broken.alert._replace(id="c3", events=None))], None)  # type: ignore[arg-type]
     assert store.apply([broken], None) == 1
-    assert (shown(store, "b2") or {})["level"] == "new"
+    assert (shown(store, "b2") or {})["title"] == "New"
 
 
 def test_evidence_is_bounded_and_the_count_goes_on(tmp_path: Path) -> None:
