@@ -287,8 +287,10 @@ def _follow(life: Life | None, change: AlertChange, now: int, happened: list[Hap
 
 
 def _at_hand(alert: AlertState, life: Life, before: Written | None) -> AtHand:
-    is_hidden, is_shadow = (False, alert.rule.shadow) if before is None else (before.is_hidden, before.is_shadow)
-    return AtHand(alert, life.status == "resolved", is_hidden, is_shadow)
+    is_resolved = life.status == "resolved"
+    if before is None:
+        return AtHand(alert, is_resolved, is_hidden=False, is_shadow=alert.rule.shadow, is_new=True)
+    return AtHand(alert, is_resolved, before.is_hidden, before.is_shadow)
 
 
 def _later(before: AlertState | None, alert: AlertState) -> AlertState:

@@ -1,13 +1,14 @@
 """What the rules say of an alert between two acts of people comes to the same however it is written."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.problem import ApiProblem
-from tests.collector.alert.alerts import opened, resolved, updated
+from tests.collector.alert.alerts import RULE, opened, resolved, updated
 from tests.collector.alert.desks import Office
 
 
@@ -41,3 +42,14 @@ def test_what_the_rules_say_together_comes_to_what_they_say_one_by_one(
                     office.desk.act("a1", act, "carol", "why")
     alone, at_once = (office.desk.get("a1") for office in reversed(offices))
     assert at_once == alone
+
+
+def test_an_alert_is_silenced_by_what_its_rule_said_when_it_opened(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.say(opened())
+    office.desk.act("a1", "resolve", "carol", None)
+    matcher = {"name": "rule", "operator": "=", "value": RULE.title}
+    made = office.desk.silence([matcher], None, "1h", "restore test", "carol")
+    office.say(updated(rule=RULE._replace(title="Another title")))
+    assert office.status() == ("open", made["id"], None)
+    assert office.kinds()[-2:] == ["reopened", "silenced"]
