@@ -10,7 +10,7 @@ The contract, which does not depend on the order in which events arrive (within 
   lateness, has passed it.
 
 A time that is too far from the alert to belong to it, but which a late match may still join to it, waits in
-``pending``.
+``pending``; no longer than its window is remembered.
 """
 
 from bisect import bisect_left

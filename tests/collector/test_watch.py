@@ -171,7 +171,12 @@ async def test_what_was_kept_back_is_written_though_nothing_more_comes_also_when
         monkeypatch.setattr(stage.alerts, "apply", _slow_and_failing(stage.alerts.apply, failures=2))
         steps: list[float] = []
         take_steps = stage.watch._steps
-        monkeypatch.setattr(stage.watch, "_steps", lambda: (steps.append(time.monotonic()), take_steps())[1])
+
+        def counted() -> bool:
+            steps.append(time.monotonic())
+            return take_steps()
+
+        monkeypatch.setattr(stage.watch, "_steps", counted)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(stage.watch.run(stage.stop))
             for sequence in range(1, 21):
