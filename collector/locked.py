@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,8 +31,11 @@ class LockedConnection:
             yield self._connection
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the lock and a write transaction: all of it is on disk afterwards, or nothing."""
+    def transaction(self, undone: Callable[[], object] | None = None) -> Iterator[sqlite3.Connection]:
+        """Hold the lock and a write transaction: all of it is on disk afterwards, or nothing.
+
+        ``undone`` is called when it came to nothing, before anybody else may write.
+        """
         with self._lock:
             self._connection.execute("begin immediate")
             try:
@@ -41,6 +44,8 @@ class LockedConnection:
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
+                if undone is not None:
+                    undone()
                 raise
 
     def close(self) -> None:

@@ -23,12 +23,16 @@ _ACTIVE: Final = "ended is null and starts <= ? and ends > ?"
 
 
 class AtHand(NamedTuple):
-    """An alert that was just written.  ``is_resolved``: so people see it; ``is_hidden``: something keeps it quiet."""
+    """An alert that was just written.  ``is_resolved``: so people see it; ``is_hidden``: something keeps it quiet.
+
+    ``is_new``: it opened just now, so that its rule says of it what is written.
+    """
 
     alert: AlertState
     is_resolved: bool
     is_hidden: bool
     is_shadow: bool
+    is_new: bool = False
 
 
 class _Candidate(NamedTuple):
@@ -84,14 +88,14 @@ class Hiding:
         unresolved = self._unresolved(connection)
         if not silences:
             shown = [each for each in shown if each.is_hidden or unresolved.concerns(each.alert.rule.id)]
-        for alert, is_resolved, _, _ in shown:
+        for alert, is_resolved, *_ in shown:
             unresolved.note(alert.id, alert.rule.id, alert.group, alert.opened, is_resolved=is_resolved)
         concerned: dict[str, None] = {}
-        for alert, is_resolved, is_hidden, _ in shown:
+        for alert, is_resolved, is_hidden, _, is_new in shown:
             if not is_resolved and (
                 is_hidden
                 or unresolved.inhibitor_of(alert.rule.id, alert.group) is not None
-                or (silences and _silence_of(silences, _known(alert)) is not None)
+                or (silences and (not is_new or _silence_of(silences, _known(alert)) is not None))
             ):
                 concerned[alert.id] = None
             concerned |= dict.fromkeys(unresolved.targets_of(alert.rule.id, alert.group))

@@ -77,6 +77,12 @@ def keep_what_rules_say_once(db: Database) -> None:
         db.execute(statement)
 
 
+@MIGRATIONS()
+def give_alerts_without_events_a_time(db: Database) -> None:
+    """Give alerts whose events a full window had forgotten a first and a last time that can be shown."""
+    db.execute("update alert set first = holds_from, last = holds_until where first > last")
+
+
 _TABLES = """
 create table alert (
     id text primary key,

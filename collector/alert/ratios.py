@@ -7,7 +7,6 @@ from collector.alert.rows import ALERTS
 from collector.locked import LockedConnection
 from watchbook.clock import SECOND_US
 
-DAYS_DEFAULT: Final = 30
 DAYS_MAX: Final = 366
 
 

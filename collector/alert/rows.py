@@ -47,14 +47,19 @@ _CHANGING: Final = (
 )  # fmt: skip
 _STATUS: Final = f"new.column{2 + _CHANGING.index('status')}"
 _OVER: Final = f"new.column{2 + _CHANGING.index('resolved')}"
-#: Whoever looked after an alert that is open again does so no more; one that people resolved stays theirs.
+_REOPENED: Final = f"new.column{2 + len(_CHANGING)}"
+#: Whoever looked after an alert that was opened again does so no more, also when it is over by now; one that people
+#: resolved stays theirs.
 _OF_PEOPLE: Final = (
     *(
-        f"{name} = iif({_STATUS} = 'open', null, {name})"
+        f"{name} = iif({_STATUS} = 'open' or {_REOPENED}, null, {name})"
         for name in ("acknowledged", "acknowledged_by", "acknowledged_note")
     ),
-    f"closed = iif({_STATUS} = 'resolved', coalesce(closed, {_OVER}), null)",
-    *(f"{name} = iif({_STATUS} = 'resolved', {name}, null)" for name in ("closed_by", "closed_note")),
+    f"closed = iif({_STATUS} = 'resolved', iif({_REOPENED}, {_OVER}, coalesce(closed, {_OVER})), null)",
+    *(
+        f"{name} = iif({_STATUS} = 'resolved' and not {_REOPENED}, {name}, null)"
+        for name in ("closed_by", "closed_note")
+    ),
 )
 _CHANGE: Final = (
     "update alert set "
@@ -161,11 +166,11 @@ def insert_alerts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]
     insert(connection, _INSERT, rows)
 
 
-def changed_row(number: int, alert: AlertState, status: Status, event_ids: str) -> tuple[Any, ...]:
-    """Return what a row becomes, for :func:`change_alerts`."""
+def changed_row(number: int, alert: AlertState, status: Status, event_ids: str, *, reopened: bool) -> tuple[Any, ...]:
+    """Return what a row becomes, for :func:`change_alerts`; ``reopened``: it was, whatever it is by now."""
     return (
         number, alert.events, alert.first, alert.last, alert.holds_from, alert.holds_until, alert.received,
-        alert.resolved, alert.resolution, status, event_ids,
+        alert.resolved, alert.resolution, status, event_ids, reopened,
     )  # fmt: skip
 
 

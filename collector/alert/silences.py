@@ -19,7 +19,6 @@ from watchbook.clock import SECOND_US, Clock, format_rfc3339
 
 SilenceState = Literal["waiting", "active", "over", "ended"]
 SILENCE_STATES: Final[tuple[SilenceState, ...]] = ("waiting", "active", "over", "ended")
-PREVIEW_DAYS_MAX: Final = 366
 #: Most alerts that a preview names; it counts all.
 PREVIEW_ALERTS_MAX: Final = 20
 _DAY_US: Final = 86_400 * SECOND_US

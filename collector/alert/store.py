@@ -93,17 +93,17 @@ class AlertStore:
         ``watermark`` is None for changes that no block brought (a timer, a restart).  It never goes back.  ``uses`` is
         what exceptions kept from counting up to the watermark since the last call.
         """
-        try:
-            with self.state.transaction() as connection:
-                added = self._write(connection, changes)
-                note_uses(connection, uses)
-                if watermark is not None:
-                    connection.execute(_WATERMARK, watermark)
-        except BaseException:
-            self._briefs.forget()
-            self.hiding.forget()
-            raise
+        with self.state.transaction(self._forget) as connection:
+            added = self._write(connection, changes)
+            note_uses(connection, uses)
+            if watermark is not None:
+                connection.execute(_WATERMARK, watermark)
         return added
+
+    def _forget(self) -> None:
+        """Forget what is remembered of a transaction that came to nothing."""
+        self._briefs.forget()
+        self.hiding.forget()
 
     def watermark(self) -> Watermark | None:
         """Return how far the rules have read, None when they have read nothing yet."""
@@ -223,7 +223,8 @@ class AlertStore:
                 fresh[alert_id] = change.event_ids if earlier is None else (*earlier, *change.event_ids)
             last[alert_id] = _later(last.get(alert_id), alert)
             lives[alert_id] = _follow(lives.get(alert_id), change, now, happened)
-        numbers = self._write_rows(connection, before, last, lives, fresh)
+        reopened = {each.alert_id for each in happened if each.kind == "reopened"}
+        numbers = self._write_rows(connection, before, last, lives, fresh, reopened)
         turned = dict.fromkeys(each.alert_id for each in happened if each.kind != "updated")
         at_hand = [_at_hand(last[each], lives[each], before.get(each)) for each in turned]
         happened += self.hiding.judge(connection, at_hand, now)
@@ -237,6 +238,7 @@ class AlertStore:
         last: Mapping[str, AlertState],
         lives: Mapping[str, Life],
         fresh: Mapping[str, Sequence[str]],
+        reopened: Collection[str],
     ) -> dict[str, int]:
         """Write alerts as they are now, and return their numbers; ``before`` are those that are there.
 
@@ -257,7 +259,7 @@ class AlertStore:
             numbers[alert_id] = known.number
             if not known.life.over and alert.events >= known.life.events:
                 ids = self._evidence(known.event_ids, fresh.get(alert_id, ()))
-                changed.append(changed_row(known.number, alert, status, ids))
+                changed.append(changed_row(known.number, alert, status, ids, reopened=alert_id in reopened))
         insert_alerts(connection, new)
         change_alerts(connection, sorted(changed))  # neighbours share a page
         return numbers
@@ -285,8 +287,10 @@ def _follow(life: Life | None, change: AlertChange, now: int, happened: list[Hap
 
 
 def _at_hand(alert: AlertState, life: Life, before: Written | None) -> AtHand:
-    is_hidden, is_shadow = (False, alert.rule.shadow) if before is None else (before.is_hidden, before.is_shadow)
-    return AtHand(alert, life.status == "resolved", is_hidden, is_shadow)
+    is_resolved = life.status == "resolved"
+    if before is None:
+        return AtHand(alert, is_resolved, is_hidden=False, is_shadow=alert.rule.shadow, is_new=True)
+    return AtHand(alert, is_resolved, before.is_hidden, before.is_shadow)
 
 
 def _later(before: AlertState | None, alert: AlertState) -> AlertState:

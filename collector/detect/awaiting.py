@@ -106,7 +106,7 @@ class AwaitGroup(HeardGroup):
 class AwaitState(FeedState):
     """What waits in all groups of a rule.  ``schedule``: when the clock must look at which group."""
 
-    schedule: list[tuple[int, int, PlaceOfGroup]] = field(default_factory=list)
+    schedule: list[tuple[int, int, str, PlaceOfGroup]] = field(default_factory=list)
     touched: dict[PlaceOfGroup, None] = field(default_factory=dict)
 
     def tick(self, now_us: int) -> None:
@@ -115,7 +115,7 @@ class AwaitState(FeedState):
             self._plan(place)
         self.touched.clear()
         while self.schedule and self.schedule[0][0] < now_us:
-            due, _, place = heapq.heappop(self.schedule)
+            due, _, _, place = heapq.heappop(self.schedule)
             group = self._groups.get(place)
             if isinstance(group, AwaitGroup) and group.scheduled:
                 before = group.size
@@ -130,7 +130,8 @@ class AwaitState(FeedState):
         group = self._groups.get(place)
         if isinstance(group, AwaitGroup) and group.size and not group.scheduled:
             group.scheduled = True
-            heapq.heappush(self.schedule, (group.due(self.terms), id(group), place))
+            # Of several at once in the order of their events, restart or not.
+            heapq.heappush(self.schedule, (group.due(self.terms), min(group.numbers), repr(place), place))
 
     def _group(self, track: str, label: Label, quiet: int, *, replay: bool) -> Group:
         self.touched[(label, track) if track else label] = None

@@ -209,7 +209,7 @@ class RuleState:
             if (held or group.episode is not None) and not replay:
                 group.note_newest(time, number, terms, journal, held=held)
             if group[0] <= time - reach or size > keep:
-                self.counters.window_overflow += group.forget(time, terms)
+                self.counters.window_overflow += group.forget(time, terms, journal)
                 kept -= size - len(group)
         self.events += kept // 2
 

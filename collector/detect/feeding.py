@@ -53,7 +53,7 @@ class FeedGroup(WindowGroup):
         super().__init__()
         self.told = NEVER_US
 
-    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:  # noqa: ARG002
+    def add(self, time: int, number: int, received: int, terms: Terms, journal: list[Episode], value: int = 0) -> int:
         """Count one match and tell what holds because of it; return how many matches a full window forgot."""
         self.received = max(self.received, received)
         if self._joined(time, number, value, terms):
@@ -67,7 +67,7 @@ class FeedGroup(WindowGroup):
         else:
             for moment in self._insert(time, number, value, terms):
                 self._say(moment, moment - terms.evidence, terms)
-        return self.forget(newest, terms)
+        return self.forget(newest, terms, journal)
 
     def _joined(self, time: int, number: int, value: int, terms: Terms) -> bool:
         """Return whether a match is there already, as one of other rules; tell what holds because it is one of more."""
@@ -114,7 +114,7 @@ class DecidedFeedGroup(FeedGroup):
         self.put(self.until(time), time, number, value)
         newest = self.newest
         self.settle(newest - terms.lateness, terms, journal)
-        return self.forget(newest, terms)
+        return self.forget(newest, terms, journal)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:  # noqa: ARG002 - nobody is told here
         """Decide and tell all that no match before ``low`` can change."""

@@ -10,7 +10,7 @@ The contract, which does not depend on the order in which events arrive (within 
   lateness, has passed it.
 
 A time that is too far from the alert to belong to it, but which a late match may still join to it, waits in
-``pending``.
+``pending``; no longer than its window is remembered.
 """
 
 from bisect import bisect_left
@@ -140,7 +140,7 @@ class Group(Matches):
             self._add_among_others(time, number, value, terms, journal)
         if self[0] > newest - terms.lateness - terms.span and len(self) <= terms.keep * self.width:
             return 0  # all may still be needed
-        return self.forget(newest, terms)
+        return self.forget(newest, terms, journal)
 
     def _append(self, time: int, number: int, value: int, terms: Terms) -> bool:  # noqa: ARG002 - for other conditions
         """Put a match after all others into the window; return whether the condition holds at it."""
@@ -209,19 +209,20 @@ class Group(Matches):
         self.received = max(self.received, received)
         late = time < self.newest
         held = self._insert(time, number, value, terms)
-        self.forget(self.newest, terms)
+        self.forget(self.newest, terms, [])
         return held if late else ()
 
     def restore(self, episode: Episode, received: int, terms: Terms, late: Iterable[int] = ()) -> None:
         """Take up an alert that was open before a restart, when its window was rebuilt.
 
         A time after the alert at which the condition held was not decided yet (the alert would know): it waits again.
-        So does a time before it that holds because of a match that was received after the alert was opened (``late``).
+        So does a time before it that holds because of a match that was received after the alert was opened (``late``),
+        unless a full window forgot that match.
         """
         self.episode = episode
         self.received = max(self.received, received)
         for moment in late:
-            if moment < episode.holds_from - terms.span:
+            if moment < episode.holds_from - terms.span and self.before(moment) < self.until(moment):
                 self.wait(moment)
         for moment in self._waited(episode.holds_until + terms.span, terms):
             self.wait(moment)
@@ -305,13 +306,15 @@ class Group(Matches):
             episode, self[begin * width : end * width : width], self[begin * width + 1 : end * width : width], journal
         )
 
-    def forget(self, newest: int, terms: Terms) -> int:
+    def forget(self, newest: int, terms: Terms, journal: list[Episode]) -> int:
         """Drop matches that no window can need any more; return how many were dropped because the window was full."""
+        excess = self.size - terms.keep
+        if excess > 0 and self.pending:
+            self._decide_before(self[(excess - 1) * self.width], terms, journal)
         low = newest - terms.lateness
         if self.pending and self.pending[0] < low:
             low = self.pending[0]
         horizon = low - terms.span
-        excess = self.size - terms.keep
         if self[0] > horizon and excess <= 0:
             return 0
         old, width, size = 0, self.width, len(self)
@@ -322,6 +325,15 @@ class Group(Matches):
         cut = max(old, excess)
         self.drop(0, cut)
         return max(cut - old, 0)
+
+    def _decide_before(self, forgotten: int, terms: Terms, journal: list[Episode]) -> None:
+        """Decide what waits for late matches before the matches of its window up to a time are forgotten.
+
+        It would be an alert without events else.
+        """
+        while self.pending and self.pending[0] < forgotten + terms.span:
+            first, episode = self.pending[0], self.episode
+            self.settle(first if episode is None else max(first, episode.holds_from), terms, journal)
 
 
 class HeardGroup(Group):

@@ -16,7 +16,6 @@ from collector.detect.witness import guessed_share
 _VALUES_MAX: Final = 4096
 #: What the guess counts for where something was measured: it decides between tests that were equally rare.
 _GUESS_WEIGHT: Final = 1e-3
-
 #: A look at every value of a column costs as much as being asked at so many of its events.
 _VARIED_WEIGHT: Final = 0.01
 

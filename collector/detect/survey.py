@@ -124,9 +124,8 @@ def _of_values(name: str, passes: ValuePredicate, view: BatchView) -> Survey:
 def _of_objects(
     name: str, path: tuple[str, ...], passes: ValuePredicate, bound: Compares | None, view: BatchView
 ) -> Survey:
-    if view.coded(name) is not None:
-        coded = view.coded(name)
-        assert coded is not None
+    coded = view.coded(name)
+    if coded is not None:
         return _closed(mask_of_codes(coded, bytes(map(passes, view.objects(name)))))
     if not view.has(name):
         return _closed(passes(None))

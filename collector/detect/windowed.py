@@ -80,6 +80,7 @@ class WindowGroup(ValueGroup):
         condition = terms.condition
         kind = condition.kind
         if len(self) < 3 * condition.least:
+            self.recent = None  # it would not know of this match
             return False
         if kind in TEMPORAL:
             if not value:
@@ -247,7 +248,7 @@ class DelayedGroup(ValueGroup):
                 super().settle(time - terms.lateness, terms, journal)
         else:
             self._add_among_others(time, number, value, terms, journal)
-        return self.forget(newest, terms)
+        return self.forget(newest, terms, journal)
 
     def settle(self, low: int, terms: Terms, journal: list[Episode]) -> None:
         """Decide what can be decided now, then open, extend and close alerts."""

@@ -49,6 +49,9 @@ _REGEX_SHARE_LEAST: Final = 0.001
 _NETWORK_SHARE: Final = 0.05
 #: Of the texts that hold a piece: for each character of it.
 _CHARACTER_SHARE: Final = 0.55
+_SIGMA: Final = "\N{GREEK CAPITAL LETTER SIGMA}"
+#: What classes of characters begin with (``[[:digit:]]``), which Python's parser takes for single characters.
+_CLASS: Final = "[:"
 
 
 def witnesses_of(expression: Expression, share_of: ShareOf | None = None) -> Witnesses | None:
@@ -76,8 +79,12 @@ def witnesses_of(expression: Expression, share_of: ShareOf | None = None) -> Wit
 
 
 def literal_of(glob: Glob) -> str:
-    """Return the longest text without wildcards that every text which a glob matches holds; "" when there is none."""
-    runs = [run for piece in glob.pieces for run in _runs(piece.text, piece.wild)]
+    """Return the longest text without wildcards that every text which a glob matches holds; "" when there is none.
+
+    In lower case it is in the lower-case form of each: only a capital sigma becomes one letter or another, depending on
+    what stands beside it.
+    """
+    runs = [part for piece in glob.pieces for run in _runs(piece.text, piece.wild) for part in run.split(_SIGMA)]
     return max(runs, key=len, default="")
 
 
@@ -86,6 +93,8 @@ def literal_of_regex(source: str) -> str:
 
     "" when none is known, for instance because Python's parser does not know what RE2 knows.
     """
+    if _CLASS in source:
+        return ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

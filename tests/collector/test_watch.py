@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from collector.alert import AlertSettings, AlertStore, Watermark
 from collector.block import BlockInfo, DecodedBlock
@@ -175,6 +178,49 @@ async def test_what_is_said_to_be_done_is_written_also_where_writes_are_spared(t
         stop.asked.set()
         watch.ring()
         await running
+
+
+async def test_what_was_kept_back_is_written_though_nothing_more_comes_also_when_that_fails_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.watch._RETRY_S", 0.05)
+    async with watched(tmp_path, Engine) as stage:
+        monkeypatch.setattr(stage.alerts, "apply", _slow_and_failing(stage.alerts.apply, failures=2))
+        steps: list[float] = []
+        take_steps = stage.watch._steps
+
+        def counted() -> bool:
+            steps.append(time.monotonic())
+            return take_steps()
+
+        monkeypatch.setattr(stage.watch, "_steps", counted)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(stage.watch.run(stage.stop))
+            for sequence in range(1, 21):
+                await stage.store.append(STREAM, sequence, *grant(f"user{sequence}", sequence))
+            async with asyncio.timeout(10):
+                while len((await asyncio.to_thread(stage.alerts.page))["alerts"]) < 20:
+                    await asyncio.sleep(0.02)
+            before = len(steps)
+            await asyncio.sleep(0.3)
+            assert len(steps) - before <= 2, "there is nothing to do, and it is done over and over"
+            stage.stop.asked.set()
+            stage.watch.ring()
+            await running
+
+
+def _slow_and_failing(apply: Callable[..., int], *, failures: int) -> Callable[..., int]:
+    """Return what writes so slowly that it is not done at once again, and fails at first."""
+    left = [failures]
+
+    def write(*said: Any) -> int:
+        time.sleep(0.01)
+        if left[0]:
+            left[0] -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+        return apply(*said)
+
+    return write
 
 
 async def test_the_clock_has_its_turn_while_there_is_always_more_to_read(tmp_path: Path) -> None:

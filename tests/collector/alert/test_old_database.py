@@ -99,6 +99,17 @@ def test_what_each_alert_said_of_its_rule_is_kept_once_and_what_happened_stays_i
     assert store.evidence("a1") == [event_id(0), event_id(1)]
 
 
+def test_an_alert_whose_events_were_forgotten_can_be_shown(old: Path) -> None:
+    connection = connect(old / "state.db", compatibility=OLD_COMPATIBILITY)
+    connection.execute(f"update alert set events = 0, first = {2**62}, last = {-(2**62)} where id = 'b2'")
+    connection.close()
+    store = AlertStore(open_state(old / "state.db"), AlertSettings())
+    over = shown(store, "b2")
+    assert over is not None
+    assert (over["count"], over["first"], over["last"]) == (0, "2026-11-18T11:06:40.000000Z", over["first"])
+    assert len(store.page()["alerts"]) == 2
+
+
 def test_a_status_that_there_is_not_is_refused_by_the_new_table(old: Path) -> None:
     connection = open_state(old / "state.db")
     with pytest.raises(sqlite3.IntegrityError):

@@ -1,7 +1,7 @@
 """Alerts on disk: one transaction, idempotent, bounded, paged."""
 
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -105,6 +105,32 @@ def test_a_change_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -
     assert (store.page()["alerts"], store.transitions_after(0, 1000), store.watermark()) == ([], [], None)
     assert store.apply([opened()], Watermark(42, START)) == 1
     assert (shown(store, "a1") or {})["title"] == RULE.title
+
+
+def test_what_a_failed_transaction_leaves_in_memory_is_forgotten_before_anybody_else_writes(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    undone: list[bool] = []
+
+    def write() -> None:
+        with store.state.transaction():
+            undone.append(True)
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def forget() -> None:
+            waiting.append(pool.submit(write))
+            wait(waiting, timeout=0.2)
+            undone.append(False)
+
+        waiting: list[Future[None]] = []
+        with pytest.raises(sqlite3.IntegrityError), store.state.transaction(forget) as connection:
+            connection.execute("insert into alert_brief (title) values (null)")
+    assert undone == [False, True]
+    broken = opened("b2", rule=RULE._replace(title="New"))._replace(event_ids=())
+    with pytest.raises(sqlite3.IntegrityError):
+        store.apply([broken, broken._replace(alert=broken.alert._replace(id="c3", events=None))], None)  # type: ignore[arg-type]
+    assert store.apply([broken], None) == 1
+    assert (shown(store, "b2") or {})["title"] == "New"
 
 
 def test_evidence_is_bounded_and_the_count_goes_on(tmp_path: Path) -> None:

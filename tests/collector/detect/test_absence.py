@@ -372,3 +372,13 @@ def test_what_a_late_stream_brings_is_no_silence_of_its_own(tmp_path: Path) -> N
     assert engine.counters[RULE_ID].too_late == 2
     assert engine.state_groups == 1
     assert kinds(engine.tick(at(1101))) == []
+
+
+def test_what_nothing_followed_at_once_is_told_in_the_order_of_its_events(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path, WAIT)
+    for start in (0, 1000, 2000):  # in the memory where others stood before
+        names = [f"user{(start + 7 * place) % 50}" for place in range(50)]
+        engine.process(block([one for name in names for one in attempts([start], actor=name)], number=start + 1))
+        changes = engine.tick(at(start + SPAN_S + 30))
+        assert [change.alert.group[0][1] for change in changes if change.kind == "opened"] == names
+        engine.tick(at(start + 500))

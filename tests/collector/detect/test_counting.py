@@ -225,6 +225,15 @@ def test_a_full_window_forgets_its_oldest_and_still_fires_exactly(tmp_path: Path
     assert rules.counters[RULE_ID].window_overflow == 15
 
 
+def test_what_waits_for_late_events_is_an_alert_with_its_events_whatever_floods_in(tmp_path: Path) -> None:
+    rules = engine(tmp_path, correlation(1, "10s"), window_events_max=10)
+    changes = run(rules, [failure(0), failure(15), *(failure(50 + at / 10) for at in range(11)), failure(400)])
+    alerts = {change.alert.id: change.alert for change in changes}.values()
+    assert [(alert.events, alert.first - START) for alert in alerts] == [
+        (1, 0), (1, 15 * SECOND), (11, 50 * SECOND), (1, 400 * SECOND),
+    ]  # fmt: skip
+
+
 def test_a_full_state_forgets_the_group_that_was_quiet_longest_and_counts_it(tmp_path: Path) -> None:
     rules = engine(tmp_path, correlation(2, "1h"), state_events_max=4)
     changes = run(rules, [failure(0, "old"), failure(1, "old"), *(failure(2 + i, f"new{i}") for i in range(3))])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import re2
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.detect.expression import Atom, Equals, Expression, Glob, InNetwork, Matches, Not, Piece, all_of, any_of
@@ -164,13 +164,24 @@ def test_rules_of_other_profiles_are_put_aside() -> None:
         ("(abc)?d", "d"),
         ("x{2,}yz", "yz"),
         ("[", ""),
+        ("x[[:digit:]]abcdef", ""),
+        ("x[^a[:digit:]]abcdef", ""),
     ],
 )
 def test_the_text_that_a_regular_expression_needs(source: str, literal: str) -> None:
     assert literal_of_regex(source) == literal
 
 
-@given(st.text("abk.*|()[]{}?+\\^$S,1", max_size=12), st.text("abkKsS1\n", max_size=12))
+_REGEX = st.lists(
+    st.sampled_from(
+        [*"abk.*|()[]{}?+\\^$S,1-&", "[:digit:]", "[:^alpha:]", "(?i)", "(?:", "\\x41", "\\z", "\\Q", "\\101"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(max_examples=300)
+@given(_REGEX, st.text("abkKsS1]A\n", max_size=12))
 def test_a_text_in_which_a_regular_expression_is_found_has_its_literal(source: str, text: str) -> None:
     options = re2.Options()
     options.log_errors = False
@@ -180,6 +191,21 @@ def test_a_text_in_which_a_regular_expression_is_found_has_its_literal(source: s
         return
     if pattern.search(text):
         assert literal_of_regex(source) in text.lower()
+
+
+_CHANGING = "a\N{GREEK CAPITAL LETTER SIGMA}\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}\N{KELVIN SIGN}. "
+
+
+@settings(max_examples=300)
+@given(st.text(_CHANGING, min_size=1, max_size=3), st.lists(st.text(_CHANGING, max_size=5), min_size=1, max_size=4))
+@example("a\N{GREEK CAPITAL LETTER SIGMA}", ["a\N{GREEK CAPITAL LETTER SIGMA}a", ""])
+def test_no_text_is_missed_because_of_how_it_looks_in_lower_case(piece: str, values: list[str]) -> None:
+    batch = wire.Batch(len(values), {"message": values})
+    for text, cased in ((piece, True), (piece.lower(), False)):
+        matcher = Matcher(Atom("message", Glob((Piece(""), Piece(text), Piece("")), cased=cased)))
+        alone = {0: list(found)} if (found := matcher(BatchView(batch))) else {}
+        together = Finder([matcher], few=0).find(BatchView(batch))
+        assert {number: list(found) for number, found in together.items()} == alone
 
 
 def test_only_what_must_hold_is_a_witness() -> None:

@@ -255,6 +255,17 @@ def test_a_restart_anywhere_gives_the_very_alerts_of_a_run_without_one(
     assert seen(told) == seen(expected)
 
 
+def test_what_a_window_forgot_does_not_stand_for_what_came_since(tmp_path: Path) -> None:
+    text = rule("type: value_count\n  condition: {field: source.ip, gte: 5}")
+    engine = Engine(ruleset(tmp_path, text), DetectSettings(lateness=Seconds(4)))
+    arrivals = [Arrival(at // 3, 0, "a", "first", 0, f"10.0.0.{at % 4}") for at in range(40)]  # many, few different
+    arrivals += [Arrival(at, 0, "a", "first", 0, "10.0.0.0") for at in (19, 41)]  # all before these are forgotten
+    arrivals += [Arrival(42 + at, 0, "a", "first", 0, f"10.0.1.{at}") for at in range(5)]
+    changes = evaluate(engine, blocks_of_arrivals(arrivals, 1))
+    assert seen(changes) == naive(arrivals, lambda window: len({one.address for one in window}) >= 5)
+    assert seen(changes)
+
+
 def test_what_only_grows_is_told_at_once_and_what_may_be_undone_one_lateness_later(
     rulesets: dict[str, RuleSet],
 ) -> None:
