@@ -83,7 +83,7 @@ class Writer:
         self._clock = clock
         self._is_stored = is_stored
         self._on_done = on_done
-        # One that costs half of what ``queue.Queue`` does; how many may wait is counted here, by the only thread that puts.
+        # Lighter than ``queue.Queue``; how many may wait is looked at by the only thread that puts.
         self._waiting: queue.SimpleQueue[Append | None] = queue.SimpleQueue()
         self._waiting_max = waiting_max
         self._failure = RepeatedFailure(log.error, "commit")
