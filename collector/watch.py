@@ -233,7 +233,7 @@ class Watch:
         while more:
             self.steps.begin()
             try:
-                more = await loop.run_in_executor(self._worker, self._steps)
+                more = await loop.run_in_executor(self._worker, self._take_steps)
             except sqlite3.Error as error:
                 self._failure.failed(str(error), next_step="free space for state.db; the alerts are written then")
                 self._room.set()
@@ -247,7 +247,7 @@ class Watch:
                 if len(self._recent) < self._settings.waiting_blocks_max or self._from_files:
                     self._room.set()
 
-    def _steps(self) -> bool:
+    def _take_steps(self) -> bool:
         """Take steps while there is more to read, for a moment: on the event loop others have their turn."""
         until = time.monotonic() + _TURN_S
         while (more := self._step()) and not self._is_written and time.monotonic() < until:

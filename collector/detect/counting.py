@@ -173,7 +173,10 @@ class RuleState:
     def _count_plain(
         self, labels: Sequence[Label], times: Sequence[int], numbers: Sequence[int], info: BlockInfo, *, replay: bool
     ) -> None:
-        """Do what :meth:`_count` does where matches are only counted, in a third of the time; the rest it does."""
+        """Do what :meth:`_count` comes to where matches are only counted; it does itself what is rare.
+
+        tests/collector/detect/test_short_ways.py holds the two together.
+        """
         received, terms, journal = info.received, self.terms, self._journal
         groups, get = self._groups, self._groups.get
         latest, quiet = received + terms.lateness, received - terms.span - terms.lateness

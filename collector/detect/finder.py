@@ -138,8 +138,11 @@ class _Index:
     ) -> None:
         self._expressions = expressions
         self._batches: int = 0 if before is None else before._batches
-        fields = {name for expression in expressions.values() for name in fields_of(expression)}
-        self._rarity: Rarity | None = None if ask_all else Rarity(fields) if before is None else before._rarity
+        self._rarity: Rarity | None = None
+        if before is not None:
+            self._rarity = before._rarity
+        elif not ask_all:
+            self._rarity = Rarity({name for expression in expressions.values() for name in fields_of(expression)})
         share_of = None if self._rarity is None else self._rarity.share
         self.always: list[int] = []
         self._witnesses: defaultdict[str, list[tuple[int, Test]]] = defaultdict(list)

@@ -4,7 +4,7 @@ What is seen does not change what a rule matches, only how soon it is known that
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from collector.detect.expression import Atom, Equals
@@ -37,7 +37,8 @@ class Rarity:
             if place is not None:
                 if view.has("changes"):
                     texts, _ = view.change_values(place[1][0])
-                    _add(counts, {text: len(places) for text, places in texts.items()})
+                    times = _times_of_places(view, "changes")
+                    _add(counts, {text: sum(times[each] for each in places) for text, places in texts.items()})
                 continue
             coded = view.coded(name)
             column = None if coded is not None else view.batch.columns.get(name)
@@ -67,6 +68,12 @@ class Rarity:
 
 def _is_counted(name: str) -> bool:
     return name in TEXT_FIELDS or name.startswith("changes.")
+
+
+def _times_of_places(view: BatchView, name: str) -> Sequence[int] | Mapping[int, int]:
+    """Return how many events each place of :meth:`BatchView.distinct_objects` stands for."""
+    coded = view.coded(name)
+    return [1] * view.n if coded is None else Counter(coded.codes())
 
 
 def _add(counts: Counter[str], more: Mapping[str, int]) -> None:

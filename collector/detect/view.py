@@ -57,7 +57,7 @@ class BatchView:
         places: list[int] = []
         for text in texts:
             place = joined.find(text)
-            while place >= 0:
+            while place >= 0 and len(places) <= _PLACES_MAX:
                 places.append(place)
                 place = joined.find(text, place + 1)
         if not places:
@@ -170,19 +170,10 @@ class BatchView:
         return decode
 
     def distinct_objects(self, name: str) -> Sequence[Any]:
-        """Return the decoded objects of a column: by code where it is coded, else by index."""
-        return self.all_decoded(name) if self.coded(name) is None else self.objects(name)
-
-    def all_decoded(self, name: str) -> Sequence[Any]:
-        """Return the decoded objects of all events, None where an event has none."""
-        column = self.batch.columns.get(name)
-        assert not isinstance(column, str)
-        if column is None:
-            return [None] * self.n
-        coded = self.coded(name)
-        if coded is not None:
-            objects = self.objects(name)
-            return [objects[code] for code in coded.codes()]
+        """Return the decoded objects of a column: by code where it is coded, else by index; None where none is."""
+        if self.coded(name) is not None:
+            return self.objects(name)
+        column = self.values(name)
         decoded = self._decoded.setdefault(name, {})
         if len(decoded) < self.n:
             there = [index for index, value in enumerate(column) if value is not None]

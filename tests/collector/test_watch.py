@@ -187,13 +187,13 @@ async def test_what_was_kept_back_is_written_though_nothing_more_comes_also_when
     async with watched(tmp_path, Engine) as stage:
         monkeypatch.setattr(stage.alerts, "apply", _slow_and_failing(stage.alerts.apply, failures=2))
         steps: list[float] = []
-        take_steps = stage.watch._steps
+        take_steps = stage.watch._take_steps
 
         def counted() -> bool:
             steps.append(time.monotonic())
             return take_steps()
 
-        monkeypatch.setattr(stage.watch, "_steps", counted)
+        monkeypatch.setattr(stage.watch, "_take_steps", counted)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(stage.watch.run(stage.stop))
             for sequence in range(1, 21):

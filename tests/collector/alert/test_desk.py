@@ -1,7 +1,6 @@
 """What people do about alerts, and what the clock does: states, transitions, and the events that tell of it."""
 
 import asyncio
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from collector.alert import Watermark
-from collector.finding import ExceptionUse, Inhibition, RuleException
+from collector.finding import ExceptionUse, RuleException
 from collector.problem import ApiProblem
 from tests.collector.alert.alerts import EVENT, RULE, SECOND, START, event_id, opened, resolved, updated
 from tests.collector.alert.desks import DAY, Office
@@ -215,51 +214,6 @@ def test_silences_and_exceptions_are_limited(tmp_path: Path) -> None:
     office.desk.make_exception("a1", [{"name": "actor.id"}], "1d", "x", "carol")
     with pytest.raises(ApiProblem, match=r"alert\.exceptions_max"):
         office.desk.make_exception("a1", [{"name": "actor.id"}], "1d", "x", "carol")
-
-
-def test_an_alert_inhibits_those_with_equal_values_until_it_is_resolved(tmp_path: Path) -> None:
-    office = Office(tmp_path, inhibitions=[Inhibition(RULE.id, OTHER.id, ("actor.id",))])
-    office.say(opened("b1", rule=OTHER), opened("b2", rule=OTHER, group=BOB))
-    assert office.status("b1") == ("open", None, None)
-    office.say(opened())
-    assert office.status("b1") == ("open", None, "a1")
-    assert office.status("b2") == ("open", None, None)
-    office.say(opened("b3", rule=OTHER, opened=START + 9 * SECOND))
-    assert office.kinds("b3") == ["opened", "silenced"]
-    office.desk.act("a1", "resolve", "carol", None)
-    assert office.kinds("b1") == ["opened", "silenced", "unsilenced"]
-    office.desk.act("a1", "reopen", "carol", None)
-    assert office.status("b1")[2] == "a1"
-    office.say(resolved())
-    assert (office.status("b1")[2], office.status("b3")[2]) == (None, None)
-    assert office.store.hidden() == {"silenced": 0, "inhibited": 0}
-
-
-def test_what_was_rolled_back_inhibits_nothing(tmp_path: Path) -> None:
-    office = Office(tmp_path, inhibitions=[Inhibition(RULE.id, OTHER.id, ("actor.id",))])
-    office.say(opened("b1", rule=OTHER))
-    office.store.state.rows(
-        "create trigger full before insert on alert_transition begin select raise(abort, 'full'); end"
-    )
-    with pytest.raises(sqlite3.IntegrityError):
-        office.say(opened())
-    office.store.state.rows("drop trigger full")
-    office.say(opened("b2", rule=OTHER), resolved("b1", rule=OTHER))
-    assert [office.status(each)[2] for each in ("b1", "b2")] == [None, None]
-    office.say(opened("a1"), opened("a2", opened=START + 7 * SECOND))
-    assert office.status("b2")[2] == "a1"
-    office.say(resolved("a1"))
-    assert office.status("b2")[2] == "a2"
-
-
-def test_other_rules_may_end_what_one_kept_quiet(tmp_path: Path) -> None:
-    office = Office(tmp_path, inhibitions=[Inhibition(RULE.id, OTHER.id, ())])
-    office.say(opened(), opened("b1", rule=OTHER, group=BOB))
-    assert office.status("b1")[2] == "a1"
-    assert not office.desk.look()
-    office.desk.rules_changed([])
-    assert office.desk.look()
-    assert office.status("b1")[2] is None
 
 
 def test_what_an_alert_turned_out_to_be_feeds_the_ratio_of_its_rule(tmp_path: Path) -> None:
