@@ -251,19 +251,21 @@ class RuleKeeper:
         self._untold = True
 
     async def _tell_waiting(self, tell: Tell) -> None:
+        self._untold = False  # what is noted from here on is told now or the next time
         try:
             while waiting := await asyncio.to_thread(self._switches.waiting):
                 for report in waiting:
                     failure = await tell([report.event], report.key)
                     if failure is not None:
+                        self._untold = True
                         self._telling.failed(failure, next_step="it is stored once the store can write")
                         return
                 await asyncio.to_thread(self._switches.stored, waiting)
         except sqlite3.Error as error:
+            self._untold = True
             self._telling.failed(str(error))
         else:
             self._telling.succeeded()
-            self._untold = False
 
     def _view(self, *, alerts: bool) -> RuleView:
         engine = self._watch.engine

@@ -224,8 +224,12 @@ def test_a_rule_that_is_switched_off_stays_off_and_goes_on_when_it_is_switched_o
     assert by_rule[CHANGED]["alerts_24h"] == 4
     assert metric(stand, f'watchbook_rule_cost_seconds_total{{rule="{CHANGED}"}}') > 0
     assert metric(stand, 'watchbook_rules{state="counted"}') == 1
-    types = {event.get("event_type") for event in stand.get("/v1/events?q=resource.type:rule")["events"]}
-    assert types == {"rule.disabled", "rule.enabled"}
+
+    def told() -> set[str]:
+        return {event.get("event_type") for event in stand.get("/v1/events?q=resource.type:rule")["events"]}
+
+    wait_for("both acts to be events", lambda: len(told()) == 2, 30, stand.evidence)
+    assert told() == {"rule.disabled", "rule.enabled"}
 
 
 def test_a_start_takes_compiled_rules_from_the_cache_and_a_broken_cache_is_made_anew(stand: Stand) -> None:
